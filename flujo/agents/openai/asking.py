@@ -1,0 +1,132 @@
+"""What asking a model has in common over both APIs: how a request is put together, and when it is streamed.
+
+Not an agent: ``OpenAIChat`` and ``OpenAIResponses`` say what their API calls things and read its answers.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, ClassVar
+
+from openai import AsyncOpenAI
+
+from flujo.agents.openai.connection import Connection
+from flujo.agents.openai.requests import (
+    Body,
+    bound_of_input,
+    check_model,
+    check_output,
+    conversation,
+    largest_output,
+    plain,
+    schema_of,
+    told_again,
+    user_message,
+)
+from flujo.ports import AgentOutput, Rejection
+
+Settings = Mapping[str, Any]
+Said = AsyncGenerator[str | AgentOutput[Any], None]
+
+
+class Asking(ABC):
+    """An agent's declarations, and the request it makes of them; what declares what is told by the agents."""
+
+    items: ClassVar[str]
+    """The key of the conversation in a request."""
+    caps: ClassVar[tuple[str, ...]]
+    """The settings that bound the output, the one that is sent first."""
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        client: AsyncOpenAI | None,
+        provider: str,
+        settings: Settings | None,
+        output_type: Any,
+        max_output_tokens: int | None,
+        stream: bool,
+    ) -> None:
+        self.model = f"{provider}:{model}"
+        self.name = self.model
+        self.output_type = output_type
+        self.max_output_tokens = max_output_tokens or largest_output(settings or {}, self.caps)
+        self._wire_model = model
+        self._connection = Connection(client)
+        self._settings = dict(settings or {})
+        self._schema = schema_of(output_type)
+        self._streams = stream
+
+    async def run(
+        self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()
+    ) -> AgentOutput[Any]:
+        body = self._body(input, settings, feedback, stream=self._streams)
+        if not body.get("stream"):
+            return await self._whole(body)
+        async with aclosing(self._chunks(body)) as said:
+            return [item async for item in said if isinstance(item, AgentOutput)][-1]
+
+    async def stream(
+        self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()
+    ) -> Said:
+        """Chunks of text, then the AgentOutput; only the latter if the request says ``stream: false``."""
+        body = self._body(input, settings, feedback, stream=True)
+        if not body.get("stream"):
+            yield await self._whole(body)
+            return
+        async with aclosing(self._chunks(body)) as said:
+            async for item in said:
+                yield item
+
+    def estimate_input(
+        self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()
+    ) -> int | None:
+        """Tokens that the request can have at most.
+
+        None if nobody can tell: images, files, hosted tools, history kept by the provider.
+        """
+        body = self._body(input, settings, feedback, stream=False)
+        return bound_of_input(body, body[self.items])
+
+    def _body(
+        self, input: Any, settings: Settings | None, feedback: Sequence[Rejection], *, stream: bool
+    ) -> Body:
+        body: Body = {"model": self._wire_model, **self._settings, **(settings or {})}
+        if isinstance(input, Mapping) and self.items in input:
+            body |= plain(input)
+        else:
+            body[self.items] = self._opened(conversation(input))
+        if again := told_again(feedback):
+            said = body[self.items]
+            body[self.items] = [*([user_message(said)] if isinstance(said, str) else said), *again]
+        if self._schema is not None:
+            self._ask_for(self._schema, body)
+        if self.max_output_tokens is not None and not any(cap in body for cap in self.caps):
+            body[self.caps[0]] = self.max_output_tokens // (body.get("n") or 1)
+        check_model(body, self._wire_model)
+        check_output(body, self.caps, self.max_output_tokens)
+        if body.get("stream", stream):
+            body["stream"] = True
+            self._when_streamed(body)
+        return body
+
+    @abstractmethod
+    def _opened(self, said: list[Any] | str) -> list[Any] | str:
+        """A conversation that was given without a request around it."""
+
+    @abstractmethod
+    def _ask_for(self, schema: Body, body: Body) -> None:
+        """Ask for an answer of this JSON schema, unless the request asks for a format of its own."""
+
+    @abstractmethod
+    def _when_streamed(self, body: Body) -> None:
+        """What a streamed request says besides ``stream``."""
+
+    @abstractmethod
+    async def _whole(self, body: Body) -> AgentOutput[Any]: ...
+
+    @abstractmethod
+    def _chunks(self, body: Body) -> Said: ...

@@ -1,0 +1,139 @@
+"""An agent over chat completions: https://platform.openai.com/docs/api-reference/chat."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from contextlib import aclosing
+from typing import Any
+
+from openai import AsyncOpenAI
+from openai.resources.chat.completions import AsyncCompletions
+
+from flujo.agents.openai.answers import Bill, ToolCall, ToolCalls, asks_for_json, bill_of, spoken
+from flujo.agents.openai.asking import Asking, Said
+from flujo.agents.openai.calls import events, whole
+from flujo.agents.openai.chat_stream import ChatStream
+from flujo.agents.openai.requests import Body, arguments, user_message
+from flujo.agents.openai.wire import Json, chat_usage, excerpt, rows, table, text
+from flujo.errors import AgentError
+from flujo.ports import AgentOutput
+
+_KNOWN = frozenset(inspect.signature(AsyncCompletions.create).parameters)
+
+
+class OpenAIChat(Asking):
+    """Asks a model through chat completions.
+
+    The input is a text (one user message), a list of messages, or a mapping with ``messages`` and whatever else
+    the request has on the wire (tools, response_format, ...), which wins over ``settings``; any other JSON data
+    is sent as JSON text. Feedback goes behind it as one more message. The output is the model's text; the data in
+    it where JSON was asked for; ``ToolCalls`` where it called tools; a tuple of these for several choices.
+
+    ``instructions`` become a system message, unless the input is a mapping with messages of its own.
+    ``output_type`` asks for its JSON schema, and the engine validates the answer. ``max_output_tokens`` bounds all
+    choices together; it is sent, and it is what a budget reserves. ``stream`` streams every request, also outside
+    ``stream_async``; ``include_usage`` asks for the usage of streamed ones. ``provider`` names who is charged, if
+    the client's base_url is not OpenAI's. ``client`` is used without its retries; without one, ``AsyncOpenAI()``
+    is made when first needed.
+
+    A refusal, a stop by a content filter, an answer cut off at its token limit and half a stream are AgentErrors;
+    what they cost is booked. MisuseError for a request that its agent's declarations do not cover.
+    """
+
+    items = "messages"
+    caps = ("max_completion_tokens", "max_tokens")
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        client: AsyncOpenAI | None = None,
+        provider: str = "openai",
+        instructions: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        output_type: Any = None,
+        max_output_tokens: int | None = None,
+        stream: bool = False,
+        include_usage: bool = True,
+    ) -> None:
+        super().__init__(
+            model,
+            client=client,
+            provider=provider,
+            settings=settings,
+            output_type=output_type,
+            max_output_tokens=max_output_tokens,
+            stream=stream,
+        )
+        self._instructions = [] if instructions is None else [{"role": "system", "content": instructions}]
+        self._include_usage = include_usage
+
+    def _opened(self, said: list[Any] | str) -> list[Any]:
+        return [*self._instructions, *([user_message(said)] if isinstance(said, str) else said)]
+
+    def _ask_for(self, schema: Body, body: Body) -> None:
+        body.setdefault("response_format", {"type": "json_schema", "json_schema": schema})
+
+    def _when_streamed(self, body: Body) -> None:
+        if self._include_usage:
+            body["stream_options"] = {"include_usage": True, **(body.get("stream_options") or {})}
+
+    async def _whole(self, body: Body) -> AgentOutput[Any]:
+        create = self._connection.client().chat.completions.with_raw_response.create
+        return self._read(await whole(create, arguments(body, _KNOWN), self.model, chat_usage), body)
+
+    async def _chunks(self, body: Body) -> Said:
+        create = self._connection.client().chat.completions.with_raw_response.create
+        gathered = ChatStream()
+        async with aclosing(events(create, arguments(body, _KNOWN), self.model, chat_usage)) as chunks:
+            try:
+                async for chunk in chunks:
+                    if said := gathered.add(chunk):
+                        yield said
+            except AgentError as error:
+                raise self._bill(gathered.answer()).on(error) from error.__cause__
+        if not gathered.finished:
+            raise self._bill(gathered.answer()).half_a_stream()
+        yield self._read(gathered.answer(), body)
+
+    def _bill(self, answer: Json) -> Bill:
+        return bill_of(answer, self.model, chat_usage(answer.get("usage")))
+
+    def _read(self, answer: Json, body: Body) -> AgentOutput[Any]:
+        bill = self._bill(answer)
+        if error := table(answer.get("error")):  # with status 200, from some who speak this API
+            raise bill.failure(f"failed ({error.get('code')}): {excerpt(str(error.get('message')))}. Retry")
+        as_json = asks_for_json(body.get("response_format"))
+        outputs = [self._choice(choice, bill, as_json) for choice in rows(answer.get("choices"))]
+        if not outputs:
+            raise bill.failure("answered without any choice. Retry, or give the step a fallback")
+        return bill.output(outputs[0] if len(outputs) == 1 else tuple(outputs))
+
+    def _choice(self, choice: Json, bill: Bill, as_json: bool) -> object:
+        message = table(choice.get("message"))
+        if refusal := text(message.get("refusal")):
+            raise bill.failure(f"refused: {excerpt(refusal)}. Change what it is asked")
+        match choice.get("finish_reason"):
+            case "content_filter":
+                raise bill.failure("was stopped by the provider's content filter. Change what it is asked")
+            case "length":
+                raise bill.failure("was cut off at its limit of output tokens. Raise max_output_tokens")
+        said = text(message.get("content"))
+        if calls := tuple(_call(call) for call in rows(message.get("tool_calls"))):
+            return ToolCalls(calls, said or "", (message,))
+        if said is not None:
+            return spoken(said, as_json=as_json, forgiving=self.output_type is not None, bill=bill)
+        if audio := table(message.get("audio")):
+            return audio
+        raise bill.failure("answered neither text nor tool calls. Retry, or give the step a fallback")
+
+
+def _call(call: Json) -> ToolCall:
+    custom = table(call.get("custom"))
+    asked = custom or table(call.get("function"))
+    return ToolCall(
+        id=text(call.get("id")) or "",
+        name=text(asked.get("name")) or "",
+        arguments=text(asked.get("input" if custom else "arguments")) or "",
+    )

@@ -1,0 +1,71 @@
+"""The chunks of a streamed chat completion, gathered into the answer that a plain request would have brought.
+
+Usage may be cumulative, so the last report counts and none are added up. Streamed audio keeps its transcript only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flujo.agents.openai.wire import Json, rows, table, text
+
+_JOINED = frozenset({"content", "refusal", "arguments", "input", "transcript", "reasoning", "reasoning_content"})
+
+
+class ChatStream:
+    """``add`` every chunk, then take ``answer()``; ``finished`` says whether every choice came to its end."""
+
+    def __init__(self) -> None:
+        self._answer: dict[str, Any] = {}
+        self._choices: dict[object, dict[str, Any]] = {}
+
+    def add(self, chunk: Json) -> str:
+        """Keep a chunk; returns the text that it adds to the first choice."""
+        for key in ("model", "service_tier", "usage"):
+            if chunk.get(key) is not None:
+                self._answer[key] = chunk[key]
+        said = ""
+        for position, part in enumerate(rows(chunk.get("choices"))):
+            index, delta = part.get("index", position), table(part.get("delta"))
+            choice = self._choices.setdefault(index, {"index": index, "finish_reason": None, "message": {}})
+            grow(choice["message"], delta)
+            choice["finish_reason"] = part.get("finish_reason") or choice["finish_reason"]
+            if index == 0:
+                said += text(delta.get("content")) or ""
+        return said
+
+    @property
+    def finished(self) -> bool:
+        return bool(self._choices) and all(choice["finish_reason"] for choice in self._choices.values())
+
+    def answer(self) -> Json:
+        return {**self._answer, "choices": list(self._choices.values())}
+
+
+def grow(into: dict[str, Any], delta: Json) -> None:
+    """Add a delta: texts are joined, lists go on by ``index``, everything else is named once."""
+    for key, value in delta.items():
+        known = into.get(key)
+        if isinstance(value, dict):
+            if not isinstance(known, dict):
+                into[key] = {}
+            grow(into[key], value)
+        elif isinstance(value, list):
+            _grow_list(into, key, value)
+        elif key in _JOINED and isinstance(known, str) and isinstance(value, str):
+            into[key] = known + value
+        elif not known:
+            into[key] = value
+
+
+def _grow_list(into: dict[str, Any], key: str, delta: list[object]) -> None:
+    if not isinstance(into.get(key), list):
+        into[key] = []
+    items: list[dict[str, Any]] = into[key]
+    for position, part in enumerate(rows(delta)):
+        index = part.get("index", position)
+        known = next((item for item in items if item.get("index") == index), None)
+        if known is None:
+            known = {"index": index}
+            items.append(known)
+        grow(known, {name: value for name, value in part.items() if name != "index"})

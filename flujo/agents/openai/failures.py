@@ -1,0 +1,82 @@
+"""What went wrong between us and a provider, as an ``AgentError`` that says what to do next."""
+
+from __future__ import annotations
+
+from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, OpenAIError
+
+from flujo.agents.openai.wire import excerpt, json_or_none, table, text
+from flujo.errors import AgentError
+from flujo.usage import Usage
+
+# Whatever the SDK raises when it cannot read an answer: broken JSON, broken UTF-8, data that is too deep.
+UNREADABLE = (ValueError, TypeError, AttributeError, RecursionError)
+
+_REMEDIES = {
+    400: "Correct the request",
+    401: "Check the client's API key",
+    403: "Check what the API key may use",
+    404: "Check the model's name and the client's base_url",
+    408: "Retry, or give the step a fallback",
+    409: "Retry, or give the step a fallback",
+    413: "Send less",
+    422: "Correct the request",
+    429: "Give the step a backoff, or let fewer steps run at once",
+}
+
+
+def failure_of(error: Exception, model: str, usage: Usage | None = None) -> AgentError:
+    """The error for ``model``; ``usage`` is what the failed request reported all the same."""
+    match error:
+        case APIStatusError():
+            told = _refusal(error)
+        case APITimeoutError():
+            told = f"gave no answer within the client's timeout{_causes(error)}. Raise the client's timeout"
+        case APIConnectionError():
+            told = f"could not be reached: {error}{_causes(error)}. Check base_url and the network, then retry"
+        case APIError():
+            told = f"broke off its answer{_code(error)}: {_message(error)}. Retry, or give the step a fallback"
+        case OpenAIError():
+            told = f"could not be asked: {error}"
+        case _:
+            told = f"answered something that cannot be read: {type(error).__name__}: {excerpt(str(error))}"
+    return AgentError(f"{model} {told}", usage=usage, model=model)
+
+
+def unreadable(model: str, content: str) -> AgentError:
+    """For an answer that is no JSON object."""
+    shown = excerpt(content) or "nothing"
+    return AgentError(f"{model} answered no JSON object but: {shown}. Check the client's base_url", model=model)
+
+
+def reported_usage(error: APIStatusError) -> object:
+    """The ``usage`` in the whole error body; the SDK keeps only the part under ``error``."""
+    if error.response.is_closed and not error.response.is_stream_consumed:
+        return None  # closed before it was read, by a hook of the user's client
+    return table(json_or_none(error.response.text)).get("usage")
+
+
+def _refusal(error: APIStatusError) -> str:
+    remedy = _REMEDIES.get(error.status_code, "Retry, or give the step a fallback")
+    wait = error.response.headers.get("retry-after")
+    after = f" (retry-after: {excerpt(wait, 40)})" if wait else ""
+    return f"answered {error.status_code}{_code(error)}: {_message(error)}. {remedy}{after}"
+
+
+def _code(error: APIError) -> str:
+    code = error.code or text(error.type)
+    where = f" at {error.param}" if text(error.param) else ""
+    return f" ({excerpt(code, 80)}{where})" if code else ""
+
+
+def _message(error: APIError) -> str:
+    if isinstance(error.body, str):
+        return excerpt(error.body) or "no body"
+    return excerpt(text(table(error.body).get("message")) or error.message)
+
+
+def _causes(error: BaseException) -> str:
+    told: list[str] = []
+    while (cause := error.__cause__) is not None and len(told) < 5:
+        told.append(f", because of {type(cause).__name__}: {cause}")
+        error = cause
+    return "".join(told)

@@ -1,0 +1,195 @@
+"""An agent over the responses API: https://platform.openai.com/docs/api-reference/responses."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+from openai import AsyncOpenAI
+from openai.resources.responses import AsyncResponses
+
+from flujo.agents.openai.answers import Bill, ToolCall, ToolCalls, asks_for_json, bill_of, spoken
+from flujo.agents.openai.asking import Asking, Said, Settings
+from flujo.agents.openai.calls import events, whole
+from flujo.agents.openai.requests import Body, arguments
+from flujo.agents.openai.wire import Json, excerpt, response_usage, rows, table, text
+from flujo.errors import AgentError
+from flujo.ports import AgentOutput, Rejection
+
+_KNOWN = frozenset(inspect.signature(AsyncResponses.create).parameters)
+_RUNNING = frozenset({"queued", "in_progress"})
+_LAST_EVENTS = frozenset({"response.completed", "response.failed", "response.incomplete"})
+_CALLS = frozenset({"function_call", "custom_tool_call"})
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundResponse:
+    """An input that asks nothing new: the response with this id, asked in background mode before, is awaited."""
+
+    id: str
+
+
+class OpenAIResponses(Asking):
+    """Asks a model through the responses API.
+
+    The input is a text, a list of input items, a mapping with ``input`` and whatever else the request has on the
+    wire (tools, text, reasoning, ...), which wins over ``settings``, or a ``BackgroundResponse``; any other JSON
+    data is sent as JSON text. The output is the model's text; the data in it where JSON was asked for;
+    ``ToolCalls`` where it called functions; the output items where there is neither (images, approvals).
+
+    A request with ``background: true`` is asked for every ``poll_s`` seconds until it has ended. ``instructions``
+    give way to those of the input. The other arguments and the errors are those of ``OpenAIChat``; a response that
+    failed or is incomplete is an AgentError, and what it cost is booked.
+    """
+
+    items = "input"
+    caps = ("max_output_tokens",)
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        client: AsyncOpenAI | None = None,
+        provider: str = "openai",
+        instructions: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        output_type: Any = None,
+        max_output_tokens: int | None = None,
+        stream: bool = False,
+        poll_s: float = 2.0,
+    ) -> None:
+        instructed = {} if instructions is None else {"instructions": instructions}
+        super().__init__(
+            model,
+            client=client,
+            provider=provider,
+            settings={**instructed, **(settings or {})},
+            output_type=output_type,
+            max_output_tokens=max_output_tokens,
+            stream=stream,
+        )
+        self._poll_s = poll_s
+
+    async def run(
+        self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()
+    ) -> AgentOutput[Any]:
+        if isinstance(input, BackgroundResponse):
+            return self._read(await self._ended(input.id), self._settings | dict(settings or {}))
+        return await super().run(input, settings=settings, feedback=feedback)
+
+    async def stream(
+        self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()
+    ) -> Said:
+        """Chunks of text, then the AgentOutput; only the latter if nothing is streamed."""
+        if isinstance(input, BackgroundResponse):
+            yield await self.run(input, settings=settings)
+            return
+        async with aclosing(super().stream(input, settings=settings, feedback=feedback)) as said:
+            async for item in said:
+                yield item
+
+    def estimate_input(
+        self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()
+    ) -> int | None:
+        """As that of ``OpenAIChat``; nobody can tell it of a response that was asked before."""
+        if isinstance(input, BackgroundResponse):
+            return None
+        return super().estimate_input(input, settings=settings, feedback=feedback)
+
+    def _opened(self, said: list[Any] | str) -> list[Any] | str:
+        return said
+
+    def _ask_for(self, schema: Body, body: Body) -> None:
+        body.setdefault("text", {"format": {"type": "json_schema", **schema}})
+
+    def _when_streamed(self, body: Body) -> None:
+        """Nothing: usage always comes with the last event."""
+
+    async def _whole(self, body: Body) -> AgentOutput[Any]:
+        create = self._connection.client().responses.with_raw_response.create
+        answer = await whole(create, arguments(body, _KNOWN), self.model, response_usage)
+        response_id = text(answer.get("id"))
+        if body.get("background") and answer.get("status") in _RUNNING and response_id:
+            answer = await self._ended(response_id)
+        return self._read(answer, body)
+
+    async def _ended(self, response_id: str) -> Json:
+        retrieve = self._connection.client().responses.with_raw_response.retrieve
+        by_id: Body = {"response_id": response_id, "stream": False}
+        while True:
+            answer = await whole(retrieve, by_id, self.model, response_usage)
+            if answer.get("status") not in _RUNNING:
+                return answer
+            await anyio.sleep(self._poll_s)
+
+    async def _chunks(self, body: Body) -> Said:
+        create = self._connection.client().responses.with_raw_response.create
+        latest: Json = {}
+        ended = False
+        async with aclosing(events(create, arguments(body, _KNOWN), self.model, response_usage)) as arriving:
+            try:
+                async for event in arriving:
+                    latest = table(event.get("response")) or latest
+                    ended = ended or event.get("type") in _LAST_EVENTS
+                    match event.get("type"):
+                        case "response.output_text.delta":
+                            yield text(event.get("delta")) or ""
+                        case "error":
+                            raise self._bill(latest).failure(_told(event, "broke off its stream"))
+            except AgentError as error:
+                raise self._bill(latest).on(error) from error.__cause__
+        if not ended:
+            raise self._bill(latest).half_a_stream()
+        yield self._read(latest, body)
+
+    def _bill(self, answer: Json) -> Bill:
+        return bill_of(answer, self.model, response_usage(answer.get("usage")))
+
+    def _read(self, answer: Json, body: Mapping[str, Any]) -> AgentOutput[Any]:
+        bill = self._bill(answer)
+        _check_status(answer, bill)
+        items = rows(answer.get("output"))
+        parts = [p for item in items if item.get("type") == "message" for p in rows(item.get("content"))]
+        for part in parts:
+            if part.get("type") == "refusal":
+                raise bill.failure(f"refused: {excerpt(str(part.get('refusal')))}. Change what it is asked")
+        texts = [text(part.get("text")) or "" for part in parts if part.get("type") == "output_text"]
+        if calls := tuple(_call(item) for item in items if item.get("type") in _CALLS):
+            return bill.output(ToolCalls(calls, "".join(texts), tuple(items)))
+        if texts:
+            as_json = asks_for_json(table(body.get("text")).get("format"))
+            forgiving = self.output_type is not None
+            return bill.output(spoken("".join(texts), as_json=as_json, forgiving=forgiving, bill=bill))
+        if items:
+            return bill.output(list(items))
+        raise bill.failure("answered nothing. Retry, or give the step a fallback")
+
+
+def _call(item: Json) -> ToolCall:
+    return ToolCall(
+        id=text(item.get("call_id")) or "",
+        name=text(item.get("name")) or "",
+        arguments=text(item.get("arguments")) or text(item.get("input")) or "",
+    )
+
+
+def _check_status(answer: Json, bill: Bill) -> None:
+    status = answer.get("status")
+    if status == "incomplete":
+        reason = table(answer.get("incomplete_details")).get("reason")
+        remedy = "Raise max_output_tokens" if reason == "max_output_tokens" else "Change what it is asked"
+        raise bill.failure(f"gave an incomplete answer: {reason}. {remedy}")
+    if status in _RUNNING:
+        raise bill.failure(f"has not finished ({status}), and was not asked in background mode. Retry")
+    if status in ("failed", "cancelled") or table(answer.get("error")):
+        raise bill.failure(_told(table(answer.get("error")), f"ended as {status}"))
+
+
+def _told(error: Json, what: str) -> str:
+    code = text(error.get("code"))
+    message = excerpt(text(error.get("message")) or "no reason given")
+    return f"{what}{f' ({code})' if code else ''}: {message}. Retry, or give the step a fallback"

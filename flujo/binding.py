@@ -1,0 +1,198 @@
+"""What an agent or plugin can take and give, read once from its signature when a pipeline is built.
+
+Nothing asks an object what it is while a pipeline runs: it has been bound before.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+
+from flujo.ports import AgentOutput
+
+OFFERED = frozenset({"context", "resources", "feedback", "settings"})
+_EMPTY = inspect.Parameter.empty
+
+
+class NotAnAgent(TypeError):
+    """The object is neither an async function nor an object with ``async run(input)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """What a metered agent declares of its calls before they are made."""
+
+    model: str
+    max_output_tokens: int | None
+    max_requests: int
+    estimate_input: Callable[[Any], int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class BoundAgent:
+    """An agent, ready to be asked: ``call(input, **those of OFFERED that it takes)``.
+
+    ``source`` is the object that the user wrote, ``name`` how transcripts call it; ``accepts`` and ``returns`` are the
+    types that its signature shows (None: it shows none); ``output`` validates its answer where a type is declared.
+    """
+
+    source: object
+    name: str
+    call: Callable[..., Awaitable[object]]
+    takes: frozenset[str]
+    stream: Callable[..., Any] | None
+    meter: Meter | None
+    accepts: object | None
+    returns: object | None
+    output: TypeAdapter[Any] | None
+    priority: int = 0
+
+
+def bind_agent(agent: object) -> BoundAgent:
+    """Read an agent once.
+
+    Raises NotAnAgent for anything that cannot be asked.
+    """
+    call, is_async = _callable_of(agent)
+    signature, hints = _signature_of(call)
+    takes = _takes(signature)
+    returns = _returns(hints)
+    declared = getattr(agent, "output_type", None)
+    return BoundAgent(
+        source=agent,
+        name=name_of(agent),
+        call=call if is_async else _in_line(call),
+        takes=takes,
+        stream=getattr(agent, "stream", None) if not inspect.isroutine(agent) else None,
+        meter=_meter_of(agent),
+        accepts=_accepts(signature, hints),
+        returns=declared or returns,
+        output=_output_adapter(declared, returns),
+    )
+
+
+def name_of(agent: object) -> str:
+    """How errors and transcripts call an agent: its ``name`` if it has one, a function's name, or its class's."""
+    for named in (getattr(agent, "name", None), getattr(agent, "__name__", None)):
+        if isinstance(named, str) and named:
+            return named
+    return type(agent).__name__
+
+
+def bind_plugin(plugin: object) -> BoundAgent:
+    """Read a plugin once: it is asked like an agent, with a draft as input. Raises NotAnAgent if it is none."""
+    validate = getattr(plugin, "validate", None)
+    if not callable(validate) or not inspect.iscoroutinefunction(_unwrapped(validate)):
+        raise NotAnAgent(f"{plugin!r} has no 'async def validate(self, draft)'")
+    signature, _ = _signature_of(validate)
+    return BoundAgent(
+        source=plugin,
+        name=name_of(plugin),
+        call=validate,
+        takes=_takes(signature) & {"context", "resources"},
+        stream=None,
+        meter=_meter_of(plugin),
+        accepts=None,
+        returns=None,
+        output=None,
+        priority=getattr(plugin, "priority", 0),
+    )
+
+
+def _callable_of(agent: object) -> tuple[Callable[..., Any], bool]:
+    if isinstance(agent, type):
+        raise NotAnAgent(f"{agent!r} is a class; pass an instance of it")
+    run = getattr(agent, "run", None)
+    call = run if callable(run) else agent
+    if not callable(call):
+        raise NotAnAgent(f"{agent!r} is neither a function nor has it 'async def run(self, input)'")
+    is_async = inspect.iscoroutinefunction(_unwrapped(call)) or inspect.iscoroutinefunction(
+        getattr(type(call), "__call__", None)
+    )
+    if inspect.isasyncgenfunction(_unwrapped(call)) or inspect.isgeneratorfunction(_unwrapped(call)):
+        raise NotAnAgent(f"{agent!r} is a generator function; an agent returns its answer, it does not yield")
+    return call, is_async
+
+
+def _unwrapped(call: Callable[..., Any]) -> Callable[..., Any]:
+    call = inspect.unwrap(call)
+    while hasattr(call, "func"):  # functools.partial
+        call = call.func
+    return call
+
+
+def _in_line(function: Callable[..., Any]) -> Callable[..., Awaitable[object]]:
+    async def call(input: object, **offered: object) -> object:
+        return function(input, **offered)
+
+    return call
+
+
+def _signature_of(call: Callable[..., Any]) -> tuple[inspect.Signature, dict[str, Any]]:
+    try:
+        signature = inspect.signature(call)
+    except (TypeError, ValueError):  # some builtins show none: they take their input and nothing else
+        return inspect.Signature([inspect.Parameter("input", inspect.Parameter.POSITIONAL_ONLY)]), {}
+    target = _unwrapped(call)
+    if not inspect.isroutine(target):
+        target = type(target).__call__
+    try:
+        hints = typing.get_type_hints(target)
+    except (NameError, TypeError, AttributeError):  # a name that only type checkers see: then the types show nothing
+        hints = {}
+    return signature, hints
+
+
+def _takes(signature: inspect.Signature) -> frozenset[str]:
+    first = next(iter(signature.parameters), None)
+    by_keyword = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = {name for name, p in signature.parameters.items() if p.kind in by_keyword and name != first}
+    return frozenset(names & OFFERED)
+
+
+def takes_input(call: Callable[..., Any]) -> str | None:
+    """Why ``call(input)`` cannot be made; None if it can."""
+    signature, _ = _signature_of(call)
+    offered = dict.fromkeys(_takes(signature))
+    try:
+        signature.bind(None, **offered)
+    except TypeError as error:
+        return str(error)
+    return None
+
+
+def _accepts(signature: inspect.Signature, hints: dict[str, Any]) -> object | None:
+    first = next(iter(signature.parameters), None)
+    return hints.get(first) if first is not None else None
+
+
+def _returns(hints: dict[str, Any]) -> object | None:
+    returned = hints.get("return")
+    if typing.get_origin(returned) is AgentOutput:
+        return typing.get_args(returned)[0]  # type: ignore[no-any-return]
+    return None if returned is AgentOutput else returned
+
+
+def _output_adapter(declared: object | None, returns: object | None) -> TypeAdapter[Any] | None:
+    if declared is not None:
+        return TypeAdapter(declared)
+    if isinstance(returns, type) and issubclass(returns, BaseModel):
+        return TypeAdapter(returns)
+    return None
+
+
+def _meter_of(agent: object) -> Meter | None:
+    model = getattr(agent, "model", None)
+    if not isinstance(model, str):
+        return None
+    return Meter(
+        model=model,
+        max_output_tokens=getattr(agent, "max_output_tokens", None),
+        max_requests=getattr(agent, "max_requests", None) or 1,
+        estimate_input=getattr(agent, "estimate_input", None),
+    )

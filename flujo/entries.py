@@ -1,0 +1,91 @@
+"""The record of one paid request. Plain data: the sums over many records are in ``execution/ledger.py``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from flujo.prices import LineItem
+from flujo.usage import RequestOutcome, Usage, UsageSource, not_negative
+
+CostSource = Literal["table", "provider", "estimate", "unpriced"]
+
+_WITHIN_A_STEP = frozenset({"attempt", "redirect", "plugin", "request"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """What one request to a model used and cost, as it ended; verdicts on the answer are no part of it.
+
+    ``path`` is that of the ask, ``branch`` the branch it ran in. ``model`` is the full name,
+    ``provider:model``, ``table_id`` that of the cost model in force. ``cost_usd`` is None where the cost is
+    unknown, never 0 for that reason; ``possible_usd`` is then the most it may have cost, where a bound is
+    known. ``provider_cost_usd`` is what the provider says.
+    """
+
+    entry_id: str
+    path: str
+    branch: str | None
+    attempt: int
+    provider: str | None
+    model: str | None
+    requested_at: datetime
+    usage: Usage | None
+    usage_source: UsageSource
+    table_id: str | None
+    line_items: tuple[LineItem, ...]
+    cost_usd: Decimal | None
+    cost_source: CostSource
+    provider_cost_usd: Decimal | None
+    possible_usd: Decimal | None
+    outcome: RequestOutcome
+
+    def __post_init__(self) -> None:
+        if (self.cost_usd is None) != (self.cost_source == "unpriced"):
+            raise ValueError(f"{self.entry_id}: cost {self.cost_usd} cannot come from '{self.cost_source}'")
+        if (self.usage is None) != (self.usage_source == "absent"):
+            raise ValueError(f"{self.entry_id}: usage {self.usage} cannot come from '{self.usage_source}'")
+        amounts = (self.cost_usd, self.provider_cost_usd, self.possible_usd)
+        for name, amount in zip(("cost_usd", "provider_cost_usd", "possible_usd"), amounts, strict=True):
+            if amount is not None:
+                not_negative(f"{self.entry_id}: {name}", amount)
+
+    @property
+    def step(self) -> str:
+        """The path of the step that paid; a fallback is a step of its own."""
+        return step_path(self.path)
+
+    @property
+    def uncertain(self) -> bool:
+        """The cost is unknown, or known only as far as the request reported before it was lost."""
+        return self.cost_usd is None or self.outcome == "in_doubt"
+
+    @property
+    def upper_usd(self) -> Decimal | None:
+        """The most that the request may have cost; None where nobody knows."""
+        if not self.uncertain:
+            return self.cost_usd
+        if self.possible_usd is None or self.cost_usd is None:
+            return self.possible_usd
+        return max(self.possible_usd, self.cost_usd)
+
+
+def entry_id(run_id: str, path: str, request: int) -> str:
+    """The identity of the ``request``-th request (from 1) of the ask at ``path``."""
+    return f"{run_id}/{path}/request:{request}"
+
+
+def step_path(path: str) -> str:
+    """``path`` without the segments that tell the asks of one step apart.
+
+    >>> step_path("reviews/branch:legal/check/attempt:2/plugin:no_promises")
+    'reviews/branch:legal/check'
+    """
+    return "/".join(segment for segment in path.split("/") if not _is_within_a_step(segment))
+
+
+def _is_within_a_step(segment: str) -> bool:
+    kind, colon, _ = segment.partition(":")
+    return bool(colon) and kind in _WITHIN_A_STEP

@@ -1,0 +1,187 @@
+"""The one error tree of Flujo. Plain data: a message, the path it happened at, and the values that matter.
+
+Three families. *You built it wrong*: ``PipelineDefinitionError``, ``UsageError``. *The run failed*: everything under
+``RunError``; a run keeps such an error in its result and raises it only from ``raise_for_status()``.
+*We are wrong*: plain assertions, which have no class here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from flujo.usage import RequestUsage, Usage
+
+
+class FlujoError(Exception):
+    """Base of every error that Flujo raises."""
+
+
+# You built it wrong ---------------------------------------------------------------------------------
+
+
+class MisuseError(FlujoError):
+    """A call that cannot work as written; the message says which call to make instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a pipeline: a stable ``code``, the ``path`` of the step, what, and the fix."""
+
+    code: str
+    path: str
+    text: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.path or 'the pipeline'}: {self.text} [{self.code}]. {self.fix}"
+
+
+class PipelineDefinitionError(FlujoError):
+    """A pipeline that cannot run as it was built; ``problems`` lists everything that is wrong with it at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+# What agents and listeners raise ---------------------------------------------------------------------
+
+
+class AgentError(FlujoError):
+    """Raised by an agent that failed; what the provider was paid before the failure is booked all the same.
+
+    ``usage`` and ``model`` describe one request; ``requests`` several, then they replace the two.
+    ``cost_usd`` is what the provider says it charged, where it says so.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        usage: Usage | None = None,
+        model: str | None = None,
+        cost_usd: Decimal | None = None,
+        requests: Sequence[RequestUsage] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.usage = usage
+        self.model = model
+        self.cost_usd = cost_usd
+        self.requests = None if requests is None else tuple(requests)
+
+
+class PipelineAbort(FlujoError):
+    """Raised by a listener to stop the run; the result's status is ``aborted`` and every spend is kept."""
+
+
+# The run failed ---------------------------------------------------------------------------------------
+
+
+class RunError(FlujoError):
+    """Something went wrong at ``path`` while a pipeline ran."""
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class StepFailedError(RunError):
+    """A step used up its attempts, or met an error that is not retried; ``cause`` is the last one."""
+
+    def __init__(self, path: str, attempts: int, cause: BaseException) -> None:
+        times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+        super().__init__(f"step '{path}' failed after {times}: {_told(cause)}", path=path)
+        self.attempts = attempts
+        self.cause = cause
+
+
+class RejectedError(RunError):
+    """The last draft of a step was rejected by ``plugin`` with ``feedback``."""
+
+    def __init__(self, path: str, plugin: str, feedback: str) -> None:
+        super().__init__(f"plugin '{plugin}' rejected the last draft: {feedback}", path=path)
+        self.plugin = plugin
+        self.feedback = feedback
+
+
+class StepTimeoutError(RunError):
+    """An agent gave no answer within its step's ``timeout_s`` (seconds)."""
+
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__(f"no answer within {timeout_s:g} s", path=path)
+        self.timeout_s = timeout_s
+
+
+class OverrunError(StepTimeoutError):
+    """An agent came back only after its deadline: it swallowed its cancellation or blocked the event loop."""
+
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__(path, timeout_s)
+        self.args = (
+            f"came back after its deadline of {timeout_s:g} s: it swallows cancellation or blocks the event loop",
+        )
+
+
+class MisbehavedError(RunError):
+    """An agent, plugin or user function answered with something that no pipeline can use."""
+
+
+class InfiniteRedirectError(RunError):
+    """Plugins sent one attempt in a circle, or past the hop limit; ``hops`` names every agent asked, in order."""
+
+    def __init__(self, path: str, hops: Sequence[str], why: str) -> None:
+        super().__init__(f"{why}: {' -> '.join(hops)}", path=path)
+        self.hops = tuple(hops)
+
+
+class ContextUpdateError(RunError):
+    """An output could not be merged into the context; nothing was changed."""
+
+
+class ContextMergeConflict(RunError):
+    """Two branches changed ``field`` (a path such as ``$.notes.legal``) in different ways."""
+
+    def __init__(self, field: str, values: Sequence[tuple[str, object]], *, path: str = "") -> None:
+        told = ", ".join(f"branch '{branch}' has {value!r}" for branch, value in values)
+        super().__init__(
+            f"{field} was changed differently: {told}. Choose a merge_strategy that says which one holds", path=path
+        )
+        self.field = field
+        self.values = tuple(values)
+
+
+class UsageLimitExceededError(RunError):
+    """A usage limit does not admit a call, or was passed by one; ``dimension`` says which limit."""
+
+    def __init__(self, message: str, *, path: str = "", dimension: str = "") -> None:
+        super().__init__(message, path=path)
+        self.dimension = dimension
+
+
+class PriceError(RunError):
+    """A request cannot be priced."""
+
+
+class UnknownModelPrice(PriceError):
+    """The price table has no row for a model."""
+
+
+class MissingUnitPrice(PriceError):
+    """A model has tokens of a kind for which neither it nor a parent kind has a price."""
+
+
+class UnknownPriceContext(PriceError):
+    """A request was made in a context (batch, service tier) that its price row does not know."""
+
+
+class RunPausedError(RunError):
+    """Raised by ``raise_for_status()`` of a run that waits for answers."""
+
+
+def _told(cause: BaseException) -> str:
+    return str(cause) if isinstance(cause, FlujoError) else f"{type(cause).__name__}: {cause}"

@@ -1,0 +1,253 @@
+"""What can happen in a run: one frozen record per kind of fact, and the log they are written to.
+
+The transcript of a run is a tuple of these records. A running engine writes them *flat* (class, time, scope, name,
+fields) into one list, which costs a third of the time and memory of objects; ``read`` turns a log into records.
+Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
+
+from flujo.entries import LedgerEntry
+from flujo.ports import Rejection
+
+StepStatus = Literal["completed", "failed", "stopped", "limited", "paused", "cancelled"]
+RunStatus = Literal["completed", "failed", "paused", "limited", "aborted", "cancelled"]
+
+
+class Scope:
+    """Where steps run: the path that stands before their names. ``order`` is its position among declared branches."""
+
+    __slots__ = ("order", "parent", "segment")
+
+    def __init__(self, parent: Scope | None, segment: str, order: tuple[int, ...] = ()) -> None:
+        self.parent = parent
+        self.segment = segment
+        self.order = order
+
+    @property
+    def path(self) -> str:
+        """The segments from the run down to here, joined by ``/``; empty for the run itself."""
+        segments = []
+        scope: Scope | None = self
+        while scope is not None:
+            if scope.segment:
+                segments.append(scope.segment)
+            scope = scope.parent
+        return "/".join(reversed(segments))
+
+    @property
+    def branch(self) -> str | None:
+        """The path of the innermost branch around here; None outside of all."""
+        scope: Scope | None = self
+        while scope is not None and not scope.segment.startswith("branch:"):
+            scope = scope.parent
+        return None if scope is None else scope.path
+
+    def path_of(self, name: str) -> str:
+        """The path of a step of this name here; of the scope itself for an empty name."""
+        path = self.path
+        return f"{path}/{name}" if path and name else path or name
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact. ``step`` is the path of the step it belongs to (empty: the run), ``at`` the clock's seconds."""
+
+    step: str
+    at: float = field(compare=False)
+
+    WIDTH: ClassVar[int] = 4
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    pipeline: str
+    input: object
+    context: object
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded(Event):
+    status: RunStatus
+    output: object
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted(Event):
+    """``kind`` is the kind of step as users write it (``step``, ``parallel``, ...)."""
+
+    kind: str
+    input: object
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded(Event):
+    """``output`` is None unless the step completed; ``error`` says why it did not."""
+
+    status: StepStatus
+    output: object
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AskEvent(Event):
+    """Something about one ask of an agent: its ``attempt`` counts from 1, ``hop`` counts redirects from 0."""
+
+    attempt: int
+    hop: int
+
+    @property
+    def path(self) -> str:
+        path = f"{self.step}/attempt:{self.attempt}"
+        return f"{path}/redirect:{self.hop}" if self.hop else path
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(AskEvent):
+    """An agent was asked. ``agent`` names it after a redirect; ``feedback`` is what it was told of its drafts so far."""
+
+    agent: str
+    input: object
+    feedback: tuple[Rejection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(AskEvent):
+    output: object
+
+
+@dataclass(frozen=True, slots=True)
+class AskFailed(AskEvent):
+    """No usable answer came. ``outcome``: error, timeout, overrun, invalid, refused or cancelled."""
+
+    outcome: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackLost(AskEvent):
+    """The step's input can carry no feedback and its agent takes none: this attempt does not know why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged(AskEvent):
+    """A plugin's verdict on a draft. ``crashed`` tells a plugin that raised, hung or gave no outcome."""
+
+    plugin: str
+    accepted: bool
+    feedback: str | None
+    redirect_to: str | None
+    replaced: bool
+    new_solution: object
+    crashed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BackedOff(Event):
+    """The step waited before its next attempt."""
+
+    attempt: int
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Paid(Event):
+    """A request was paid, or may have been: one entry of the ledger."""
+
+    entry: LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
+class NotAdmitted(AskEvent):
+    """A limit did not admit a call. ``bound`` is the most it may take, ``left`` what the limit still had."""
+
+    dimension: str
+    bound: Decimal | int | None
+    left: Decimal | int
+    limit: Decimal | int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitPassed(Event):
+    """What was spent passed a limit."""
+
+    dimension: str
+    spent: Decimal | int
+    limit: Decimal | int
+
+
+@dataclass(frozen=True, slots=True)
+class ContextChanged(Event):
+    """The changes that an accepted step made, as ``(field, before, after)``."""
+
+    changes: tuple[tuple[str, object, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BranchEnded(Event):
+    """``branch`` finished in the parallel step; ``ignored`` tells a failure that the step tolerates."""
+
+    branch: str
+    status: StepStatus
+    output: object
+    error: str | None
+    ignored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Merged(Event):
+    """Branches joined: what changed in the parent's context, and which branches each field came from."""
+
+    strategy: str
+    changes: tuple[tuple[str, object, object], ...]
+    sources: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk(AskEvent):
+    """A piece of an answer on its way: told to streams and listeners, not kept, for the answer holds it."""
+
+    text: str
+
+
+Log = list[Any]
+RECORDS: tuple[type[Event], ...] = (
+    RunStarted, RunEnded, StepStarted, StepEnded, Asked, Answered, AskFailed, FeedbackLost, Judged, BackedOff, Paid,
+    NotAdmitted, LimitPassed, ContextChanged, BranchEnded, Merged, Chunk,
+)  # fmt: skip
+for _record in RECORDS:
+    # class, at, scope and name stand for the two fields ``step`` and ``at``
+    _record.WIDTH = len(fields(_record)) + 2
+
+
+def read(log: Log) -> Iterator[Event]:
+    """The records of a flat log, in the order in which they were written."""
+    start, end = 0, len(log)
+    while start < end:
+        width = log[start].WIDTH
+        yield record(*log[start : start + width])
+        start += width
+
+
+def record(kind: Callable[..., Event], at: float, scope: Scope, name: str, *rest: object) -> Event:
+    return kind(scope.path_of(name), at, *rest)
+
+
+class TeeLog(list[Any]):
+    """A log that also hands every record to ``publish`` the moment it is written."""
+
+    __slots__ = ("publish",)
+
+    def __init__(self, publish: Callable[[Event], None]) -> None:
+        super().__init__()
+        self.publish = publish
+
+    def extend(self, entry: Any) -> None:
+        super().extend(entry)
+        self.publish(record(*entry))

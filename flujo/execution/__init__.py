@@ -1,0 +1,1 @@
+"""How a pipeline runs: one small file per step kind, and what all of them need. Nothing here is a public name."""

@@ -1,0 +1,218 @@
+"""The account of one run: what an ask reserves before it is made, and how what it reports is booked.
+
+Booking comes first and judging later (law A1): an entry is in the transcript before anybody looks at the answer, and
+whoever breaches a limit has been booked in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from flujo.binding import BoundAgent, Meter
+from flujo.entries import LedgerEntry
+from flujo.errors import AgentError, PriceError, UsageLimitExceededError
+from flujo.events import LimitPassed, Log, NotAdmitted, Paid
+from flujo.execution.budget import Amount, Breach, Budget, BudgetRefused, Hold
+from flujo.execution.ledger import price_entry
+from flujo.execution.signals import AskFailure, Breached
+from flujo.laws import Laws
+from flujo.ports import AgentOutput, Clock, PluginOutcome
+from flujo.prices import CostModel
+from flujo.usage import RequestOutcome, RequestUsage, UsageLimits
+
+if TYPE_CHECKING:
+    from flujo.execution.frame import Place
+
+
+class Account:
+    """What all purses of a run share. ``strict`` refuses a metered call that cannot be priced (law A4)."""
+
+    __slots__ = ("_make_run_id", "_run_id", "clock", "cost_model", "laws", "strict")
+
+    def __init__(
+        self, *, run_id: str | Callable[[], str], clock: Clock, laws: Laws, cost_model: CostModel | None, strict: bool
+    ) -> None:
+        self._run_id = run_id if isinstance(run_id, str) else None
+        self._make_run_id = run_id
+        self.clock = clock
+        self.laws = laws
+        self.cost_model = cost_model
+        self.strict = strict
+
+    @property
+    def run_id(self) -> str:
+        """Made when it is first needed: most runs of plain functions never are asked for it."""
+        if self._run_id is None:
+            assert not isinstance(self._make_run_id, str)
+            self._run_id = self._make_run_id()
+        return self._run_id
+
+
+class Purse:
+    """The budget that the asks of a frame draw on, and the account they are booked in."""
+
+    __slots__ = ("account", "budget", "limited")
+
+    def __init__(self, account: Account, budget: Budget, *, limited: bool) -> None:
+        self.account = account
+        self.budget = budget
+        self.limited = limited
+
+    def inner(self, limits: UsageLimits, name: str) -> Purse:
+        """A purse inside this one: its own limits, and all those above (law A7)."""
+        return Purse(self.account, Budget(limits, self.budget, name), limited=True)
+
+    async def hold(self, meter: Meter, place: Place, value: object, log: Log) -> Hold | None:
+        """Reserve the most that a call may use. Raises AskFailure for a price it lacks, Breached if not admitted."""
+        account = self.account
+        if not self.limited and not account.strict:
+            return None
+        bound = self._bound(meter, value, place)
+        if not self.limited:
+            return None
+        try:
+            return await self.budget.reserve(bound, place.scope.order, alone=not place.scope.order)
+        except BudgetRefused as refused:
+            log.extend((
+                NotAdmitted, account.clock.now(), place.scope, place.name, place.attempt, place.hop,
+                refused.dimension, refused.bound, refused.left, refused.limit,
+            ))  # fmt: skip
+            error = UsageLimitExceededError(refused.told(place.path), path=place.path, dimension=refused.dimension)
+            raise Breached(refused.budget, error) from refused
+
+    def _bound(self, meter: Meter, value: object, place: Place) -> Amount:
+        times = meter.max_requests
+        try:
+            tokens = None if meter.estimate_input is None else meter.estimate_input(value)
+            cost = self._most(meter, tokens)
+        except Exception as error:  # the user's estimate or cost model
+            if isinstance(error, PriceError):
+                error.path = error.path or place.path
+            raise AskFailure("refused", error, retryable=False) from error
+        return Amount(
+            cost_usd=None if cost is None else cost * times,
+            input_tokens=None if tokens is None else tokens * times,
+            output_tokens=None if meter.max_output_tokens is None else meter.max_output_tokens * times,
+            requests=times,
+        )
+
+    def _most(self, meter: Meter, tokens: int | None) -> Decimal | None:
+        account = self.account
+        at = account.clock.utc()
+        if account.cost_model is None:
+            return None
+        known = tokens is not None and meter.max_output_tokens is not None
+        try:
+            most = account.cost_model.max_cost(meter.model, tokens or 0, meter.max_output_tokens or 0, at)
+        except PriceError:
+            if account.strict:
+                raise
+            return None
+        return most if known else None
+
+    def book(
+        self, log: Log, callee: BoundAgent, place: Place, brought: object, outcome: RequestOutcome, hold: Hold | None,
+        asked_at: float,
+    ) -> None:  # fmt: skip
+        """Write what an ask reported into the ledger and settle its hold.
+
+        Raises Breached if a limit is passed by it, AskFailure if the cost model breaks; the entries stand all the same.
+        """
+        requests = requests_of(brought, outcome)
+        if not requests and (callee.meter is None or explicit(brought)):
+            if hold is not None:
+                hold.release()
+            return
+        if not requests:
+            assert callee.meter is not None
+            requests = (RequestUsage(usage=None, model=callee.meter.model, outcome=outcome),)
+        entries, broken = self._entries(requests, callee, place, price_context_of(brought), hold, asked_at)
+        for entry in self.account.laws.entries_to_book(entries):
+            log.extend((Paid, self.account.clock.now(), place.scope, place.name, entry))
+        self._settle(entries, requests, hold)
+        if outcome == "cancelled":
+            return
+        if self.limited and (breaches := self.budget.breaches()):
+            raise self._breached(breaches[0], place, log)
+        if broken is not None:
+            raise AskFailure("error", broken, retryable=False) from broken
+
+    def rebook(self, log: Log, place: Place, entries: tuple[LedgerEntry, ...]) -> None:
+        """Write entries that were booked before, by a journaled ask; limits were judged then."""
+        for entry in entries:
+            log.extend((Paid, self.account.clock.now(), place.scope, place.name, entry))
+            if self.limited:
+                self.budget.book(Amount.of(entry.usage, entry.cost_usd))
+
+    def _entries(
+        self, requests: tuple[RequestUsage, ...], callee: BoundAgent, place: Place, context: str | None,
+        hold: Hold | None, asked_at: float,
+    ) -> tuple[tuple[LedgerEntry, ...], Exception | None]:  # fmt: skip
+        account, path, broken = self.account, place.path, None
+        requested_at = _started(account.clock, asked_at)
+        possible = None if hold is None else hold.bound.cost_usd
+        entries = []
+        for number, request in enumerate(requests, 1):
+            if request.model is None and callee.meter is not None:
+                request = replace(request, model=callee.meter.model)
+            facts = {
+                "run_id": account.run_id, "path": path, "number": number, "attempt": place.attempt,
+                "requested_at": requested_at, "branch": place.scope.branch, "context": context, "possible_usd": possible,
+            }  # fmt: skip
+            try:
+                entry = price_entry(request, cost_model=account.cost_model, **facts)  # type: ignore[arg-type]
+            except Exception as error:  # the user's cost model: the spend is kept, its price is unknown
+                broken = error
+                entry = price_entry(request, cost_model=None, **facts)  # type: ignore[arg-type]
+            entries.append(entry)
+        return tuple(entries), broken
+
+    def _settle(
+        self, entries: tuple[LedgerEntry, ...], requests: tuple[RequestUsage, ...], hold: Hold | None
+    ) -> None:
+        if not self.limited:
+            return
+        actual = Amount(cost_usd=Decimal(0), input_tokens=0, output_tokens=0, requests=0)
+        for entry, request in zip(entries, requests, strict=True):
+            actual += Amount.of(entry.usage, entry.cost_usd, request.tool_calls)
+        if hold is None:
+            self.budget.book(actual)
+        else:
+            hold.settle(actual)
+
+    def _breached(self, breach: Breach, place: Place, log: Log) -> Breached:
+        at = self.account.clock.now()
+        log.extend((LimitPassed, at, place.scope, place.name, breach.dimension, breach.spent, breach.limit))
+        message = f"{place.path} passed a limit: {breach.told()}"
+        return Breached(breach.budget, UsageLimitExceededError(message, path=place.path, dimension=breach.dimension))
+
+
+def _started(clock: Clock, asked_at: float) -> datetime:
+    return clock.utc() - timedelta(seconds=clock.now() - asked_at)
+
+
+def requests_of(brought: object, outcome: RequestOutcome) -> tuple[RequestUsage, ...]:
+    """The model requests that an answer or an error reports; empty if it reports none."""
+    if not isinstance(brought, AgentOutput | AgentError | PluginOutcome):
+        return ()
+    cost_usd = None
+    if not isinstance(brought, PluginOutcome):
+        if brought.requests is not None:
+            return brought.requests
+        cost_usd = brought.cost_usd
+    if brought.usage is None and brought.model is None and cost_usd is None:
+        return ()
+    return (RequestUsage(usage=brought.usage, model=brought.model, cost_usd=cost_usd, outcome=outcome),)
+
+
+def explicit(brought: object) -> bool:
+    """Whether an answer or error says that no request was made, by an empty list."""
+    return isinstance(brought, AgentOutput | AgentError) and brought.requests is not None
+
+
+def price_context_of(brought: object) -> str | None:
+    return brought.price_context if isinstance(brought, AgentOutput) else None

@@ -1,0 +1,95 @@
+"""How one call is made: within its deadline, as a stream where somebody reads along, and what its end means."""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import anyio
+
+from flujo.binding import BoundAgent
+from flujo.errors import MisbehavedError, OverrunError, StepTimeoutError
+from flujo.events import Chunk
+from flujo.execution.watchdog import WATCHDOG
+from flujo.ports import AgentOutput
+from flujo.usage import RequestOutcome
+
+if TYPE_CHECKING:
+    from flujo.execution.frame import Place, Run
+
+UNUSABLE = frozenset({types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType})
+
+
+class Late(Exception):
+    """The deadline passed: nothing came (``timeout``), or it came too late (``overrun``) and is in ``brought``."""
+
+    def __init__(self, outcome: Literal["timeout", "overrun"], error: StepTimeoutError, brought: object) -> None:
+        self.outcome = outcome
+        self.transport: RequestOutcome = "timeout"
+        if outcome == "overrun":
+            self.transport = "error" if isinstance(brought, Exception) else "ok"
+        self.error = error
+        self.brought = brought
+
+
+async def call_within(
+    timeout_s: float | None, callee: BoundAgent, place: Place, value: object, offered: Mapping[str, Any], run: Run
+) -> object:
+    """The callee's answer, given within ``timeout_s`` seconds. Raises Late, and whatever the callee raises in time."""
+    if timeout_s is None:
+        return await _call(callee, place, value, offered, run)
+    with WATCHDOG.watch(place, timeout_s), anyio.move_on_after(timeout_s) as scope:
+        brought: object = None
+        try:
+            brought = await _call(callee, place, value, offered, run)
+        except Exception as error:
+            if not _is_over(scope, run):
+                raise
+            brought = error
+        if _is_over(scope, run):
+            raise Late("overrun", OverrunError(place.path, timeout_s), brought)
+        return brought
+    raise Late("timeout", StepTimeoutError(place.path, timeout_s), None)
+
+
+def _is_over(scope: anyio.CancelScope, run: Run) -> bool:
+    return scope.cancel_called or run.laws.is_overdue(anyio.current_time(), scope.deadline)
+
+
+async def _call(callee: BoundAgent, place: Place, value: object, offered: Mapping[str, Any], run: Run) -> object:
+    if run.pace is None or callee.stream is None:
+        return await callee.call(value, **offered)
+    texts: list[str] = []
+    async for item in callee.stream(value, **offered):
+        if item.__class__ is AgentOutput:
+            return item
+        if not isinstance(item, str):
+            kind = type(item).__name__
+            raise MisbehavedError(f"agent '{callee.name}' streamed a {kind}; chunks are text, the last may be an AgentOutput")
+        texts.append(item)
+        if run.publish is not None:
+            run.publish(Chunk(place.step, run.now(), place.attempt, place.hop, item))
+        await run.pace()
+    return "".join(texts)
+
+
+def foreign_cancellation(error: BaseException) -> bool:
+    """Whether the callee raised a cancellation that nobody asked for; it would end a branch without a trace."""
+    if not isinstance(error, asyncio.CancelledError):
+        return False
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no asyncio loop runs here, so none can have cancelled
+        return True
+    return task is not None and task.cancelling() == 0
+
+
+def is_unusable(answer: object) -> bool:
+    """Whether somebody forgot to await, or to collect what a generator yields."""
+    if answer.__class__ not in UNUSABLE:
+        return False
+    if isinstance(answer, types.CoroutineType):
+        answer.close()  # or Python warns about it later, far from here
+    return True

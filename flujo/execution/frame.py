@@ -1,0 +1,143 @@
+"""One run, its frames, and the one door through which it reaches agents, plugins and people.
+
+A ``Run`` is what all of a run shares. A ``Frame`` is where a sequence of steps executes: a scope of paths, a log and a
+generation of the context. ``Frame.ask`` is the only place in Flujo that awaits an agent or a plugin, so whatever belongs
+to every call (stopping, budget, deadline, booking, journal) hangs on this door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from flujo.binding import BoundAgent
+from flujo.errors import FlujoError, MisbehavedError
+from flujo.events import Event, Log, Scope
+from flujo.execution.account import Account, Purse
+from flujo.execution.calling import Late, call_within, foreign_cancellation, is_unusable
+from flujo.execution.signals import AskFailure, Halt
+from flujo.isolation import State
+from flujo.laws import Laws
+from flujo.ports import AgentOutput, Clock, Journal, PluginOutcome
+
+PAYING = frozenset({AgentOutput, PluginOutcome})
+"""Answers that may report what they cost. Both classes are final, so that their class tells."""
+
+
+class Run:
+    """What all frames of one run share."""
+
+    __slots__ = (
+        "account", "clock", "halted", "journal", "laws", "new_frame", "new_log", "now", "pace", "publish", "resources",
+    )  # fmt: skip
+
+    def __init__(self, *, clock: Clock, laws: Laws, account: Account, resources: object) -> None:
+        self.clock = clock
+        self.now = clock.now
+        self.laws = laws
+        self.account = account
+        self.resources = resources
+        self.halted: Halt | None = None
+        self.new_log: Callable[[], Log] = list
+        self.new_frame: type[Frame] = Frame
+        self.journal: Journal | None = None
+        self.publish: Callable[[Event], None] | None = None
+        self.pace: Callable[[], Awaitable[None]] | None = None
+        """Set while somebody reads the run as a stream: waits until there is room for more events."""
+
+
+class Place:
+    """Which ask it is: the step's name, its attempt (from 1), redirect (from 0) and plugin, if it asks one."""
+
+    __slots__ = ("attempt", "hop", "name", "plugin", "scope")
+
+    def __init__(self, scope: Scope, name: str, attempt: int, hop: int, plugin: str | None = None) -> None:
+        self.scope = scope
+        self.name = name
+        self.attempt = attempt
+        self.hop = hop
+        self.plugin = plugin
+
+    def of_plugin(self, plugin: str) -> Place:
+        return Place(self.scope, self.name, self.attempt, self.hop, plugin)
+
+    @property
+    def step(self) -> str:
+        return self.scope.path_of(self.name)
+
+    @property
+    def path(self) -> str:
+        path = f"{self.step}/attempt:{self.attempt}"
+        path = f"{path}/redirect:{self.hop}" if self.hop else path
+        return f"{path}/plugin:{self.plugin}" if self.plugin else path
+
+
+class Frame:
+    """Where a sequence of steps executes. ``purse`` is the innermost budget that its asks draw on."""
+
+    __slots__ = ("log", "purse", "run", "scope", "state")
+
+    def __init__(self, run: Run, scope: Scope, log: Log, state: State[Any], purse: Purse) -> None:
+        self.run = run
+        self.scope = scope
+        self.log = log
+        self.state = state
+        self.purse = purse
+
+    def child(self, scope: Scope, log: Log, state: State[Any]) -> Frame:
+        """A frame inside this one: a branch, an iteration, a nested pipeline."""
+        return self.run.new_frame(self.run, scope, log, state, self.purse)
+
+    async def ask(
+        self,
+        callee: BoundAgent,
+        place: Place,
+        value: object,
+        offered: Mapping[str, Any],
+        timeout_s: float | None,
+        purse: Purse,
+    ) -> object:
+        """The answer of an agent or plugin; what it cost is booked before anybody looks at it.
+
+        Raises AskFailure when no usable answer came, Breached when a limit does not admit the call or was passed by
+        it, Aborted when the run is being stopped.
+        """
+        run = self.run
+        if run.halted is not None:
+            raise run.halted
+        if run.pace is not None:
+            await run.pace()
+        asked_at = run.now()
+        hold = None if callee.meter is None else await purse.hold(callee.meter, place, value, self.log)
+        try:
+            if timeout_s is None and (run.pace is None or callee.stream is None):
+                answer = await callee.call(value, **offered)
+            else:
+                answer = await call_within(timeout_s, callee, place, value, offered, run)
+        except Late as late:
+            purse.book(self.log, callee, place, late.brought, late.transport, hold, asked_at)
+            raise AskFailure(late.outcome, late.error) from late
+        except Exception as error:
+            purse.book(self.log, callee, place, error, "error", hold, asked_at)
+            raise AskFailure("error", error) from error
+        except BaseException as error:
+            if not foreign_cancellation(error):
+                purse.book(self.log, callee, place, error, "cancelled", hold, asked_at)
+                raise
+            told = MisbehavedError(f"agent '{callee.name}' raised {type(error).__name__}, but nobody cancelled it")
+            purse.book(self.log, callee, place, told, "error", hold, asked_at)
+            raise AskFailure("error", told) from error
+        if hold is not None or answer.__class__ in PAYING:
+            purse.book(self.log, callee, place, answer, "ok", hold, asked_at)
+            if answer.__class__ is AgentOutput:
+                answer = answer.output
+        if is_unusable(answer):
+            raise AskFailure("invalid", unusable(callee, place, answer))
+        return answer
+
+
+def unusable(callee: BoundAgent, place: Place, answer: object) -> FlujoError:
+    return MisbehavedError(
+        f"agent '{callee.name}' answered with a {type(answer).__name__}: it forgot to await, or to collect what it yields",
+        path=place.path,
+    )

@@ -1,0 +1,71 @@
+"""The door of a run that has a journal: what was answered before is not asked again, what is answered is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flujo.binding import BoundAgent
+from flujo.entries import LedgerEntry
+from flujo.events import Paid, read
+from flujo.execution.account import Purse
+from flujo.execution.frame import Frame, Place
+from flujo.execution.signals import AskFailure
+from flujo.isolation import MISSING, changed, private_copy
+from flujo.ports import RecordedAnswer
+
+
+class JournaledFrame(Frame):
+    """A frame whose asks go through the run's journal, by their paths."""
+
+    __slots__ = ()
+
+    async def ask(
+        self,
+        callee: BoundAgent,
+        place: Place,
+        value: object,
+        offered: Mapping[str, Any],
+        timeout_s: float | None,
+        purse: Purse,
+    ) -> object:
+        journal = self.run.journal
+        assert journal is not None
+        run_id, path = purse.account.run_id, place.path
+        recorded = await journal.recall(run_id, path)
+        if recorded is not None:
+            return self._replayed(recorded, place, offered, purse)
+        await journal.intend(run_id, path)
+        start = len(self.log)
+        try:
+            answer = await super().ask(callee, place, value, offered, timeout_s, purse)
+        except AskFailure as failure:
+            await journal.commit(run_id, path, self._record(None, start, offered, failure))
+            raise
+        await journal.commit(run_id, path, self._record(answer, start, offered, None))
+        return answer
+
+    def _record(
+        self, answer: object, start: int, offered: Mapping[str, Any], failure: AskFailure | None
+    ) -> RecordedAnswer:
+        entries = tuple(event.entry for event in read(self.log[start:]) if isinstance(event, Paid))
+        change: tuple[tuple[str, object, object], ...] = ()
+        if "context" in offered and failure is None:
+            change = changed(self.state, self.state.commit(offered["context"]))
+        return RecordedAnswer(private_copy(answer), entries, failure, change)
+
+    def _replayed(
+        self, recorded: RecordedAnswer, place: Place, offered: Mapping[str, Any], purse: Purse
+    ) -> object:
+        """Books and changes what the answer did, without reserving: it was paid before."""
+        entries: tuple[LedgerEntry, ...] = recorded.entries
+        purse.rebook(self.log, place, entries)
+        if "context" in offered:
+            for field, _, after in recorded.context_change:
+                if after is MISSING:
+                    delattr(offered["context"], field)
+                else:
+                    setattr(offered["context"], field, private_copy(after))
+        if isinstance(recorded.error, AskFailure):
+            raise recorded.error
+        return private_copy(recorded.value)

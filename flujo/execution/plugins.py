@@ -1,0 +1,148 @@
+"""How the plugins of a step judge one draft (laws P2 to P5). Asking them goes through the frame's door."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from flujo.binding import BoundAgent, NotAnAgent, bind_agent, bind_plugin
+from flujo.errors import StepTimeoutError
+from flujo.events import Judged
+from flujo.execution.signals import AskFailure
+from flujo.ports import Draft, PluginOutcome, Rejection
+
+if TYPE_CHECKING:
+    from flujo.execution.account import Purse
+    from flujo.execution.frame import Frame, Place
+    from flujo.isolation import State
+
+
+class Attempt:
+    """What one attempt has been given, and the private context that its agents and plugins share."""
+
+    __slots__ = ("base", "context", "feedback", "input", "number", "rejections")
+
+    def __init__(self, number: int, input: object, rejections: tuple[Rejection, ...], base: State[Any]) -> None:
+        self.number = number
+        self.input = input
+        self.rejections = rejections
+        self.feedback: tuple[Rejection, ...] = ()
+        self.base = base
+        self.context: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    output: object
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    target: BoundAgent
+
+
+Verdict = Accepted | Redirected | Rejection
+
+
+class OutputType:
+    """The declared type of an agent's output, as a plugin of the highest priority: its errors are the feedback."""
+
+    name = "output_type"
+    priority = 2**31
+
+    def __init__(self, adapter: TypeAdapter[Any]) -> None:
+        self.adapter = adapter
+
+    async def validate(self, draft: Draft) -> PluginOutcome:
+        output = draft["output"]
+        try:
+            typed = self.adapter.validate_python(output)
+        except ValidationError as error:
+            if not isinstance(output, str | bytes):
+                return PluginOutcome(False, _told(error))
+        else:
+            return PluginOutcome(True, new_solution=typed)
+        try:
+            return PluginOutcome(True, new_solution=self.adapter.validate_json(output))
+        except ValidationError as error:
+            return PluginOutcome(False, _told(error))
+
+
+def _told(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'output'}: {problem['msg']}" for problem in error.errors(include_url=False)
+    )
+
+
+def bind_judges(plugins: Sequence[Any], output: TypeAdapter[Any] | None) -> tuple[BoundAgent, ...]:
+    """The plugins of a step, in declared order, the check of its output type first."""
+    declared = list(plugins) if output is None else [OutputType(output), *plugins]
+    return tuple(bind_plugin(plugin) for plugin in declared)
+
+
+async def judge(
+    frame: Frame, judges: Sequence[BoundAgent], place: Place, attempt: Attempt, output: object, timeout_s: float | None,
+    purse: Purse,
+) -> Verdict:  # fmt: skip
+    """The verdict of all plugins on one draft: the first rejection or redirect ends it."""
+    run, laws = frame.run, frame.run.laws
+    for plugin in judges:
+        outcome, crashed = await _outcome(frame, plugin, place, attempt, output, timeout_s, purse)
+        target = laws.redirect_of(outcome)
+        bound: BoundAgent | None = None
+        if target is not None:
+            try:
+                bound = bind_agent(target)
+            except NotAnAgent as error:
+                outcome, crashed = laws.verdict_of_crash(f"it redirects to something that is no agent: {error}"), True
+        replaced = bound is None and outcome.success and outcome.replaces_output
+        feedback = outcome.feedback if outcome.success or outcome.feedback else _no_reason(plugin)
+        frame.log.extend((
+            Judged, run.now(), place.scope, place.name, place.attempt, place.hop, plugin.name, outcome.success,
+            feedback, None if bound is None else bound.name, replaced, outcome.new_solution if replaced else None, crashed,
+        ))  # fmt: skip
+        if bound is not None:
+            return Redirected(bound)
+        if not outcome.success:
+            return Rejection(plugin.name, feedback or "", place.attempt)
+        output = laws.output_after(output, outcome)
+    return Accepted(output)
+
+
+def _no_reason(plugin: BoundAgent) -> str:
+    return f"{plugin.name} gave no reason"
+
+
+async def _outcome(
+    frame: Frame, plugin: BoundAgent, place: Place, attempt: Attempt, output: object, timeout_s: float | None, purse: Purse
+) -> tuple[PluginOutcome, bool]:
+    """What a plugin says, and whether it crashed: raised, hung past its deadline, or gave no outcome (law P5)."""
+    laws = frame.run.laws
+    draft = Draft(
+        output=laws.input_for_attempt(output),
+        input=laws.input_for_attempt(attempt.input),
+        attempt=attempt.number,
+        feedback=attempt.rejections,
+    )
+    offered: dict[str, Any] = {}
+    if "context" in plugin.takes:
+        if attempt.context is None:
+            attempt.context = laws.context_for_attempt(attempt.base)
+        offered["context"] = attempt.context
+    if "resources" in plugin.takes:
+        offered["resources"] = frame.run.resources
+    try:
+        answer = await frame.ask(plugin, place.of_plugin(plugin.name), draft, offered, timeout_s, purse)
+    except AskFailure as failure:
+        if not failure.retryable:
+            raise
+        error = failure.error
+        why = str(error) if isinstance(error, StepTimeoutError) else f"{type(error).__name__}: {error}"
+        return laws.verdict_of_crash(f"plugin {plugin.name} failed ({why})"), True
+    if not isinstance(answer, PluginOutcome):
+        kind = type(answer).__name__
+        return laws.verdict_of_crash(f"plugin {plugin.name} gave no PluginOutcome but {kind}"), True
+    return answer, False

@@ -1,0 +1,40 @@
+"""How the parts of the engine tell each other that something did not go on. None of these reaches a user."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flujo.errors import PipelineAbort, UsageLimitExceededError
+    from flujo.execution.budget import Budget
+
+
+class AskFailure(Exception):
+    """One ask brought no usable answer; ``outcome`` is error, timeout, overrun, invalid or refused.
+
+    ``retryable`` is False for what no further attempt can mend (prices, limits, redirects in a circle).
+    """
+
+    def __init__(self, outcome: str, error: BaseException, *, retryable: bool = True) -> None:
+        self.outcome = outcome
+        self.error = error
+        self.retryable = retryable
+
+
+class Halt(Exception):
+    """The run is ending: nothing retries this, ignores it or falls back from it."""
+
+
+class Breached(Halt):
+    """``budget`` does not admit a call, or was passed. Its owner turns it into a failure or a ``limited`` run."""
+
+    def __init__(self, budget: Budget, error: UsageLimitExceededError) -> None:
+        self.budget = budget
+        self.error = error
+
+
+class Aborted(Halt):
+    """A listener stopped the run."""
+
+    def __init__(self, reason: PipelineAbort) -> None:
+        self.reason = reason

@@ -1,0 +1,255 @@
+"""How a plain step runs: attempts until one is accepted, then its fallback. There is no second way to run a step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flujo.binding import BoundAgent, bind_agent
+from flujo.errors import InfiniteRedirectError, RejectedError, StepFailedError
+from flujo.events import (
+    Answered,
+    Asked,
+    AskFailed,
+    BackedOff,
+    ContextChanged,
+    FeedbackLost,
+    Scope,
+    StepEnded,
+    StepStarted,
+)
+from flujo.execution.frame import Frame, Place
+from flujo.execution.plugins import Accepted, Attempt, Redirected, bind_judges, judge
+from flujo.execution.signals import Aborted, AskFailure, Breached
+from flujo.isolation import apply_output, changed
+from flujo.ports import Rejection
+from flujo.steps import Step
+from flujo.structure import ATOMS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flujo.execution.account import Purse
+    from flujo.execution.plan import Node
+
+NOTHING: Mapping[str, Any] = {}
+
+
+class AgentNode:
+    """A step, compiled: everything that can be decided before it runs has been decided."""
+
+    __slots__ = ("callee", "fallback", "judges", "name", "step")
+
+    def __init__(self, step: Step, name: str, fallback: Node | None) -> None:
+        self.step = step
+        self.name = name
+        self.callee = bind_agent(step.agent)
+        self.judges = bind_judges(step.plugins, self.callee.output)
+        self.fallback = fallback
+
+    async def run(self, frame: Frame, value: object) -> object:
+        """The step's output. Raises StepFailedError, or a Halt when the run is ending."""
+        log, scope, now = frame.log, frame.scope, frame.run.now
+        log.extend((StepStarted, now(), scope, self.name, "step", value))
+        try:
+            try:
+                output = await self._attempts(frame, value)
+            except StepFailedError as failure:
+                if self.fallback is None:
+                    raise
+                output = await self._fall_back(self.fallback, frame, value, failure)
+        except BaseException as error:
+            log.extend((StepEnded, now(), scope, self.name, ended_by(error), None, told(error)))
+            raise
+        log.extend((StepEnded, now(), scope, self.name, "completed", output, None))
+        return output
+
+    async def _fall_back(self, fallback: Node, frame: Frame, value: object, failure: StepFailedError) -> object:
+        inner = frame.child(Scope(frame.scope, self.name, frame.scope.order), frame.log, frame.state)
+        try:
+            output = await fallback.run(inner, frame.run.laws.input_for_fallback(value))
+        except StepFailedError as error:
+            raise error from failure
+        frame.state = inner.state
+        return output
+
+    async def _attempts(self, frame: Frame, value: object) -> object:
+        step, run = self.step, frame.run
+        purse = frame.purse if step.usage_limits is None else frame.purse.inner(step.usage_limits, self._path(frame))
+        allowed = run.laws.attempts_allowed(step.max_retries)
+        rejections: tuple[Rejection, ...] = ()
+        number = 0
+        while True:
+            number += 1
+            try:
+                verdict = await self._attempt(frame, Attempt(number, value, rejections, frame.state), purse)
+                if verdict.__class__ is not Rejection:
+                    return verdict
+            except AskFailure as failure:
+                error: BaseException = failure.error
+                if not self._may_retry(failure, frame):
+                    raise StepFailedError(self._path(frame), number, error) from error
+            except Breached as breach:
+                if breach.budget is not purse.budget or purse is frame.purse:
+                    raise
+                raise StepFailedError(self._path(frame), number, breach.error) from breach.error
+            else:
+                assert isinstance(verdict, Rejection)
+                rejections = (*rejections, verdict)
+                error = RejectedError(self._path(frame), verdict.plugin, verdict.feedback)
+            if number >= allowed:
+                raise StepFailedError(self._path(frame), number, error) from error
+            if step.backoff is not None:
+                await self._back_off(frame, number)
+
+    def _may_retry(self, failure: AskFailure, frame: Frame) -> bool:
+        if not failure.retryable:
+            return False
+        return failure.outcome != "error" or frame.run.laws.retries_error(failure.error, self.step.retry_on)
+
+    async def _back_off(self, frame: Frame, failed_attempts: int) -> None:
+        assert self.step.backoff is not None
+        delay_s = self.step.backoff(failed_attempts)
+        frame.log.extend((BackedOff, frame.run.now(), frame.scope, self.name, failed_attempts, delay_s))
+        await frame.run.clock.sleep(delay_s)
+
+    async def _attempt(self, frame: Frame, attempt: Attempt, purse: Purse) -> object:
+        """One attempt with its redirects: its output, committed, or the Rejection that ended it."""
+        laws = frame.run.laws
+        if self.step.input_processors:
+            attempt.input = self._processed(self.step.input_processors, laws.input_for_attempt(attempt.input))
+        callee, asked = self.callee, [self.callee.source]
+        while True:
+            place = Place(frame.scope, self.name, attempt.number, len(asked) - 1)
+            output = await self._ask(frame, callee, place, attempt, purse)
+            if self.step.output_processors:
+                output = self._processed(self.step.output_processors, output)
+            if self.judges:
+                judges = laws.plugins_in_order(self.judges, _priority)
+                verdict = await judge(frame, judges, place, attempt, output, self.step.timeout_s, purse)
+                if isinstance(verdict, Redirected):
+                    self._check_loop(frame, place, asked, verdict.target)
+                    callee = verdict.target
+                    asked.append(callee.source)
+                    attempt.context = None
+                    continue
+                if isinstance(verdict, Rejection):
+                    self._give_up(frame, attempt)
+                    return verdict
+                assert isinstance(verdict, Accepted)
+                output = verdict.output
+            self._commit(frame, attempt, output)
+            return output
+
+    async def _ask(self, frame: Frame, callee: BoundAgent, place: Place, attempt: Attempt, purse: Purse) -> object:
+        run, log = frame.run, frame.log
+        value, feedback, offered = attempt.input, attempt.feedback, NOTHING
+        if attempt.rejections:
+            value, feedback = self._told(frame, callee, place, attempt)
+        if callee.takes:
+            offered = self._offer(frame, callee, attempt, feedback)
+        log.extend((Asked, run.now(), place.scope, place.name, place.attempt, place.hop, callee.name, value, feedback))
+        given = value if value.__class__ in ATOMS else run.laws.input_for_attempt(value)
+        try:
+            output = await frame.ask(callee, place, given, offered, self.step.timeout_s, purse)
+        except AskFailure as failure:
+            self._note(frame, place, failure.outcome, failure.error)
+            self._give_up(frame, attempt)
+            raise
+        except Breached as breach:
+            self._note(frame, place, "limited", breach.error)
+            raise
+        except BaseException as error:
+            self._note(frame, place, "cancelled", error)
+            raise
+        log.extend((Answered, run.now(), place.scope, place.name, place.attempt, place.hop, output))
+        return output
+
+    def _note(self, frame: Frame, place: Place, outcome: str, error: BaseException) -> None:
+        at = frame.run.now()
+        frame.log.extend((AskFailed, at, place.scope, place.name, place.attempt, place.hop, outcome, told(error)))
+
+    def _told(
+        self, frame: Frame, callee: BoundAgent, place: Place, attempt: Attempt
+    ) -> tuple[object, tuple[Rejection, ...]]:
+        """What the agent is told after rejections: its input and the feedback (law P1)."""
+        laws = frame.run.laws
+        feedback = laws.feedback_for_attempt(attempt.rejections)
+        if "feedback" in callee.takes or not feedback:
+            return attempt.input, feedback
+        if isinstance(attempt.input, str):
+            return laws.text_with_feedback(attempt.input, feedback), feedback
+        at = frame.run.now()
+        frame.log.extend((FeedbackLost, at, place.scope, place.name, place.attempt, place.hop))
+        return attempt.input, ()
+
+    def _offer(
+        self, frame: Frame, callee: BoundAgent, attempt: Attempt, feedback: tuple[Rejection, ...]
+    ) -> Mapping[str, Any]:
+        offered: dict[str, Any] = {}
+        if "context" in callee.takes:
+            attempt.context = offered["context"] = frame.run.laws.context_for_attempt(attempt.base)
+        if "resources" in callee.takes:
+            offered["resources"] = frame.run.resources
+        if "feedback" in callee.takes:
+            offered["feedback"] = feedback
+        if "settings" in callee.takes:
+            offered["settings"] = dict(self.step.settings)
+        return offered
+
+    def _check_loop(self, frame: Frame, place: Place, asked: list[object], target: BoundAgent) -> None:
+        if why := frame.run.laws.loop_of(asked, target.source):
+            hops = [*(bind_agent(agent).name for agent in asked), target.name]
+            raise AskFailure("refused", InfiniteRedirectError(place.path, hops, why), retryable=False)
+
+    def _processed(self, processors: Any, value: object) -> object:
+        try:
+            for processor in processors:
+                value = processor(value)
+        except Exception as error:
+            raise AskFailure("error", error, retryable=False) from error
+        return value
+
+    def _give_up(self, frame: Frame, attempt: Attempt) -> None:
+        if attempt.context is not None:
+            frame.state = frame.run.laws.context_after_attempt(attempt.base, attempt.context, False)
+
+    def _commit(self, frame: Frame, attempt: Attempt, output: object) -> None:
+        """Keep what the accepted attempt changed in its context, and merge its output if the step says so."""
+        if attempt.context is None and not self.step.updates_context:
+            return
+        before = after = frame.state
+        try:
+            if attempt.context is not None:
+                after = frame.run.laws.context_after_attempt(before, attempt.context, True)
+            if self.step.updates_context:
+                after = apply_output(after, output)
+        except Exception as error:  # what a context holds is the user's; it may be impossible to copy or validate
+            raise AskFailure("invalid", error, retryable=False) from error
+        if after is not before:
+            if changes := changed(before, after):
+                frame.log.extend((ContextChanged, frame.run.now(), frame.scope, self.name, changes))
+            frame.state = after
+
+    def _path(self, frame: Frame) -> str:
+        return frame.scope.path_of(self.name)
+
+
+def _priority(judge: BoundAgent) -> int:
+    return judge.priority
+
+
+def ended_by(error: BaseException) -> str:
+    """The status of a step that this error ended."""
+    if isinstance(error, Breached):
+        return "limited"
+    return "failed" if isinstance(error, Exception) and not isinstance(error, Aborted) else "cancelled"
+
+
+def told(error: BaseException) -> str:
+    """An error as transcripts tell it: its type and text, no traceback."""
+    if isinstance(error, Breached):
+        return str(error.error)
+    if isinstance(error, Aborted):
+        return f"aborted by a listener: {error.reason}"
+    name = type(error).__name__
+    return f"{name}: {error}" if str(error) else name

@@ -1,0 +1,1 @@
+from flujo.execution.isolation import *  # noqa: F403

@@ -1,0 +1,146 @@
+"""The doors of the engine: what it asks of agents, plugins, clocks and journals, and what they answer.
+
+Protocols and the plain records that pass through them. Nothing here runs anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Generic, Protocol, TypedDict, TypeVar, runtime_checkable
+
+from flujo.entries import LedgerEntry
+from flujo.usage import RequestUsage, Usage
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentOutput(Generic[T_co]):
+    """An answer together with what it cost.
+
+    ``usage`` and ``model`` describe one model request; an agent that made several (tools, its own retries) reports
+    them one by one in ``requests`` instead, because prices with tiers hold per request. Absent usage is None, never
+    zero. ``cost_usd`` is what the provider says it charged, where it says so; ``price_context`` names the variant it
+    was bought in (batch, service tier).
+    """
+
+    output: T_co
+    usage: Usage | None = None
+    model: str | None = None
+    cost_usd: Decimal | None = None
+    requests: tuple[RequestUsage, ...] | None = None
+    price_context: str | None = None
+
+
+@runtime_checkable
+class Agent(Protocol):
+    """Anything with ``async run(input)``; it may also take ``context``, ``resources``, ``feedback``, ``settings``.
+
+    An agent that names ``feedback`` in its signature is told every rejection so far and gets its input unchanged.
+    Optional attributes: ``model`` (then its calls are metered), ``max_output_tokens``, ``max_requests``,
+    ``estimate_input(input) -> int`` (tokens), ``output_type`` (a type that pydantic can validate) and
+    ``stream(input, ...)``, an async iterator of text chunks whose last item may be an ``AgentOutput``.
+    """
+
+    def run(self, input: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a draft was refused: told to the next attempt."""
+
+    plugin: str
+    feedback: str
+    attempt: int
+
+
+class Draft(TypedDict):
+    """What a plugin judges: its own private copy of the output and input of one attempt."""
+
+    output: Any
+    input: Any
+    attempt: int
+    feedback: tuple[Rejection, ...]
+
+
+_UNSET: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class PluginOutcome:
+    """A plugin's verdict.
+
+    ``feedback`` says why a draft is rejected. ``redirect_to`` is an agent that is asked instead, whatever ``success``
+    says. ``new_solution`` of an accepting outcome replaces the output; None is a value, so leave it out for "keep".
+    ``usage`` and ``model`` report what the plugin itself paid for.
+    """
+
+    success: bool
+    feedback: str | None = None
+    redirect_to: object | None = None
+    new_solution: Any = _UNSET
+    usage: Usage | None = None
+    model: str | None = None
+
+    @property
+    def replaces_output(self) -> bool:
+        return self.new_solution is not _UNSET
+
+
+class ValidationPlugin(Protocol):
+    """Judges drafts. Plugins of higher ``priority`` come first, ties in declared order.
+
+    ``validate`` may also take ``context`` and ``resources`` by keyword.
+    """
+
+    name: str
+    priority: int
+
+    async def validate(self, draft: Draft) -> PluginOutcome: ...
+
+
+class Clock(Protocol):
+    """Time as the engine sees it."""
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+
+    def utc(self) -> datetime:
+        """The date and time in UTC: requests are priced by it."""
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAnswer:
+    """What one ask brought, as a journal keeps it: replaying it books and changes the same, and calls nobody.
+
+    ``error`` is the error that the ask ended with, or None; ``context_change`` holds the fields that the ask changed
+    in its private context, as ``(field, before, after)``.
+    """
+
+    value: object
+    entries: tuple[LedgerEntry, ...] = ()
+    error: BaseException | None = None
+    context_change: tuple[tuple[str, object, object], ...] = ()
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+
+class Journal(Protocol):
+    """Where a run's answers are kept, by the structural path of the ask."""
+
+    async def recall(self, run_id: str, path: str) -> RecordedAnswer | None:
+        """The answer committed for this ask, if any."""
+
+    async def intend(self, run_id: str, path: str) -> None:
+        """Written before a call that may be paid: after a crash it is in doubt."""
+
+    async def commit(self, run_id: str, path: str, answer: RecordedAnswer) -> None:
+        """The answer is kept from now on; the ask is never made again for this run."""
+
+
+Listener = Callable[[Any], None]
+Feedback = Sequence[Rejection]

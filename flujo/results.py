@@ -1,0 +1,230 @@
+"""What a run returns. Everything here is read from the run's events when somebody asks for it; nothing is counted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from flujo.entries import LedgerEntry
+from flujo.errors import PipelineAbort, RunError, RunPausedError
+from flujo.events import (
+    AskEvent,
+    AskFailed,
+    Asked,
+    Event,
+    Judged,
+    Log,
+    Paid,
+    RunEnded,
+    RunStatus,
+    StepEnded,
+    StepStarted,
+    StepStatus,
+)
+from flujo.execution.account import Account
+from flujo.execution.audience import ListenerError
+from flujo.execution.ledger import Grouping, Ledger
+from flujo.isolation import State
+from flujo.transcript import Transcript
+from flujo.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What became of one step; ``step_history`` holds the steps inside it, ``usage`` and ``cost_usd`` include theirs.
+
+    ``feedback`` is the last rejection's, ``error`` why the step did not complete, ``latency_s`` the seconds it took.
+    ``cost_usd`` is None if the cost of a request is unknown. A step that its fallback saved keeps its name and has
+    ``fallback_triggered`` and ``original_error`` in its metadata.
+    """
+
+    name: str
+    path: str
+    status: StepStatus
+    output: Any
+    feedback: str | None
+    attempts: int
+    usage: Usage
+    cost_usd: Decimal | None
+    latency_s: float
+    error: str | None
+    branch: str | None
+    step_history: tuple[StepResult, ...]
+    metadata: Mapping[str, object]
+
+    @property
+    def success(self) -> bool:
+        return self.status == "completed"
+
+    @property
+    def token_counts(self) -> int:
+        """Input and output tokens."""
+        return self.usage.total_tokens
+
+
+class PipelineResult:
+    """The result of one run: its status, and always its whole transcript and ledger.
+
+    ``status`` is completed, failed, paused, limited or aborted. ``output`` is the last step's (None unless completed),
+    ``error`` names the path and the cause. ``raise_for_status()`` is for who prefers exceptions.
+    """
+
+    def __init__(
+        self,
+        *,
+        account: Account,
+        log: Log,
+        state: State[Any],
+        error: RunError | PipelineAbort | None,
+        listener_errors: tuple[ListenerError, ...],
+    ) -> None:
+        self._account = account
+        self.error = error
+        self.listener_errors = listener_errors
+        self.transcript = Transcript(log)
+        self._state = state
+        width = RunEnded.WIDTH
+        _, _, _, _, self.status, self.output, _ = log[-width:]
+
+    status: RunStatus
+    output: Any
+
+    @property
+    def success(self) -> bool:
+        return self.status == "completed"
+
+    @property
+    def run_id(self) -> str:
+        """What ledger and journal call this run."""
+        return self._account.run_id
+
+    @cached_property
+    def context(self) -> Any:
+        """The context as the run left it, of the runner's context model; the caller's own to change."""
+        return self._state.fork()
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger.of(event.entry for event in self.transcript.of(Paid))
+
+    @property
+    def usage(self) -> Usage:
+        return self.ledger.usage
+
+    @property
+    def total_tokens(self) -> int:
+        return self.ledger.total_tokens
+
+    @property
+    def total_cost_usd(self) -> Decimal | None:
+        """Exact; None if the cost of a request is unknown (``ledger`` has the bounds)."""
+        return self.ledger.total_cost_usd
+
+    def cost_by(self, grouping: Grouping) -> dict[str, Decimal]:
+        """Known cost in USD by ``step``, ``model``, ``outcome`` or ``branch``."""
+        return self.ledger.cost_by(grouping, verdicts_of(self.transcript))
+
+    @cached_property
+    def step_history(self) -> tuple[StepResult, ...]:
+        return tuple(steps_of(self.transcript))
+
+    def raise_for_status(self) -> PipelineResult:
+        """This result if the run completed; raises its error otherwise."""
+        if self.error is not None:
+            raise self.error
+        if self.status == "paused":
+            raise RunPausedError("the run waits for answers; resume it with them")
+        return self
+
+    def __repr__(self) -> str:
+        return f"PipelineResult(status={self.status!r}, output={self.output!r}, error={self.error!r})"
+
+
+def verdicts_of(transcript: Transcript) -> dict[str, str]:
+    """By path of the ask: accepted, rejected (redirected away included) or invalid."""
+    verdicts: dict[str, str] = {}
+    last: dict[str, str] = {}
+    for event in transcript:
+        if isinstance(event, Asked):
+            last[event.step] = event.path
+        elif isinstance(event, Judged):
+            if not event.accepted or event.redirect_to is not None:
+                verdicts[event.path] = "invalid" if event.plugin == "output_type" else "rejected"
+            verdicts[f"{event.path}/plugin:{event.plugin}"] = "verdict"
+        elif isinstance(event, AskFailed):
+            verdicts[event.path] = "invalid"
+        elif isinstance(event, StepEnded) and event.status == "completed" and event.step in last:
+            verdicts.setdefault(last[event.step], "accepted")
+    return verdicts
+
+
+@dataclass(slots=True)
+class _Open:
+    """A step of which the end has not been read yet."""
+
+    started: StepStarted
+    attempts: int = 0
+    feedback: str | None = None
+    last_failure: str | None = None
+    fallback_error: str | None = None
+    entries: list[LedgerEntry] = field(default_factory=list)
+    inner: list[StepResult] = field(default_factory=list)
+
+
+def steps_of(transcript: Transcript) -> Iterator[StepResult]:
+    """The tree of step results: steps nest in a transcript as they do in the pipeline."""
+    stack: list[_Open] = []
+    for event in transcript:
+        if isinstance(event, StepStarted):
+            if stack and event.step.startswith(f"{stack[-1].started.step}/fallback:"):
+                stack[-1].fallback_error = stack[-1].last_failure
+            stack.append(_Open(event))
+        elif isinstance(event, StepEnded):
+            done = stack.pop()
+            result = _closed(done, event)
+            if not stack:
+                yield result
+            else:
+                stack[-1].inner.append(result)
+                stack[-1].entries.extend(done.entries)
+        elif stack:
+            _read_into(stack[-1], event)
+
+
+def _read_into(step: _Open, event: Event) -> None:
+    if isinstance(event, Paid):
+        step.entries.append(event.entry)
+    elif isinstance(event, AskEvent):
+        step.attempts = max(step.attempts, event.attempt)
+        if isinstance(event, Judged) and not event.accepted and event.redirect_to is None:
+            step.feedback = event.feedback
+            step.last_failure = f"plugin '{event.plugin}' rejected the last draft: {event.feedback}"
+        elif isinstance(event, AskFailed):
+            step.last_failure = event.error
+
+
+def _closed(step: _Open, ended: StepEnded) -> StepResult:
+    ledger = Ledger(tuple(step.entries))
+    path = ended.step
+    branch = next((part[7:] for part in reversed(path.split("/")) if part.startswith("branch:")), None)
+    metadata: dict[str, object] = {}
+    if step.fallback_error is not None:
+        metadata = {"fallback_triggered": True, "original_error": step.fallback_error}
+    return StepResult(
+        name=path.rpartition("/")[2],
+        path=path,
+        status=ended.status,
+        output=ended.output,
+        feedback=step.feedback,
+        attempts=step.attempts,
+        usage=ledger.usage,
+        cost_usd=ledger.total_cost_usd,
+        latency_s=ended.at - step.started.at,
+        error=ended.error,
+        branch=branch,
+        step_history=tuple(step.inner),
+        metadata=metadata,
+    )

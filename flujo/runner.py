@@ -1,0 +1,227 @@
+"""The runner: wires a pipeline to clock, prices, limits, listeners and journal, runs it, and returns the result."""
+
+from __future__ import annotations
+
+import inspect
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+from pydantic import ValidationError
+
+from flujo.context import PipelineContext
+from flujo.errors import (
+    MisuseError,
+    PipelineAbort,
+    PipelineDefinitionError,
+    Problem,
+    RunError,
+    StepFailedError,
+)
+from flujo.events import Event, RunEnded, RunStarted, RunStatus, Scope
+from flujo.execution.account import Account, Purse
+from flujo.execution.audience import Audience, EventStream, streamed
+from flujo.execution.budget import Budget
+from flujo.execution.frame import Frame, Run
+from flujo.execution.journal import JournaledFrame
+from flujo.execution.plan import Node, compiled
+from flujo.execution.sequence import run_sequence
+from flujo.execution.signals import Aborted, Breached
+from flujo.execution.step import told
+from flujo.isolation import State
+from flujo.laws import DEFAULT
+from flujo.overrides import Overrides, current
+from flujo.pipeline import Pipeline
+from flujo.ports import Clock, Journal, Listener
+from flujo.prices import CostModel
+from flujo.results import PipelineResult
+from flujo.steps import Step, StepKind
+from flujo.usage import UsageLimits
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    now = staticmethod(time.monotonic)
+
+    def utc(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+
+
+def _new_run_id() -> str:
+    return uuid.uuid4().hex
+
+
+class Flujo:
+    """Runs a pipeline, any number of times at once; runs share nothing but ``resources``.
+
+    ``usage_limits`` hold per run. ``cost_model`` prices requests; without one, costs are what providers report.
+    ``listeners`` are plain functions that are told every event the moment it happens. ``store`` is a journal. Raises
+    PipelineDefinitionError with everything that is wrong with the pipeline.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline | StepKind,
+        *,
+        context_model: type[PipelineContext] | None = None,
+        resources: object = None,
+        usage_limits: UsageLimits | None = None,
+        cost_model: CostModel | None = None,
+        strict_pricing: bool = False,
+        listeners: Sequence[Listener] = (),
+        store: Journal | None = None,
+        clock: Clock | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.pipeline = pipeline if isinstance(pipeline, Pipeline) else Pipeline.of(pipeline)
+        self.context_model = context_model or PipelineContext
+        if problems := [*self.pipeline.validate(), *self._problems(context_model, listeners)]:
+            raise PipelineDefinitionError(problems)
+        self.name = name or self.pipeline.name
+        self.resources = resources
+        self.usage_limits = usage_limits
+        self.cost_model = cost_model
+        self.strict_pricing = strict_pricing
+        self.listeners = tuple(listeners)
+        self.store = store
+        self.clock = clock or SystemClock()
+        self._nodes = compiled(self.pipeline.steps)
+        self._overridden: tuple[Overrides, Sequence[Node]] | None = None
+        self._initial: State[Any] | None = None
+
+    def _problems(self, context_model: type[PipelineContext] | None, listeners: Sequence[Listener]) -> list[Problem]:
+        problems = []
+        if context_model is None:
+            fix = "Pass context_model=YourContext to Flujo."
+            for path, step in self.pipeline.walk():
+                if isinstance(step, Step) and step.updates_context:
+                    text = "updates_context needs a context with fields"
+                    problems.append(Problem("context-model-missing", path, text, fix))
+        elif not (isinstance(context_model, type) and issubclass(context_model, PipelineContext)):
+            fix = "Derive it from flujo.PipelineContext."
+            problems.append(Problem("context-model-invalid", "", f"context_model is {context_model!r}", fix))
+        for listener in listeners:
+            if not callable(listener) or inspect.iscoroutinefunction(listener):
+                text = f"the listener {listener!r} is no plain function"
+                problems.append(Problem("listener-not-plain", "", text, "Listeners are plain functions of one event."))
+        return problems
+
+    def run(
+        self, input: object, *, run_id: str | None = None, context_data: Mapping[str, Any] | None = None
+    ) -> PipelineResult:
+        """Run from synchronous code, on asyncio. Raises MisuseError inside a running event loop."""
+        try:
+            anyio.lowlevel.current_token()
+        except RuntimeError:  # no loop runs in this thread: just what is needed
+            return anyio.run(self._execute, input, run_id, context_data)
+        raise MisuseError("Flujo.run() was called inside a running event loop; use 'await runner.run_async(...)' there")
+
+    async def run_async(
+        self, input: object, *, run_id: str | None = None, context_data: Mapping[str, Any] | None = None
+    ) -> PipelineResult:
+        """Run the pipeline; how it ended is in the result. Raises MisuseError for ``context_data`` that does not fit.
+
+        ``run_id`` names the run in ledger and journal; one is made up if it is not given. ``context_data`` holds the
+        fields of the context to start with.
+        """
+        return await self._execute(input, run_id, context_data)
+
+    def stream_async(
+        self,
+        input: object,
+        *,
+        run_id: str | None = None,
+        context_data: Mapping[str, Any] | None = None,
+        buffer: int = 64,
+    ) -> AbstractAsyncContextManager[AsyncIterator[Event | PipelineResult]]:
+        """Run while reading along: ``async with runner.stream_async(x) as events: async for event in events: ...``.
+
+        Events come in order of arrival, text chunks as they arrive, the result last. At most about ``buffer`` events
+        wait for the reader: a slow reader slows the run. Leaving the block early cancels the run.
+        """
+
+        async def execute(stream: EventStream) -> PipelineResult:
+            return await self._execute(input, run_id, context_data, stream)
+
+        return streamed(execute, buffer)
+
+    async def _execute(
+        self, input: object, run_id: str | None, context_data: Mapping[str, Any] | None, stream: EventStream | None = None
+    ) -> PipelineResult:
+        overrides = current()
+        state = self._first_state(context_data)
+        nodes = self._nodes if not overrides.agents else self._nodes_with(overrides)
+        laws, clock = overrides.laws or DEFAULT, overrides.clock or self.clock
+        cost_model = overrides.cost_model or self.cost_model
+        limits = self.usage_limits
+        strict = self.strict_pricing or (limits is not None and limits.total_cost_usd_limit is not None)
+        account = Account(run_id=run_id or _new_run_id, clock=clock, laws=laws, cost_model=cost_model, strict=strict)
+        run = Run(clock=clock, laws=laws, account=account, resources=self.resources)
+        if self.store is not None:
+            run.journal, run.new_frame = self.store, JournaledFrame
+        listeners = (*overrides.listeners, *self.listeners)
+        audience = Audience(run, listeners, stream) if listeners or stream is not None else None
+        budget = Budget(limits, admits=laws.admits, passes=laws.passes)
+        frame = run.new_frame(run, Scope(None, ""), run.new_log(), state, Purse(account, budget, limited=limits is not None))
+        error = await self._run_to_end(frame, nodes, laws.input_for_attempt(input), audience)
+        return PipelineResult(
+            account=account,
+            log=frame.log,
+            state=frame.state,
+            error=error,
+            listener_errors=() if audience is None else tuple(audience.errors),
+        )
+
+    async def _run_to_end(
+        self, frame: Frame, nodes: Sequence[Node], input: object, audience: Audience | None
+    ) -> RunError | PipelineAbort | None:
+        """Run until it ends, however that is, and write down how. The error it ended with is returned."""
+        log, scope, now = frame.log, frame.scope, frame.run.now
+        log.extend((RunStarted, now(), scope, "", self.name, input, frame.state))
+        output: object = None
+        error: RunError | PipelineAbort | None = None
+        status: RunStatus = "completed"
+        try:
+            if audience is None:
+                output = await run_sequence(nodes, frame, input)
+            else:
+                output = await audience.attend(run_sequence(nodes, frame, input))
+        except StepFailedError as failure:
+            status, error = "failed", failure
+        except Breached as breach:
+            status, error = "limited", breach.error
+        except Aborted as aborted:
+            status, error = "aborted", aborted.reason
+        except BaseException as interruption:
+            log.extend((RunEnded, now(), scope, "", "cancelled", None, told(interruption)))
+            raise
+        log.extend((RunEnded, now(), scope, "", status, output, None if error is None else str(error)))
+        return error
+
+    def _first_state(self, context_data: Mapping[str, Any] | None) -> State[Any]:
+        if not context_data and self._initial is not None:
+            return self._initial
+        try:
+            state = State.take(self.context_model.model_validate(dict(context_data or {})))
+        except ValidationError as error:
+            raise MisuseError(f"context_data does not fit {self.context_model.__name__}: {error}") from error
+        if not context_data:
+            self._initial = state
+        return state
+
+    def _nodes_with(self, overrides: Overrides) -> Sequence[Node]:
+        """The plan with overridden agents, kept while the same overrides are in force."""
+        if self._overridden is None or self._overridden[0] is not overrides:
+            here = {path: agent for path, agent in overrides.agents.items() if path in dict(self.pipeline.agents())}
+            overrides.used.update(here)
+            self._overridden = overrides, compiled(self.pipeline.with_agents(here).steps)
+        return self._overridden[1]

@@ -1,0 +1,1 @@
+"""Where journals keep what runs have been answered."""

@@ -1,0 +1,1 @@
+from flujo.execution.structure import *  # noqa: F403

@@ -1,0 +1,132 @@
+"""Virtual time in a running asyncio loop: its time, selector and threads are replaced on the instance.
+
+Only selector event loops: uvloop and the Windows proactor wait where Python cannot see it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from math import inf
+from time import perf_counter
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from flujo_testing.clock import library_internals as internals
+from flujo_testing.clock.errors import DeadlockError, VirtualClockError
+from flujo_testing.clock.held_loop import HeldLoop
+from flujo_testing.clock.virtual import VirtualClock
+from flujo_testing.clock.waiting_tasks import WaitingTask
+
+_RESOLUTION_S = 1e-6  # asyncio's own 1e-9 is lost in rounding at large times: a timer would never be due
+_LONGEST_WAIT_S = 86_400.0  # beyond it epoll overflows
+
+
+class AsyncioLoop(HeldLoop):
+    def __init__(self) -> None:
+        self._loop: Any = asyncio.get_running_loop()
+        if not isinstance(self._loop, asyncio.SelectorEventLoop):
+            raise VirtualClockError(f"{type(self._loop).__name__} is not an asyncio.SelectorEventLoop")
+        super().__init__(VirtualClock(partial(type(self._loop).time, self._loop), start=self._loop.time()))
+        self._main = asyncio.current_task()
+        self._tasks_before = asyncio.all_tasks()
+        self._working = 0
+        self._selector: Any = internals.selector_of(self._loop)
+        self._poll: Callable[[float | None], list[Any]] = self._selector.select
+        self._submit = self._loop.run_in_executor
+        self._backend = internals.anyio_asyncio_backend()
+        self._anyio_run_in_thread = internals.run_in_thread_of(self._backend)
+        self._take_hold()
+
+    def _take_hold(self) -> None:
+        self._resolution_s = internals.set_resolution(self._loop, _RESOLUTION_S)
+        self._loop.time = self.clock.loop_time
+        self._selector.select = self._select
+        self._loop.run_in_executor = self._run_in_executor
+        internals.set_run_in_thread(self._backend, staticmethod(self._run_in_thread))
+
+    def release(self) -> None:
+        # loop.time stays the clock's, now passing in real time: the loop's own would go back.
+        self.clock.run()
+        internals.set_resolution(self._loop, self._resolution_s)
+        del self._selector.select, self._loop.run_in_executor
+        internals.set_run_in_thread(self._backend, self._anyio_run_in_thread)
+
+    def _select(self, timeout: float | None = None) -> list[Any]:
+        """Called by the loop in every round; a positive timeout, or none, means that no task can run."""
+        if not self.clock.stopped or (timeout is not None and timeout <= 0):
+            return self._poll(timeout)
+        deadline = internals.next_timer(self._loop)
+        wait = self.patience(deadline)
+        began = perf_counter()
+        events = self._poll(None if wait == inf else min(wait, _LONGEST_WAIT_S))
+        if events:
+            self.woken_after(perf_counter() - began)
+        elif wait < inf:
+            self.move_on(deadline)
+        return events
+
+    def _run_in_executor(self, *arguments: Any) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = self._submit(*arguments)
+        self._working += 1
+        future.add_done_callback(self._executor_is_done)
+        return future
+
+    def _executor_is_done(self, _: asyncio.Future[Any]) -> None:
+        self._working -= 1
+
+    async def _run_in_thread(
+        self, function: Any, arguments: Any, abandon_on_cancel: bool = False, limiter: Any = None
+    ) -> Any:
+        """Stands in for anyio's own. A thread abandoned on cancellation counts no longer as working."""
+        original: internals.RunInThread = self._anyio_run_in_thread.__get__(None, self._backend)
+        if asyncio.get_running_loop() is not self._loop:
+            return await original(function, arguments, abandon_on_cancel, limiter)
+        async with limiter or anyio.to_thread.current_default_thread_limiter():  # waiting holds nothing
+            self._working += 1
+            try:
+                return await original(function, arguments, abandon_on_cancel, anyio.CapacityLimiter(1))
+            finally:
+                self._working -= 1
+
+    def is_in_main_task(self) -> bool:
+        return asyncio.current_task() is self._main
+
+    def busy_threads(self) -> int:
+        if self._working == 0:
+            return 0
+        waiting = sum(internals.serves_a_thread_on_asyncio(task.coroutine) for task in self.tasks())
+        return self._working - waiting
+
+    def has_open_sockets(self) -> bool:
+        return len(self._selector.get_map()) > 1  # one is the loop's own wake-up pipe
+
+    def tasks(self) -> list[WaitingTask]:
+        every = (
+            WaitingTask(task, task.get_name(), task.get_coro(), is_main=task is self._main)
+            for task in asyncio.all_tasks(self._loop)
+        )
+        return [task for task in every if not internals.drives_the_runner(task.coroutine)]
+
+    def interrupt(self, error: DeadlockError) -> None:
+        if self.running_test:
+            for task in self._stuck_tasks():
+                task.cancel()
+            return
+        # A fixture: anyio's runner task, in which it runs, would not survive a cancellation.
+        future = internals.awaited_future(self._main)
+        if future is not None:
+            future.set_exception(error)
+
+    def _stuck_tasks(self) -> list[asyncio.Task[Any]]:
+        """The test; if shielded tasks outlived its cancellation, all that it started."""
+        if self.interruptions == 1:
+            return [task.handle for task in self.tasks() if task.is_main]
+        return [task.handle for task in self.tasks() if task.is_main or task.handle not in self._tasks_before]
+
+    def forget_cancellation(self) -> None:
+        while self._main is not None and self._main.cancelling():
+            self._main.uncancel()

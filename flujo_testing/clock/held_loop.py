@@ -1,0 +1,118 @@
+"""A loop that a test holds: it decides when time jumps, and gives up a test that nothing can wake.
+
+How a loop is switched over, and what it can tell about its tasks, is the business of the two backends.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from math import inf
+from typing import Any
+
+from flujo_testing.clock.errors import DeadlockError, VirtualClockError
+from flujo_testing.clock.virtual import VirtualClock
+from flujo_testing.clock.waiting_tasks import WaitingTask, describe
+
+SOCKET_GRACE_S = 0.002  # data sent over loopback can lag one poll behind on a loaded machine
+SOCKET_PATIENCE = 30  # a network answers later than a thread
+
+AsyncFunction = Callable[..., Awaitable[object]]
+
+
+class HeldLoop(ABC):
+    """A running loop whose time is virtual until ``release``."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.clock = clock
+        self.running_test = False
+        self.interruptions = 0
+        self._waited_s = 0.0
+        self._jumps = 0
+        self._passes = 0
+        self._deadlock: DeadlockError | None = None
+
+    @abstractmethod
+    def release(self) -> None:
+        """Give the loop back; its time goes on from here in real time."""
+
+    @abstractmethod
+    def is_in_main_task(self) -> bool:
+        """Whether the caller runs in the task in which the loop was taken hold of."""
+
+    @abstractmethod
+    def busy_threads(self) -> int:
+        """Worker threads that work for a task of this loop and do not themselves wait for the loop."""
+
+    @abstractmethod
+    def has_open_sockets(self) -> bool: ...
+
+    @abstractmethod
+    def tasks(self) -> list[WaitingTask]: ...
+
+    @abstractmethod
+    def interrupt(self, error: DeadlockError) -> None:
+        """End what waits: first the test or fixture itself, later all that the test started."""
+
+    @abstractmethod
+    def forget_cancellation(self) -> None:
+        """Undo what ``interrupt`` left behind on the main task."""
+
+    def patience(self, deadline: float) -> float:
+        """Real seconds in which something may still wake a task, before ``move_on``.
+
+        ``deadline`` is when the next timer is due, in loop time; infinite where there is none.
+        """
+        if self.busy_threads() > 0:  # they hold the clock: a timer comes no sooner than in real time
+            return max(0.0, deadline - self.clock.loop_time() - self._waited_s)
+        self._waited_s = 0.0
+        if deadline < inf:
+            return SOCKET_GRACE_S if self.has_open_sockets() else 0.0
+        return self.clock.deadlock_after_s * (SOCKET_PATIENCE if self.has_open_sockets() else 1)
+
+    def woken_after(self, real_seconds: float) -> None:
+        """Something came while the loop waited: a timer under a thread is that much closer."""
+        self._waited_s += real_seconds
+
+    def move_on(self, deadline: float) -> None:
+        """Nothing came: jump to the next timer, or give the test up."""
+        self._waited_s = 0.0
+        self._jumps += 1
+        if deadline == inf:
+            self._give_up("every task waits, and no timer or thread is left to wake one:")
+        elif self._jumps > self.clock.max_jumps:
+            self._give_up(f"time jumped {self.clock.max_jumps} times (max_jumps), and no end is in sight:")
+        else:
+            self.clock.jump_to(deadline)
+
+    def _give_up(self, reason: str) -> None:
+        self._deadlock = self._deadlock or DeadlockError(
+            describe(reason, self.tasks(), main="the test" if self.running_test else "its fixture")
+        )
+        self._jumps = 0
+        self.interruptions += 1
+        self.interrupt(self._deadlock)
+
+    async def run_test(self, test: AsyncFunction, arguments: dict[str, Any]) -> None:
+        """Run the test, from zero if it ran before; a deadlock is raised in place of its cancellation."""
+        if not self.is_in_main_task():
+            raise VirtualClockError(
+                "virtual_clock: another plugin runs this test on a loop of its own; "
+                "mark the test with pytest.mark.anyio"
+            )
+        if self._passes:
+            self.clock.start_again()
+        self._jumps = 0
+        self._passes += 1
+        self.running_test = True
+        try:
+            await test(**arguments)
+        finally:
+            self.running_test = False
+            self._raise_deadlock()
+
+    def _raise_deadlock(self) -> None:
+        deadlock, self._deadlock, self.interruptions = self._deadlock, None, 0
+        if deadlock is not None:
+            self.forget_cancellation()
+            raise deadlock

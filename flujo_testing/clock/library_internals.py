@@ -1,0 +1,138 @@
+"""Every private name of asyncio, trio, anyio and pytest that virtual time rests on, and nothing else.
+
+Seen to hold with anyio 4.16, trio 0.35 and pytest 9 on Python 3.11 to 3.13. The arguments are untyped because
+these names are in no stub. ``tests/flujo_testing/test_clock_internals.py`` names each, so that an upgrade
+fails there first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from math import inf
+from selectors import BaseSelector
+from types import FrameType
+from typing import Any
+
+import pytest
+from anyio._core._eventloop import get_async_backend
+from anyio.pytest_plugin import extract_backend_and_options, get_runner
+
+__all__ = ["extract_backend_and_options", "get_runner"]  # anyio's own, documented nowhere
+
+RunInThread = Callable[..., Awaitable[Any]]
+
+
+# asyncio
+
+
+def selector_of(loop: Any) -> BaseSelector:
+    """The selector on which a selector event loop waits; it asks for ``select`` anew each time."""
+    selector: BaseSelector = loop._selector
+    return selector
+
+
+def next_timer(loop: Any) -> float:
+    """When the first timer of a waiting asyncio loop is due, in loop time; cancelled ones are gone then."""
+    return float(loop._scheduled[0].when()) if loop._scheduled else inf
+
+
+def set_resolution(loop: Any, seconds: float) -> float:
+    """How early an asyncio loop lets a timer fire; returns what it was."""
+    before: float = loop._clock_resolution
+    loop._clock_resolution = seconds
+    return before
+
+
+def awaited_future(task: Any) -> Any:
+    """The future on which an asyncio task waits, or the one at the end of a chain of tasks."""
+    waiter = task._fut_waiter
+    while isinstance(waiter, asyncio.Task):
+        waiter = waiter._fut_waiter  # type: ignore[attr-defined]
+    return waiter
+
+
+# anyio
+
+
+def anyio_asyncio_backend() -> Any:
+    """The class behind ``anyio.to_thread.run_sync`` on asyncio."""
+    return get_async_backend("asyncio")
+
+
+def run_in_thread_of(backend: Any) -> Any:
+    """The class method behind ``anyio.to_thread.run_sync``, unbound, to be put back later."""
+    return backend.__dict__["run_sync_in_worker_thread"]
+
+
+def set_run_in_thread(backend: Any, replacement: Any) -> None:
+    backend.run_sync_in_worker_thread = replacement
+
+
+def serves_a_thread_on_asyncio(coroutine: Any) -> bool:
+    """Whether the coroutine was started by ``anyio.from_thread.run``."""
+    return "run_async_from_thread" in coroutine.__qualname__
+
+
+def drives_the_runner(coroutine: Any) -> bool:
+    """Whether the coroutine is the one in which anyio's test runner waits for the test."""
+    return "_call_in_runner_task" in coroutine.__qualname__
+
+
+def hypothesis_inner_test(handle: Any) -> Any:
+    """The user's test inside Hypothesis, without the wrapper that anyio's plugin leaves on it."""
+    return getattr(handle.inner_test, "_anyio_original_func", handle.inner_test)
+
+
+# trio
+
+
+def runner_of(task: Any) -> Any:
+    """The trio runner: its ``clock``, ``main_task`` and ``waiting_for_idle`` are used."""
+    return task._runner
+
+
+def is_system_clock(clock: Any) -> bool:
+    """Whether this is trio's default clock."""
+    from trio._core._run import SystemClock
+
+    return isinstance(clock, SystemClock)
+
+
+def tasks_waiting_for_io(statistics: Any) -> int:
+    """How many trio tasks wait for a file descriptor; trio's own wake-up socket is one of them."""
+    if sys.platform in ("linux", "win32"):
+        return int(statistics.tasks_waiting_read + statistics.tasks_waiting_write)
+    return int(statistics.tasks_waiting)
+
+
+def throw_into(task: Any, error: BaseException) -> None:
+    """Raise the error where a trio task waits, if it can be interrupted there."""
+
+    def raise_error() -> None:
+        raise error
+
+    if task._abort_func is not None:
+        task._attempt_abort(raise_error)
+
+
+def serves_a_thread_on_trio(frames: Iterator[FrameType]) -> bool:
+    """Whether a trio task that waits for a thread runs what that thread asked for by ``from_thread.run``."""
+    return any((f.f_globals.get("__name__"), f.f_code.co_name) == ("trio._threads", "run") for f in frames)
+
+
+# pytest
+
+
+def runs_in_pytest_asyncio(item: pytest.Function) -> bool:
+    """In auto mode pytest-asyncio puts a class of its own in the place of every async test."""
+    return type(item).__module__.startswith("pytest_asyncio")
+
+
+def run_as_plain_function(item: Any) -> None:
+    item.runtest = pytest.Function.runtest.__get__(item)
+
+
+def run_as_before(item: Any) -> None:
+    vars(item).pop("runtest", None)

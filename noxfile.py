@@ -1,0 +1,232 @@
+"""The commands of this project, as ``python -m nox -s NAME``: ``tests``, ``demo``, ``lint``, ``types``,
+``coverage``, ``golden``, ``determinism``, ``package``, ``bench``.
+
+Each session runs in a virtual environment of its own, with the versions in ``constraints.txt``; what stands
+after ``--`` is passed on. Sessions for several interpreters run on those of 3.11, 3.12 and 3.13 that really
+run here. Nothing here is needed to use the package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import nox
+from python_discovery import get_interpreter
+
+nox.needs_version = ">=2026.10.20"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "tests", "demo"]
+
+ROOT = Path(__file__).parent
+GOLDEN = ROOT / "golden"
+CONSTRAINTS = {name: str(ROOT / "constraints.txt") for name in ("PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT")}
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+SUPPORTED = ("3.11", "3.12", "3.13")
+
+# A law that lies here costs users money or hides it: every line and branch of these files is tested.
+COVERED_IN_FULL = (
+    "flujo/canonical.py",
+    "flujo/context.py",
+    "flujo/entries.py",
+    "flujo/events.py",
+    "flujo/execution/budget.py",
+    "flujo/execution/ledger.py",
+    "flujo/execution/merge.py",
+    "flujo/execution/plugins.py",
+    "flujo/isolation.py",
+    "flujo/money.py",
+    "flujo/prices.py",
+    "flujo/structure.py",
+    "flujo/usage.py",
+    "flujo_testing/transcript*",
+)
+
+# Rules in POSIX notation mean the same where the machine has no time zone database.
+TIME_ZONES = {
+    "UTC": "UTC0",
+    "Asia/Kolkata": "IST-5:30",
+    "America/St_Johns": "NST3:30NDT,M3.2.0,M11.1.0",
+}
+HASH_SEEDS = tuple(range(10))
+SAMPLE = ((0, "UTC"), (1, "Asia/Kolkata"), (7, "America/St_Johns"))
+
+PEERS = {
+    "bare": ("anyio", "pydantic"),
+    "burr": ("burr", "pydantic"),
+    "haystack": ("haystack-ai",),
+}
+
+
+def interpreters() -> list[str]:
+    """The supported versions that run here; found in the way nox itself looks for them."""
+    found = [version for version in SUPPORTED if get_interpreter(version)]
+    if not found:
+        sys.exit(f"none of Python {', '.join(SUPPORTED)} runs here: install one of them and put it on PATH")
+    return found
+
+
+INSTALLED = interpreters()
+
+
+def install(session: nox.Session, *what: str, group: str | None = None) -> None:
+    """Install requirements, and those of a dependency group, in the versions that were tested."""
+    of_group = nox.project.dependency_groups(PROJECT, group) if group else ()
+    session.install(*what, *of_group, env=CONSTRAINTS)
+
+
+def install_all(session: nox.Session, group: str) -> None:
+    install(session, "--editable", ".[testing,openai,cli]", group=group)
+
+
+@nox.session(python=INSTALLED)
+def tests(session: nox.Session) -> None:
+    """Every test, in random order, two at a time."""
+    install_all(session, "test")
+    session.run("python", "-m", "pytest", "--numprocesses=2", *session.posargs)
+
+
+@nox.session(python=INSTALLED[0])
+def demo(session: nox.Session) -> None:
+    """The main job: a support pipeline on the real OpenAI SDK, answered in process."""
+    install(session, "--editable", ".[openai,cli,testing]")
+    session.run("python", "-m", "examples.support_triage", *session.posargs)
+
+
+@nox.session(python=INSTALLED[0])
+def lint(session: nox.Session) -> None:
+    """Ruff, and the rules of the house with the number of files that each looked at."""
+    install(session, group="lint")
+    session.run("ruff", "check", *(session.posargs or ["."]))
+    session.run("python", "-m", "tests.tidy")
+
+
+@nox.session(python=INSTALLED[0])
+def types(session: nox.Session) -> None:
+    """Mypy, strict, on both packages, the tests and this file."""
+    install_all(session, "types")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session(python=INSTALLED[0])
+def coverage(session: nox.Session) -> None:
+    """Lines and branches: all of accounting, isolation, plugins and transcript; the figure of the rest."""
+    missing = [pattern for pattern in COVERED_IN_FULL if not any(ROOT.glob(pattern))]
+    if missing:
+        session.error(f"no such file: {', '.join(missing)}; bring COVERED_IN_FULL in noxfile.py up to date")
+    install_all(session, "coverage")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "-p", "no:xdist", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report", "--skip-covered", "--fail-under=0")
+    session.log("every line and branch of %d patterns of files:", len(COVERED_IN_FULL))
+    files = ",".join(COVERED_IN_FULL)
+    session.run("coverage", "report", f"--include={files}", "--no-skip-covered", "--fail-under=100")
+
+
+@nox.session(python=INSTALLED[0])
+def golden(session: nox.Session) -> None:
+    """Compare every golden, and write none."""
+    install_all(session, "test")
+    before = fingerprints()
+    owners = owning_tests(session)
+    session.run("python", "-m", "pytest", "--golden=check", *owners, *session.posargs)
+    changed = sorted({path for path, _ in before.items() ^ fingerprints().items()})
+    if changed:
+        session.error(f"the goldens are read-only here, but these were written: {', '.join(changed)}")
+    session.log("%d goldens of %d tests stayed as they were", len(before), len(owners))
+
+
+@nox.session(python=INSTALLED)
+def determinism(session: nox.Session) -> None:
+    """The goldens on both backends, under every hash seed and time zone; ``-- sample`` takes a few."""
+    install_all(session, "test")
+    options = [option for option in session.posargs if option != "sample"]
+    runs = SAMPLE if "sample" in session.posargs else tuple(product(HASH_SEEDS, TIME_ZONES))
+    owners = owning_tests(session)
+    for seed, zone in runs:
+        session.log("hash seed %d, time zone %s", seed, zone)
+        session.run(
+            *("python", "-m", "pytest", "--golden=check", "--quiet", "-p", "no:randomly", "-p", "no:xdist"),
+            *owners,
+            *options,
+            env={"PYTHONHASHSEED": str(seed), "TZ": TIME_ZONES[zone]},
+        )
+    session.log("%d tests found their goldens unchanged in each of %d runs", len(owners), len(runs))
+
+
+@nox.session(python=INSTALLED[0], reuse_venv=False)
+def package(session: nox.Session) -> None:
+    """The wheel: without extras it leaves pytest untouched, with ``testing`` the README's test passes."""
+    scratch = Path(session.create_tmp()) / "user"
+    shutil.rmtree(scratch, ignore_errors=True)
+    build = ("python", "-m", "pip", "wheel", "--quiet", "--no-deps")
+    session.run(*build, "--wheel-dir", str(scratch), ".", env=CONSTRAINTS)
+    (wheel,) = scratch.glob("*.whl")
+    (scratch / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n", encoding="utf-8")
+    shutil.copy(ROOT / "tests" / "wheel" / "untouched.py", scratch)
+    files = readme_files(session, scratch)
+    session.chdir(scratch)
+    install(session, str(wheel), "pytest")
+    session.run("python", "-I", "-m", "pytest", "untouched.py")
+    install(session, f"{wheel}[testing]")
+    tests_shown = [name for name in files if name.endswith(".py")]
+    session.run("python", "-I", "-m", "pytest", "--golden=check", *tests_shown)
+
+
+@nox.session(python=INSTALLED[0])
+def bench(session: nox.Session) -> None:
+    """Engine overhead beside other engines, each in an environment of its own under BENCH_VENVS."""
+    install(session, "--editable", ".", "psutil")
+    venvs = Path(session.virtualenv.location).parent / "bench-peers"
+    for peer, needs in PEERS.items():
+        python = str(venvs / peer / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+        session.run("python", "-m", "venv", str(venvs / peer))
+        pip = (python, "-m", "pip", "install", "--quiet", "psutil", *needs)
+        session.run(*pip, env=CONSTRAINTS, external=True)
+    session.run("python", "bench/run.py", *session.posargs, env={"BENCH_VENVS": str(venvs)})
+
+
+def golden_files() -> Iterator[Path]:
+    return (path for path in sorted(GOLDEN.rglob("*.yaml")) if path.name != "audit.yaml")
+
+
+def fingerprints() -> dict[str, str]:
+    """The path of every file below ``golden/`` with the hash of its bytes."""
+    files = (path for path in sorted(GOLDEN.rglob("*")) if path.is_file())
+    return {str(path.relative_to(ROOT)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def owning_tests(session: nox.Session) -> list[str]:
+    """The tests that the goldens name as their owners, without parameters: pytest then runs all of these."""
+    owners = {owner(session, path).partition("[")[0] for path in golden_files()}
+    if not owners:
+        session.error(f"no golden below {GOLDEN.relative_to(ROOT)}/: there is nothing to compare")
+    return sorted(owners)
+
+
+def owner(session: nox.Session, path: Path) -> str:
+    """The test that a golden belongs to: a quoted string on a line of its own near the top."""
+    named = re.search(r"^owner: (\".*\")$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    if named is None:
+        session.error(f"{path.relative_to(ROOT)} names no owner")
+    return str(json.loads(named[1]))
+
+
+def readme_files(session: nox.Session, folder: Path) -> list[str]:
+    """Write the README's blocks under ``<!-- file: NAME -->`` into ``folder``; returns their names."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"<!-- file: (\S+) -->\n+```\w+\n(.*?)```", text, flags=re.DOTALL)
+    if not blocks:
+        session.error("README.md shows no file: its test and golden stand under '<!-- file: NAME -->'")
+    for name, content in blocks:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content, encoding="utf-8")
+    return [name for name, _ in blocks]
