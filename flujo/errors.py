@@ -95,7 +95,7 @@ class StepFailedError(RunError):
 
     def __init__(self, path: str, attempts: int, cause: BaseException) -> None:
         times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-        super().__init__(f"step '{path}' failed after {times}: {_told(cause)}", path=path)
+        super().__init__(f"step '{path}' failed after {times}: {told(cause)}", path=path)
         self.attempts = attempts
         self.cause = cause
 
@@ -183,5 +183,9 @@ class RunPausedError(RunError):
     """Raised by ``raise_for_status()`` of a run that waits for answers."""
 
 
-def _told(cause: BaseException) -> str:
-    return str(cause) if isinstance(cause, FlujoError) else f"{type(cause).__name__}: {cause}"
+def told(error: BaseException) -> str:
+    """An error as transcripts and messages tell it: ours by their text, others with their type, none with a traceback."""
+    name, text = type(error).__name__, str(error)
+    if isinstance(error, FlujoError) and text:
+        return text
+    return f"{name}: {text}" if text else name

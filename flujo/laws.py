@@ -121,8 +121,8 @@ def is_overdue(now: float, deadline: float) -> bool:
     return now > deadline
 
 
-def input_for_fallback(original: object, last: object) -> object:
-    """P7: the fallback gets the original input, not what the last attempt was given."""
+def input_for_fallback(original: object) -> object:
+    """P7: the fallback gets the original input."""
     return original
 
 
@@ -153,7 +153,7 @@ class Laws:
     loop_of: Callable[[Sequence[object], object], str | None] = loop_of
     verdict_of_crash: Callable[[str], PluginOutcome] = verdict_of_crash
     is_overdue: Callable[[float, float], bool] = is_overdue
-    input_for_fallback: Callable[[object, object], object] = input_for_fallback
+    input_for_fallback: Callable[[object], object] = input_for_fallback
     outputs_of_branches: Callable[[Mapping[str, object]], dict[str, object]] = outputs_of_branches
 
 

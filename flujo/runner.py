@@ -22,6 +22,7 @@ from flujo.errors import (
     Problem,
     RunError,
     StepFailedError,
+    told,
 )
 from flujo.events import Event, RunEnded, RunStarted, RunStatus, Scope
 from flujo.execution.account import Account, Purse
@@ -32,7 +33,6 @@ from flujo.execution.journal import JournaledFrame
 from flujo.execution.plan import Node, compiled
 from flujo.execution.sequence import run_sequence
 from flujo.execution.signals import Aborted, Breached
-from flujo.execution.step import told
 from flujo.isolation import State
 from flujo.laws import DEFAULT
 from flujo.overrides import Overrides, current

@@ -144,5 +144,5 @@ _DEFAULT_PRICES: Mapping[str, UsdPerMillion] = {
 
 
 def default_cost_model() -> CostModel:
-    """Prices of ``test:writer``, ``test:critic``, ``test:senior`` and ``test:small``; no other model has one."""
+    """``test:writer``, ``test:critic``, ``test:senior`` and ``test:small``; no other model has a price."""
     return FixedPriceTable(_DEFAULT_PRICES)

@@ -14,6 +14,7 @@ from flujo.binding import BoundAgent
 from flujo.errors import FlujoError, MisbehavedError
 from flujo.events import Event, Log, Scope
 from flujo.execution.account import Account, Purse
+from flujo.execution.budget import Hold
 from flujo.execution.calling import Late, call_within, foreign_cancellation, is_unusable
 from flujo.execution.signals import AskFailure, Halt
 from flujo.isolation import State
@@ -47,16 +48,20 @@ class Run:
 
 
 class Place:
-    """Which ask it is: the step's name, its attempt (from 1), redirect (from 0) and plugin, if it asks one."""
+    """Which ask it is: the step's name, its attempt (from 1), redirect (from 0) and plugin, if it asks one.
 
-    __slots__ = ("attempt", "hop", "name", "plugin", "scope")
+    ``asked`` turns True when the callee is really called: admission may come first, or refuse.
+    """
 
-    def __init__(self, scope: Scope, name: str, attempt: int, hop: int, plugin: str | None = None) -> None:
+    __slots__ = ("asked", "attempt", "hop", "name", "plugin", "scope")
+
+    def __init__(self, scope: Scope, name: str, attempt: int, hop: int = 0, plugin: str | None = None) -> None:
         self.scope = scope
         self.name = name
         self.attempt = attempt
         self.hop = hop
         self.plugin = plugin
+        self.asked = False
 
     def of_plugin(self, plugin: str) -> Place:
         return Place(self.scope, self.name, self.attempt, self.hop, plugin)
@@ -96,19 +101,26 @@ class Frame:
         offered: Mapping[str, Any],
         timeout_s: float | None,
         purse: Purse,
+        note: tuple[Any, ...] | None = None,
     ) -> object:
         """The answer of an agent or plugin; what it cost is booked before anybody looks at it.
 
-        Raises AskFailure when no usable answer came, Breached when a limit does not admit the call or was passed by
-        it, Aborted when the run is being stopped.
+        ``note`` is the record that says that it was asked, written once it is admitted. Raises AskFailure when no
+        usable answer came, Breached when a limit does not admit the call or was passed by it, Aborted when the run
+        is being stopped.
         """
         run = self.run
         if run.halted is not None:
             raise run.halted
-        if run.pace is not None:
-            await run.pace()
-        asked_at = run.now()
-        hold = None if callee.meter is None else await purse.hold(callee.meter, place, value, self.log)
+        if callee.meter is None and run.pace is None:
+            hold = None
+        else:
+            hold = await self._admitted(callee, place, value, purse)
+            note = note and (note[0], run.now(), *note[2:])
+        asked_at = note[1] if note else run.now()
+        if note:
+            self.log.extend(note)
+        place.asked = True
         try:
             if timeout_s is None and (run.pace is None or callee.stream is None):
                 answer = await callee.call(value, **offered)
@@ -127,13 +139,26 @@ class Frame:
             told = MisbehavedError(f"agent '{callee.name}' raised {type(error).__name__}, but nobody cancelled it")
             purse.book(self.log, callee, place, told, "error", hold, asked_at)
             raise AskFailure("error", told) from error
-        if hold is not None or answer.__class__ in PAYING:
+        if callee.meter is not None or answer.__class__ in PAYING:
             purse.book(self.log, callee, place, answer, "ok", hold, asked_at)
             if answer.__class__ is AgentOutput:
                 answer = answer.output
         if is_unusable(answer):
             raise AskFailure("invalid", unusable(callee, place, answer))
         return answer
+
+
+    async def _admitted(self, callee: BoundAgent, place: Place, value: object, purse: Purse) -> Hold | None:
+        """Wait for the reader of a stream to keep up, and for the budget to admit the call."""
+        run = self.run
+        if run.pace is not None:
+            await run.pace()
+        hold = None if callee.meter is None else await purse.hold(callee.meter, place, value, self.log)
+        if run.halted is not None:
+            if hold is not None:
+                hold.release()
+            raise run.halted
+        return hold
 
 
 def unusable(callee: BoundAgent, place: Place, answer: object) -> FlujoError:

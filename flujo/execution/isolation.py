@@ -146,15 +146,19 @@ class State(Generic[C]):
         if not copies and (not whole or list(now) == list(old)):
             return self
         values = {name: copies.get(name, old.get(name)) for name in now} if whole else old | copies
-        if not whole and all(name in SLOTS or _is_part(self, name, copies[name], touched[name]) for name in copies):
-            return State(self.cls, values, self.atoms, tied, self.others)
-        unchanging = {name for name in copies if copies[name] is touched[name]}
-        unchanging |= self.atoms.keys() - copies.keys()
-        return assembled(self.cls, values, unchanging, tied)
+        if not whole and self._are_kinds_kept(copies, touched):
+            fresh = {name: value for name, value in copies.items() if name in self.atoms}
+            return State(self.cls, values, self.atoms | fresh if fresh else self.atoms, tied, self.others)
+        unchanging = {name for name, copied in copies.items() if copied is touched[name]}
+        return assembled(self.cls, values, unchanging | (self.atoms.keys() - copies.keys()), tied)
 
-
-def _is_part(state: State[Any], name: str, copied: object, value: object) -> bool:
-    return copied is not value and name not in state.atoms and name in state.values
+    def _are_kinds_kept(self, copies: dict[str, Any], touched: dict[str, Any]) -> bool:
+        """Whether what was an atom is one again, and what was none is none."""
+        for name, copied in copies.items():
+            is_atom = copied is touched[name]
+            if name not in SLOTS and (name not in self.values or is_atom is not (name in self.atoms)):
+                return False
+        return True
 
 
 def assembled(cls: type[C], values: dict[str, Any], unchanging: Set[str], tied: Set[str]) -> State[C]:
@@ -188,13 +192,14 @@ def _settled(
     joined: set[str] = set()
     reach: list[tuple[list[str], dict[int, Any], Same]] = []  # kept to the end: ids must not be used twice
     for names in units:
-        same, ids = Same(), dict[int, Any]()
-        if _unchanged(same, old, touched, names):
+        ids: dict[int, Any] = {}
+        if _is_unchanged(same := Same(), old, touched, names):
             ids = same.met
         else:
-            copies |= {name: _copied(cls, name, touched[name], ids) for name in names}
+            for name in names:
+                copies[name] = _copied(cls, name, touched[name], ids)
             if id(context) in ids:
-                raise NotCopyable(f"{cls.__name__}.{names[0]} contains the context itself; a context cannot be a part of itself")
+                raise NotCopyable(f"{cls.__name__}.{names[0]} contains the context itself, which cannot be copied")
         for others, met, _ in reach:
             if not ids.keys().isdisjoint(met):
                 joined.update(names, others)
@@ -206,11 +211,14 @@ def _settled(
     return copies, tied
 
 
-def _unchanged(same: Same, old: dict[str, Any], touched: dict[str, Any], names: Iterable[str]) -> bool:
+def _is_unchanged(same: Same, old: dict[str, Any], touched: dict[str, Any], names: Iterable[str]) -> bool:
     try:
-        return all(same(old.get(name, MISSING), touched[name]) for name in names)
+        for name in names:
+            if not same(old.get(name, MISSING), touched[name]):
+                return False
     except RecursionError:  # too deep to be compared; copying it will say so
         return False
+    return True
 
 
 def _copied(cls: type[PipelineContext], name: str, value: Any, memo: dict[int, Any]) -> Any:
@@ -271,10 +279,11 @@ class _Loader:
     def held_now(self, context: Any) -> dict[str, Any]:
         """What the context holds already; of values tied to each other, all or none."""
         held = held_by(context)
-        if not self.state.tied.isdisjoint((*held, *self.slots)):
-            for name in self.state.tied:
+        if (tied := self.state.tied) and not tied.isdisjoint((*held, *self.slots)):
+            for name in tied:
                 self.load(context, name)
-        now = {name: value for name, value in held.items() if name != PENDING}
+        now = held.copy()
+        del now[PENDING]
         for name in self.slots:
             now[name] = SLOTS[name].__get__(context)
         return now
@@ -329,18 +338,19 @@ def private_copy(value: object) -> object:
         return value
 
 
-def apply_output(state: State[C], output: object) -> State[C]:
+def apply_output(state: State[C], output: object, what: str = "the output") -> State[C]:
     """The state with the fields of a step's output in it, a mapping or a model, validated as a whole.
 
-    Raises ContextUpdateError, naming fields and reasons, if the context's model does not accept it.
+    ``what`` is how errors name the output. Raises ContextUpdateError, naming fields and reasons, if the context's model does not accept it.
     """
-    return updated(state, _named_values(output, "the output"), "the output")
+    return updated(state, _named_values(output, what), what)
 
 
 def updated(state: State[C], fresh: Mapping[str, Any], what: str) -> State[C]:
     """The state with ``fresh`` fields in it, validated as a whole through the class of the context.
 
-    Private attributes stay as they are. ``what`` names the origin of the fields in errors. Raises ContextUpdateError.
+    Validators may change other fields, too; private attributes stay as they are. ``what`` is how errors name the
+    origin of the fields. Raises ContextUpdateError.
     """
     cls = state.cls
     unknown = [] if cls.model_config.get("extra") == "allow" else [name for name in fresh if name not in cls.model_fields]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from flujo.binding import BoundAgent
-from flujo.entries import LedgerEntry
 from flujo.events import Paid, read
 from flujo.execution.account import Purse
 from flujo.execution.frame import Frame, Place
@@ -28,17 +27,18 @@ class JournaledFrame(Frame):
         offered: Mapping[str, Any],
         timeout_s: float | None,
         purse: Purse,
+        note: tuple[Any, ...] | None = None,
     ) -> object:
         journal = self.run.journal
         assert journal is not None
         run_id, path = purse.account.run_id, place.path
         recorded = await journal.recall(run_id, path)
         if recorded is not None:
-            return self._replayed(recorded, place, offered, purse)
+            return self._replayed(recorded, place, offered, purse, note)
         await journal.intend(run_id, path)
         start = len(self.log)
         try:
-            answer = await super().ask(callee, place, value, offered, timeout_s, purse)
+            answer = await super().ask(callee, place, value, offered, timeout_s, purse, note)
         except AskFailure as failure:
             await journal.commit(run_id, path, self._record(None, start, offered, failure))
             raise
@@ -55,11 +55,13 @@ class JournaledFrame(Frame):
         return RecordedAnswer(private_copy(answer), entries, failure, change)
 
     def _replayed(
-        self, recorded: RecordedAnswer, place: Place, offered: Mapping[str, Any], purse: Purse
+        self, recorded: RecordedAnswer, place: Place, offered: Mapping[str, Any], purse: Purse, note: tuple[Any, ...] | None
     ) -> object:
         """Books and changes what the answer did, without reserving: it was paid before."""
-        entries: tuple[LedgerEntry, ...] = recorded.entries
-        purse.rebook(self.log, place, entries)
+        if note is not None:
+            self.log.extend((note[0], self.run.now(), *note[2:]))
+        place.asked = True
+        purse.rebook(self.log, place, recorded.entries)
         if "context" in offered:
             for field, _, after in recorded.context_change:
                 if after is MISSING:

@@ -8,21 +8,28 @@ merged by name; cached properties of the parent are dropped when anything was me
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from flujo.canonical import NotRepresentable, canonical_json, path_segment
-from flujo.context import EXTRA, FIELDS_SET, PRIVATE, SLOTS, PipelineContext
+from flujo.context import EXTRA, FIELDS_SET, PRIVATE, PipelineContext
 from flujo.errors import ContextMergeConflict, ContextUpdateError, MisuseError
 from flujo.execution.isolation import State, apply_output, assembled, changed, private_copy, updated
 from flujo.execution.structure import MISSING, Same, private_of
 
 C = TypeVar("C", bound=PipelineContext)
-Rivals = Sequence[tuple[str, Any]]
-"""Names of branches with what each made of one value, in declared order."""
+Claims = Sequence[tuple[str, Any]]
+"""Names of branches, each with what it made of one value; in declared order, and only those that changed it."""
+Choice = Callable[[str, Any, Claims, int], tuple[Any, Claims]]
+"""What becomes of the value at a path, which was so and has these claims, and those of them that it came from.
+
+The number says how many levels further down a merge may go.
+"""
+_LEVELS = 50  # what lies deeper is one value: of a value that contains itself there is no end
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +43,13 @@ class MergeNote:
 def merge_context(
     base: State[C],
     branches: Sequence[tuple[str, State[C]]],
-    strategy: str | Callable[[C, dict[str, C]], object],
+    strategy: str | Callable[[Any, Any], Any],
 ) -> tuple[State[C], list[MergeNote]]:
     """The parent's state after its branches, given in declared order, and what came from where.
 
     ``strategy`` is a MergeStrategy (``no_merge``, ``context_update``, ``overwrite``, ``keep_first``) or a function
-    of a context equal to ``base`` and a dict of the branches' contexts; it returns a context of the same class or a
-    mapping of fields to set. Returns ``base`` itself if nothing changed. Raises ContextMergeConflict;
+    of a context equal to ``base`` and a dict of the branches' contexts, which returns a context of the same class or
+    a mapping of fields to set; its notes name the branches that changed a field, perhaps none. Returns ``base`` itself if nothing changed. Raises ContextMergeConflict;
     ContextUpdateError if the context's model refuses what a function returned; whatever the function raises.
     """
     if not isinstance(strategy, str):
@@ -54,20 +61,158 @@ def merge_context(
     return _by_name(base, branches, choose)
 
 
-# By strategy ------------------------------------------------------------------------------------------
+def _by_name(
+    base: State[C], branches: Sequence[tuple[str, State[C]]], choose: Choice
+) -> tuple[State[C], list[MergeNote]]:
+    sources: dict[str, Claims] = {}
+    private_sources: dict[str, Claims] = {}
+    rivals = [(name, state.values) for name, state in branches]
+    values: dict[str, Any] = {}
+    for slot, told in ((EXTRA, sources), (PRIVATE, private_sources)):
+        named = [(name, now[slot] or {}) for name, now in rivals]
+        values[slot] = _joined("$", base.values[slot] or {}, named, choose, told) or base.values[slot]
+    values[FIELDS_SET] = _union(base.fields_set, [state.fields_set for _, state in branches])
+    declared = base.cls.model_fields
+    fields = [(name, _only(declared, now)) for name, now in rivals]
+    values |= _joined("$", _only(declared, base.values), fields, choose, sources)
+    if not sources and not private_sources and values[FIELDS_SET] == base.fields_set:
+        return base, []
+    states = [base, *(state for _, state in branches)]
+    unchanging = {
+        name for name, value in values.items() if any(state.atoms.get(name, MISSING) is value for state in states)
+    }
+    tied = base.tied.union(*(state.tied for state in states))
+    notes = [MergeNote(field, tuple(name for name, _ in claims)) for field, claims in sources.items()]
+    return assembled(base.cls, values, unchanging, tied), notes
 
-Choice = Callable[[str, Any, Rivals], tuple[Any, Rivals]]
-"""What becomes of the value at a path, which was so and now has rivals; and those of them that it came from."""
 
-
-def _by_name(base: State[C], branches: Sequence[tuple[str, State[C]]], choose: Choice) -> tuple[State[C], list[MergeNote]]:
-    values = {name: value for name, value in base.values.items() if name in base.cls.model_fields or name in SLOTS}
-    unchanging = set(base.atoms)
-    sources: dict[str, Rivals] = {}
-    for name in _names(base, branches, base.values, lambda state: state.values):
-        if name == FIELDS_SET or name not in values.keys() | base.cls.model_fields:
+def _joined(
+    path: str,
+    was: Mapping[Any, Any],
+    rivals: Sequence[tuple[str, Mapping[Any, Any]]],
+    choose: Choice,
+    sources: dict[str, Claims] | None = None,
+    levels: int = _LEVELS,
+) -> dict[Any, Any]:
+    """A mapping merged by key; ``sources`` is told what changed and where it came from."""
+    joined = dict(was)
+    for key in dict.fromkeys(chain(was, *(now for _, now in rivals))):
+        before = was.get(key, MISSING)
+        claims = [(name, now.get(key, MISSING)) for name, now in rivals]
+        claims = [(name, now) for name, now in claims if not _equal(before, now)]
+        if not claims:
             continue
-        if name in (EXTRA, PRIVATE):
-            values[name], told = _named(base, branches, name, choose)
-            sources |= told if name == EXTRA else {}
-            continue
+        value, origin = choose(path + path_segment(key), before, claims, levels)
+        if value is MISSING:
+            joined.pop(key, None)
+        else:
+            joined[key] = value
+        if sources is not None:
+            sources[key] = origin
+    return joined
+
+
+def _three_way(path: str, was: Any, claims: Claims, levels: int) -> tuple[Any, Claims]:
+    return (claims[0][1] if len(claims) == 1 else _merged(path, was, claims, levels)), claims
+
+
+def _merged(path: str, was: Any, claims: Claims, levels: int) -> Any:
+    """The value that two or more branches changed. Raises ContextMergeConflict."""
+    if levels and all(type(now) is type(was) for _, now in claims):
+        if isinstance(was, dict):
+            return _refilled(was, _joined(path, was, claims, _three_way, levels=levels - 1))
+        if isinstance(was, BaseModel):
+            return _model_merged(path, was, claims, levels - 1)
+        if type(was) is list and all(_equal(was, now[: len(was)]) for _, now in claims):
+            return [*was, *chain.from_iterable(now[len(was) :] for _, now in claims)]
+    first = claims[0][1]
+    if all(_equal(first, now) for _, now in claims[1:]):
+        return first
+    raise ContextMergeConflict(path, [(name, private_copy(now)) for name, now in claims])
+
+
+def _refilled(was: dict[Any, Any], items: dict[Any, Any]) -> dict[Any, Any]:
+    if type(was) is dict:
+        return items
+    filled = copy.copy(was)  # a defaultdict keeps its factory
+    filled.clear()
+    filled.update(items)
+    return filled
+
+
+def _model_merged(path: str, was: BaseModel, claims: Claims, levels: int) -> BaseModel:
+    cls = type(was)
+    merged = cls.__new__(cls)
+
+    def joined(part: Callable[[BaseModel], dict[str, Any] | None]) -> dict[str, Any] | None:
+        own = part(was)
+        rivals = [(name, part(now) or {}) for name, now in claims]
+        return _joined(path, own or {}, rivals, _three_way, levels=levels) or own
+
+    object.__setattr__(merged, "__dict__", joined(lambda model: _only(cls.model_fields, model.__dict__)) or {})
+    object.__setattr__(merged, EXTRA, joined(lambda model: model.__pydantic_extra__))
+    object.__setattr__(merged, PRIVATE, joined(private_of))
+    sets = [now.__pydantic_fields_set__ for _, now in claims]
+    object.__setattr__(merged, FIELDS_SET, _union(was.__pydantic_fields_set__, sets))
+    return merged
+
+
+def _last(path: str, was: Any, claims: Claims, levels: int) -> tuple[Any, Claims]:
+    return claims[-1][1], claims[-1:]
+
+
+def _first(path: str, was: Any, claims: Claims, levels: int) -> tuple[Any, Claims]:
+    return claims[0][1], claims[:1]
+
+
+_CHOICES: dict[str, Choice] = {"context_update": _three_way, "overwrite": _last, "keep_first": _first}
+
+
+# By function ------------------------------------------------------------------------------------------
+
+
+def _by_function(
+    base: State[C], branches: Sequence[tuple[str, State[C]]], function: Callable[[Any, Any], Any]
+) -> tuple[State[C], list[MergeNote]]:
+    what = "what the merge function returned"
+    made = function(base.fork(), {name: state.fork() for name, state in branches})
+    if type(made) is base.cls:
+        after = updated(base.commit(made), {}, what)
+    elif isinstance(made, Mapping):
+        after = apply_output(base, made, what)
+    else:
+        raise ContextUpdateError(
+            f"{what} is of type {type(made).__name__}; return a {base.cls.__name__} or a mapping of its fields to values"
+        )
+    touched = [(name, {field for field, _, _ in changed(base, state)}) for name, state in branches]
+    return after, [
+        MergeNote(field, tuple(name for name, fields in touched if field in fields))
+        for field, _, _ in changed(base, after)
+    ]
+
+
+# What is compared -------------------------------------------------------------------------------------
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two values have the same canonical JSON, or, where one has none, are the same."""
+    if a is b:
+        return True
+    if a is MISSING or b is MISSING:
+        return False
+    if type(a) is type(b) and type(a) in (list, dict) and len(a) != len(b):
+        return False  # as their JSON would say, but sooner
+    try:
+        return canonical_json(a) == canonical_json(b)
+    except NotRepresentable:
+        return Same()(a, b)
+
+
+def _only(names: Mapping[str, object], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in names if name in values}
+
+
+def _union(was: Set[str], branches: Sequence[Set[str]]) -> set[str]:
+    """A set that every branch added to and took from."""
+    added = {name for now in branches for name in now - was}
+    return {name for name in was | added if name in added or all(name in now for now in branches)}

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from flujo.errors import RunError, StepFailedError
+from flujo.errors import RunError, StepFailedError, told
 from flujo.events import BranchEnded, Merged, Scope, StepEnded, StepStarted, StepStatus
 from flujo.execution.merge import merge_context
 from flujo.execution.sequence import run_sequence
-from flujo.execution.step import ended_by, told
+from flujo.execution.step import ended_by
 from flujo.isolation import State, changed, updated
 from flujo.steps import BranchFailureStrategy, ParallelStep
 
@@ -31,7 +31,7 @@ class BranchRun:
         self.frame = frame
         self.status: StepStatus = "stopped"
         self.output: object = None
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
 
 class ParallelNode:
@@ -93,7 +93,9 @@ class ParallelNode:
         try:
             branch.output = await run_sequence(branch.nodes, branch.frame, value)
             branch.status = "completed"
-        except Exception as error:
+        except BaseException as error:
+            if isinstance(error, anyio.get_cancelled_exc_class()):
+                raise
             branch.error = error
             branch.status = ended_by(error)
             ignored = self.step.on_branch_failure is BranchFailureStrategy.IGNORE
@@ -138,8 +140,8 @@ class ParallelNode:
             raise StepFailedError(path, 1, error) from error
         if merged is start:
             return
-        before = frame.state
-        frame.state = merged if self.step.context_include_keys is None else widened(before, start, merged, keys)
+        before, keys = frame.state, self.step.context_include_keys
+        frame.state = merged if keys is None else widened(before, start, merged, keys)
         changes = changed(before, frame.state)
         strategy = getattr(self.step.merge_strategy, "value", "function")
         sources = tuple((note.field, note.branches) for note in notes)

@@ -16,22 +16,8 @@ from flujo.ports import Draft, PluginOutcome, Rejection
 
 if TYPE_CHECKING:
     from flujo.execution.account import Purse
-    from flujo.execution.frame import Frame, Place
-    from flujo.isolation import State
-
-
-class Attempt:
-    """What one attempt has been given, and the private context that its agents and plugins share."""
-
-    __slots__ = ("base", "context", "feedback", "input", "number", "rejections")
-
-    def __init__(self, number: int, input: object, rejections: tuple[Rejection, ...], base: State[Any]) -> None:
-        self.number = number
-        self.input = input
-        self.rejections = rejections
-        self.feedback: tuple[Rejection, ...] = ()
-        self.base = base
-        self.context: Any = None
+    from flujo.execution.attempt import Attempt
+    from flujo.execution.frame import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +70,13 @@ def bind_judges(plugins: Sequence[Any], output: TypeAdapter[Any] | None) -> tupl
 
 
 async def judge(
-    frame: Frame, judges: Sequence[BoundAgent], place: Place, attempt: Attempt, output: object, timeout_s: float | None,
+    frame: Frame, judges: Sequence[BoundAgent], attempt: Attempt, output: object, timeout_s: float | None,
     purse: Purse,
 ) -> Verdict:  # fmt: skip
     """The verdict of all plugins on one draft: the first rejection or redirect ends it."""
     run, laws = frame.run, frame.run.laws
     for plugin in judges:
-        outcome, crashed = await _outcome(frame, plugin, place, attempt, output, timeout_s, purse)
+        outcome, crashed = await _outcome(frame, plugin, attempt, output, timeout_s, purse)
         target = laws.redirect_of(outcome)
         bound: BoundAgent | None = None
         if target is not None:
@@ -101,13 +87,13 @@ async def judge(
         replaced = bound is None and outcome.success and outcome.replaces_output
         feedback = outcome.feedback if outcome.success or outcome.feedback else _no_reason(plugin)
         frame.log.extend((
-            Judged, run.now(), place.scope, place.name, place.attempt, place.hop, plugin.name, outcome.success,
+            Judged, run.now(), attempt.scope, attempt.name, attempt.attempt, attempt.hop, plugin.name, outcome.success,
             feedback, None if bound is None else bound.name, replaced, outcome.new_solution if replaced else None, crashed,
         ))  # fmt: skip
         if bound is not None:
             return Redirected(bound)
         if not outcome.success:
-            return Rejection(plugin.name, feedback or "", place.attempt)
+            return Rejection(plugin.name, feedback or "", attempt.attempt)
         output = laws.output_after(output, outcome)
     return Accepted(output)
 
@@ -117,14 +103,14 @@ def _no_reason(plugin: BoundAgent) -> str:
 
 
 async def _outcome(
-    frame: Frame, plugin: BoundAgent, place: Place, attempt: Attempt, output: object, timeout_s: float | None, purse: Purse
+    frame: Frame, plugin: BoundAgent, attempt: Attempt, output: object, timeout_s: float | None, purse: Purse
 ) -> tuple[PluginOutcome, bool]:
     """What a plugin says, and whether it crashed: raised, hung past its deadline, or gave no outcome (law P5)."""
     laws = frame.run.laws
     draft = Draft(
         output=laws.input_for_attempt(output),
         input=laws.input_for_attempt(attempt.input),
-        attempt=attempt.number,
+        attempt=attempt.attempt,
         feedback=attempt.rejections,
     )
     offered: dict[str, Any] = {}
@@ -135,7 +121,7 @@ async def _outcome(
     if "resources" in plugin.takes:
         offered["resources"] = frame.run.resources
     try:
-        answer = await frame.ask(plugin, place.of_plugin(plugin.name), draft, offered, timeout_s, purse)
+        answer = await frame.ask(plugin, attempt.of_plugin(plugin.name), draft, offered, timeout_s, purse)
     except AskFailure as failure:
         if not failure.retryable:
             raise

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flujo.errors import FlujoError
+
 if TYPE_CHECKING:
     from flujo.errors import PipelineAbort, UsageLimitExceededError
     from flujo.execution.budget import Budget
 
 
-class AskFailure(Exception):
+class AskFailure(FlujoError):
     """One ask brought no usable answer; ``outcome`` is error, timeout, overrun, invalid or refused.
 
     ``retryable`` is False for what no further attempt can mend (prices, limits, redirects in a circle).
@@ -21,7 +23,7 @@ class AskFailure(Exception):
         self.retryable = retryable
 
 
-class Halt(Exception):
+class Halt(FlujoError):
     """The run is ending: nothing retries this, ignores it or falls back from it."""
 
 
@@ -29,6 +31,7 @@ class Breached(Halt):
     """``budget`` does not admit a call, or was passed. Its owner turns it into a failure or a ``limited`` run."""
 
     def __init__(self, budget: Budget, error: UsageLimitExceededError) -> None:
+        super().__init__(str(error))
         self.budget = budget
         self.error = error
 
@@ -37,4 +40,5 @@ class Aborted(Halt):
     """A listener stopped the run."""
 
     def __init__(self, reason: PipelineAbort) -> None:
+        super().__init__(f"a listener stopped the run: {reason}")
         self.reason = reason

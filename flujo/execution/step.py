@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flujo.binding import BoundAgent, bind_agent
-from flujo.errors import InfiniteRedirectError, RejectedError, StepFailedError
+from flujo.errors import InfiniteRedirectError, RejectedError, StepFailedError, told
 from flujo.events import (
     Answered,
     Asked,
@@ -16,10 +16,12 @@ from flujo.events import (
     Scope,
     StepEnded,
     StepStarted,
+    StepStatus,
 )
-from flujo.execution.frame import Frame, Place
-from flujo.execution.plugins import Accepted, Attempt, Redirected, bind_judges, judge
-from flujo.execution.signals import Aborted, AskFailure, Breached
+from flujo.execution.attempt import Attempt
+from flujo.execution.frame import Frame
+from flujo.execution.plugins import Redirected, Verdict, bind_judges, judge
+from flujo.execution.signals import AskFailure, Breached
 from flujo.isolation import apply_output, changed
 from flujo.ports import Rejection
 from flujo.steps import Step
@@ -37,7 +39,9 @@ NOTHING: Mapping[str, Any] = {}
 class AgentNode:
     """A step, compiled: everything that can be decided before it runs has been decided."""
 
-    __slots__ = ("callee", "fallback", "judges", "name", "step")
+    __slots__ = (
+        "callee", "fallback", "judges", "name", "shapes_input", "shapes_output", "step", "timeout_s", "updates_context",
+    )  # fmt: skip
 
     def __init__(self, step: Step, name: str, fallback: Node | None) -> None:
         self.step = step
@@ -45,6 +49,10 @@ class AgentNode:
         self.callee = bind_agent(step.agent)
         self.judges = bind_judges(step.plugins, self.callee.output)
         self.fallback = fallback
+        self.timeout_s = step.timeout_s
+        self.updates_context = step.updates_context
+        self.shapes_input = bool(step.input_processors)
+        self.shapes_output = bool(step.output_processors)
 
     async def run(self, frame: Frame, value: object) -> object:
         """The step's output. Raises StepFailedError, or a Halt when the run is ending."""
@@ -80,8 +88,9 @@ class AgentNode:
         number = 0
         while True:
             number += 1
+            attempt = Attempt(frame.scope, self.name, number, value, rejections, frame.state)
             try:
-                verdict = await self._attempt(frame, Attempt(number, value, rejections, frame.state), purse)
+                verdict = await self._attempt(frame, attempt, purse)
                 if verdict.__class__ is not Rejection:
                     return verdict
             except AskFailure as failure:
@@ -114,92 +123,92 @@ class AgentNode:
 
     async def _attempt(self, frame: Frame, attempt: Attempt, purse: Purse) -> object:
         """One attempt with its redirects: its output, committed, or the Rejection that ended it."""
-        laws = frame.run.laws
-        if self.step.input_processors:
-            attempt.input = self._processed(self.step.input_processors, laws.input_for_attempt(attempt.input))
-        callee, asked = self.callee, [self.callee.source]
+        callee, asked = self.callee, None
+        if self.shapes_input:
+            attempt.input = self._processed(self.step.input_processors, frame.run.laws.input_for_attempt(attempt.input))
         while True:
-            place = Place(frame.scope, self.name, attempt.number, len(asked) - 1)
-            output = await self._ask(frame, callee, place, attempt, purse)
-            if self.step.output_processors:
-                output = self._processed(self.step.output_processors, output)
-            if self.judges:
-                judges = laws.plugins_in_order(self.judges, _priority)
-                verdict = await judge(frame, judges, place, attempt, output, self.step.timeout_s, purse)
+            value, offered = attempt.input, NOTHING
+            if attempt.rejections:
+                value = self._told(frame, callee, attempt)
+            if callee.takes:
+                offered = self._offer(frame, callee, attempt)
+            note = (
+                Asked, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, callee.name, value, attempt.feedback,
+            )  # fmt: skip
+            given = value if value.__class__ in ATOMS else frame.run.laws.input_for_attempt(value)
+            try:
+                output = await frame.ask(callee, attempt, given, offered, self.timeout_s, purse, note)
+            except BaseException as error:
+                self._note_failure(frame, attempt, error)
+                raise
+            frame.log.extend(
+                (Answered, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, output)
+            )
+            if self.judges or self.shapes_output:
+                verdict = await self._judged(frame, attempt, output, purse)
                 if isinstance(verdict, Redirected):
-                    self._check_loop(frame, place, asked, verdict.target)
+                    asked = asked or [callee.source]
+                    self._check_loop(frame, attempt, asked, verdict.target)
                     callee = verdict.target
                     asked.append(callee.source)
-                    attempt.context = None
+                    attempt.redirected()
                     continue
                 if isinstance(verdict, Rejection):
                     self._give_up(frame, attempt)
                     return verdict
-                assert isinstance(verdict, Accepted)
                 output = verdict.output
-            self._commit(frame, attempt, output)
+            if attempt.context is not None or self.updates_context:
+                self._commit(frame, attempt, output)
             return output
 
-    async def _ask(self, frame: Frame, callee: BoundAgent, place: Place, attempt: Attempt, purse: Purse) -> object:
-        run, log = frame.run, frame.log
-        value, feedback, offered = attempt.input, attempt.feedback, NOTHING
-        if attempt.rejections:
-            value, feedback = self._told(frame, callee, place, attempt)
-        if callee.takes:
-            offered = self._offer(frame, callee, attempt, feedback)
-        log.extend((Asked, run.now(), place.scope, place.name, place.attempt, place.hop, callee.name, value, feedback))
-        given = value if value.__class__ in ATOMS else run.laws.input_for_attempt(value)
-        try:
-            output = await frame.ask(callee, place, given, offered, self.step.timeout_s, purse)
-        except AskFailure as failure:
-            self._note(frame, place, failure.outcome, failure.error)
+    async def _judged(self, frame: Frame, attempt: Attempt, output: object, purse: Purse) -> Verdict:
+        if self.shapes_output:
+            output = self._processed(self.step.output_processors, output)
+        judges = frame.run.laws.plugins_in_order(self.judges, _priority)
+        return await judge(frame, judges, attempt, output, self.timeout_s, purse)
+
+    def _note_failure(self, frame: Frame, attempt: Attempt, error: BaseException) -> None:
+        """Say how an ask ended that brought nothing; one that was not admitted has never begun."""
+        outcome = "cancelled"
+        if isinstance(error, AskFailure):
+            outcome, error = error.outcome, error.error
             self._give_up(frame, attempt)
-            raise
-        except Breached as breach:
-            self._note(frame, place, "limited", breach.error)
-            raise
-        except BaseException as error:
-            self._note(frame, place, "cancelled", error)
-            raise
-        log.extend((Answered, run.now(), place.scope, place.name, place.attempt, place.hop, output))
-        return output
+        elif isinstance(error, Breached):
+            outcome, error = "limited", error.error
+        if attempt.asked:
+            frame.log.extend((
+                AskFailed, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, outcome, told(error),
+            ))  # fmt: skip
 
-    def _note(self, frame: Frame, place: Place, outcome: str, error: BaseException) -> None:
-        at = frame.run.now()
-        frame.log.extend((AskFailed, at, place.scope, place.name, place.attempt, place.hop, outcome, told(error)))
-
-    def _told(
-        self, frame: Frame, callee: BoundAgent, place: Place, attempt: Attempt
-    ) -> tuple[object, tuple[Rejection, ...]]:
-        """What the agent is told after rejections: its input and the feedback (law P1)."""
+    def _told(self, frame: Frame, callee: BoundAgent, attempt: Attempt) -> object:
+        """What the agent is given after rejections: its input and, one way or the other, the feedback (law P1)."""
         laws = frame.run.laws
-        feedback = laws.feedback_for_attempt(attempt.rejections)
+        attempt.feedback = feedback = laws.feedback_for_attempt(attempt.rejections)
         if "feedback" in callee.takes or not feedback:
-            return attempt.input, feedback
+            return attempt.input
         if isinstance(attempt.input, str):
-            return laws.text_with_feedback(attempt.input, feedback), feedback
+            return laws.text_with_feedback(attempt.input, feedback)
+        attempt.feedback = ()
         at = frame.run.now()
-        frame.log.extend((FeedbackLost, at, place.scope, place.name, place.attempt, place.hop))
-        return attempt.input, ()
+        frame.log.extend((FeedbackLost, at, attempt.scope, self.name, attempt.attempt, attempt.hop))
+        return attempt.input
 
-    def _offer(
-        self, frame: Frame, callee: BoundAgent, attempt: Attempt, feedback: tuple[Rejection, ...]
-    ) -> Mapping[str, Any]:
+    def _offer(self, frame: Frame, callee: BoundAgent, attempt: Attempt) -> Mapping[str, Any]:
         offered: dict[str, Any] = {}
         if "context" in callee.takes:
             attempt.context = offered["context"] = frame.run.laws.context_for_attempt(attempt.base)
         if "resources" in callee.takes:
             offered["resources"] = frame.run.resources
         if "feedback" in callee.takes:
-            offered["feedback"] = feedback
+            offered["feedback"] = attempt.feedback
         if "settings" in callee.takes:
             offered["settings"] = dict(self.step.settings)
         return offered
 
-    def _check_loop(self, frame: Frame, place: Place, asked: list[object], target: BoundAgent) -> None:
+    def _check_loop(self, frame: Frame, attempt: Attempt, asked: list[object], target: BoundAgent) -> None:
         if why := frame.run.laws.loop_of(asked, target.source):
             hops = [*(bind_agent(agent).name for agent in asked), target.name]
-            raise AskFailure("refused", InfiniteRedirectError(place.path, hops, why), retryable=False)
+            raise AskFailure("refused", InfiniteRedirectError(attempt.path, hops, why), retryable=False)
 
     def _processed(self, processors: Any, value: object) -> object:
         try:
@@ -215,13 +224,11 @@ class AgentNode:
 
     def _commit(self, frame: Frame, attempt: Attempt, output: object) -> None:
         """Keep what the accepted attempt changed in its context, and merge its output if the step says so."""
-        if attempt.context is None and not self.step.updates_context:
-            return
         before = after = frame.state
         try:
             if attempt.context is not None:
                 after = frame.run.laws.context_after_attempt(before, attempt.context, True)
-            if self.step.updates_context:
+            if self.updates_context:
                 after = apply_output(after, output)
         except Exception as error:  # what a context holds is the user's; it may be impossible to copy or validate
             raise AskFailure("invalid", error, retryable=False) from error
@@ -238,18 +245,8 @@ def _priority(judge: BoundAgent) -> int:
     return judge.priority
 
 
-def ended_by(error: BaseException) -> str:
+def ended_by(error: BaseException) -> StepStatus:
     """The status of a step that this error ended."""
     if isinstance(error, Breached):
         return "limited"
-    return "failed" if isinstance(error, Exception) and not isinstance(error, Aborted) else "cancelled"
-
-
-def told(error: BaseException) -> str:
-    """An error as transcripts tell it: its type and text, no traceback."""
-    if isinstance(error, Breached):
-        return str(error.error)
-    if isinstance(error, Aborted):
-        return f"aborted by a listener: {error.reason}"
-    name = type(error).__name__
-    return f"{name}: {error}" if str(error) else name
+    return "failed" if isinstance(error, StepFailedError) else "cancelled"

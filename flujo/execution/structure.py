@@ -226,12 +226,13 @@ class Same:
         if cls is list or cls is tuple:
             return len(a) == len(b) and self._each(a, b)
         if cls is dict:
-            return len(a) == len(b) and self._each(a, b) and self._each(a.values(), b.values())
+            return len(a) == len(b) and (all(map(is_, a, b)) or self._each(a, b)) and self._each(a.values(), b.values())
         return _comparer(cls)(self, a, b)
 
     def _each(self, a: Iterable[object], b: Iterable[object]) -> bool:
-        for x, y in zip(a, b, strict=True):
-            if x is not y and not self.compare(x, y):
+        compare = self.compare
+        for x, y in zip(a, b):  # noqa: B905  # of equal length, and ``strict`` costs
+            if x is not y and not compare(x, y):
                 return False
         return True
 

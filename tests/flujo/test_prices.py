@@ -77,7 +77,9 @@ def test_cached_tokens_are_not_billed_twice_nor_at_the_full_price() -> None:
 
 def test_writes_kept_for_an_hour_have_their_own_price() -> None:
     usage = Usage(input_tokens=100, cache_write_tokens=70, cache_write_1h_tokens=30)
-    assert micro(Price(input="29", cache_write="37", cache_write_1h="59"), usage) == 30 * 29 + 40 * 37 + 30 * 59
+    assert (
+        micro(Price(input="29", cache_write="37", cache_write_1h="59"), usage) == 30 * 29 + 40 * 37 + 30 * 59
+    )
 
 
 def test_reasoning_without_a_price_is_output_and_counted_once() -> None:
@@ -118,7 +120,9 @@ def test_a_kind_without_a_price_is_billed_as_its_nearest_priced_parent(
 
 def test_tokens_of_two_kinds_with_a_price_each_are_an_error_and_no_guess() -> None:
     usage = Usage(input_tokens=10, cache_read_tokens=8, input_image_tokens=8)
-    with pytest.raises(MissingUnitPrice, match="^model 'acme:m': 6 tokens are of two kinds that have prices"):
+    with pytest.raises(
+        MissingUnitPrice, match=r"^model 'acme:m': 6 tokens are of two kinds that have prices"
+    ):
         micro(Price(input="13", cache_read="3", input_image="17"), usage)
 
 
@@ -152,7 +156,9 @@ TIERED = Price(
     ("input_tokens", "expected"),
     [(100, 100 * 3 + 17), (101, 101 * 5 + 17), (200, 200 * 5 + 17), (201, 201 * 7 + 29)],
 )
-def test_a_tier_holds_for_the_whole_request_and_begins_strictly_above(input_tokens: int, expected: int) -> None:
+def test_a_tier_holds_for_the_whole_request_and_begins_strictly_above(
+    input_tokens: int, expected: int
+) -> None:
     assert micro(TIERED, Usage(input_tokens=input_tokens, output_tokens=1)) == expected
 
 
@@ -162,11 +168,13 @@ def test_a_kind_that_a_tier_does_not_name_keeps_its_price() -> None:
 
 def test_the_tier_is_decided_by_request_and_not_by_the_sum() -> None:
     usage = Usage(input_tokens=60)
-    assert (micro(TIERED, usage) * 2, micro(TIERED, usage + usage)) == (2 * 60 * 3, 120 * 5)
+    assert [micro(TIERED, usage) * 2, micro(TIERED, usage + usage)] == [2 * 60 * 3, 120 * 5]
 
 
 def dated() -> PriceTable:
-    return PriceTable({"acme:m": [Price(input="7", starts="2026-05-17"), Price(input="3", starts="2025-01-01")]})
+    return PriceTable(
+        {"acme:m": [Price(input="7", starts="2026-05-17"), Price(input="3", starts="2025-01-01")]}
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,7 +191,7 @@ def test_a_request_costs_what_was_valid_in_utc_when_it_started(at: datetime, exp
 
 
 def test_a_request_before_the_first_price_has_none() -> None:
-    with pytest.raises(UnknownModelPrice, match="no price for model 'acme:m' on 2024-12-31: .* 2025-01-01"):
+    with pytest.raises(UnknownModelPrice, match=r"no price for model 'acme:m' on 2024-12-31: .* 2025-01-01"):
         dated().quote("acme:m", Usage(), datetime(2024, 12, 31, tzinfo=UTC))
 
 
@@ -232,7 +240,11 @@ def test_an_empty_table_knows_nothing() -> None:
 
 
 def most(price: Price, input_tokens: int, max_output_tokens: int, context: str | None = None) -> Decimal:
-    return PriceTable({"acme:m": price}).max_cost("acme:m", input_tokens, max_output_tokens, AT, context).scaleb(6)
+    return (
+        PriceTable({"acme:m": price})
+        .max_cost("acme:m", input_tokens, max_output_tokens, AT, context)
+        .scaleb(6)
+    )
 
 
 def test_a_bound_is_the_input_and_all_of_the_output() -> None:
@@ -244,7 +256,7 @@ def test_a_bound_takes_the_dearest_kind_since_nobody_knows_the_kinds_beforehand(
 
 
 def test_a_bound_is_at_the_tier_that_the_input_reaches() -> None:
-    assert (most(TIERED, 200, 10), most(TIERED, 201, 10)) == (200 * 5 + 170, 201 * 7 + 290)
+    assert [most(TIERED, 200, 10), most(TIERED, 201, 10)] == [200 * 5 + 170, 201 * 7 + 290]
 
 
 def test_a_bound_counts_a_dearer_tier_below() -> None:
@@ -288,7 +300,7 @@ def priced_usages(draw: st.DrawFn) -> tuple[Price, Usage]:
         output_audio_tokens=spoken,
     )
     tiers = [Tier(above_input_tokens=draw(st.integers(0, 2000)), input=draw(PRICES), output=draw(PRICES))]
-    return Price(tiers=tiers, **rates), usage  # type: ignore[arg-type, misc]
+    return Price(tiers=tiers, **rates), usage  # type: ignore[arg-type]
 
 
 @given(priced_usages())
@@ -342,7 +354,7 @@ def test_other_contents_have_other_ids(other: dict[str, Price]) -> None:
 
 
 def test_the_id_of_a_table_never_changes() -> None:
-    assert PriceTable({"acme:m": Price(input="3", output="17")}).table_id == "PINNED"
+    assert PriceTable({"acme:m": Price(input="3", output="17")}).table_id == "b1e344dad0d39a4d"
 
 
 @pytest.mark.parametrize("name", ["m", ":m", "acme:", ""])
@@ -352,25 +364,25 @@ def test_a_row_needs_a_provider_and_a_model(name: str) -> None:
 
 
 def test_a_row_needs_a_price() -> None:
-    with pytest.raises(ValueError, match="^the row 'a:m' has no prices$"):
+    with pytest.raises(ValueError, match=r"^the row 'a:m' has no prices$"):
         PriceTable({"a:m": []})
 
 
 def test_two_prices_from_the_same_day_are_refused() -> None:
-    with pytest.raises(ValueError, match="^more than one price of 'a:m' starting on any day$"):
+    with pytest.raises(ValueError, match=r"^more than one price of 'a:m' starting on any day$"):
         PriceTable({"a:m": [Price(input="3"), Price(input="5")]})
 
 
 def test_two_tiers_from_the_same_count_are_refused() -> None:
     tiers = [Tier(above_input_tokens=9, input="5"), Tier(above_input_tokens=9, input="7")]
-    with pytest.raises(ValueError, match="^more than one tier above 9 input tokens$"):
+    with pytest.raises(ValueError, match=r"^more than one tier above 9 input tokens$"):
         Price(input="3", tiers=tiers)
 
 
 @pytest.mark.parametrize("variant", [Price(input="3", starts="2026-01-01"), EVERY_KIND])
 def test_a_context_has_no_start_and_no_contexts_of_its_own(variant: Price) -> None:
     nested = variant if variant.starts else Price(input="3", contexts={"flex": variant})
-    with pytest.raises(ValueError, match="^context 'batch' can't have a start date or contexts of its own$"):
+    with pytest.raises(ValueError, match=r"^context 'batch' can't have a start date or contexts of its own$"):
         Price(input="3", contexts={"batch": nested})
 
 
@@ -381,20 +393,20 @@ def test_a_price_that_is_a_float_or_a_bool_is_refused(rate: float) -> None:
 
 
 def test_a_negative_price_is_refused() -> None:
-    with pytest.raises(ValueError, match="^the price of output must be at least 0, not -1$"):
+    with pytest.raises(ValueError, match=r"^the price of output must be at least 0, not -1$"):
         Price(output="-1")
 
 
 def test_a_price_without_any_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="^a price needs at least one kind"):
+    with pytest.raises(ValueError, match=r"^a price needs at least one kind"):
         Price()
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(TypeError, match="^no such kind of price: inputs "):
+    with pytest.raises(TypeError, match=r"^no such kind of price: inputs "):
         Price(inputs="3")  # type: ignore[call-arg]
 
 
 def test_a_start_is_a_day_and_no_time() -> None:
-    with pytest.raises(TypeError, match="^starts is a day in UTC, not a time: 2026-05-17T12:00:00"):
+    with pytest.raises(TypeError, match=r"^starts is a day in UTC, not a time: 2026-05-17T12:00:00"):
         Price(input="3", starts=AT)

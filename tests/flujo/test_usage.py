@@ -107,18 +107,31 @@ def test_a_negative_count_is_refused_with_its_name_and_value(field: str) -> None
         ({"input_tokens": 2, "input_audio_tokens": 3}, "input_audio_tokens 3 + input_image_tokens 0 is more"),
         ({"input_tokens": 2, "input_image_tokens": 3}, "input_audio_tokens 0 + input_image_tokens 3 is more"),
         (
-            {"input_tokens": 9, "input_audio_tokens": 9, "cache_read_tokens": 2, "cache_audio_read_tokens": 3},
+            {
+                "input_tokens": 9,
+                "input_audio_tokens": 9,
+                "cache_read_tokens": 2,
+                "cache_audio_read_tokens": 3,
+            },
             "cache_audio_read_tokens 3 is more than cache_read_tokens 2",
         ),
         (
-            {"input_tokens": 9, "input_audio_tokens": 2, "cache_read_tokens": 9, "cache_audio_read_tokens": 3},
+            {
+                "input_tokens": 9,
+                "input_audio_tokens": 2,
+                "cache_read_tokens": 9,
+                "cache_audio_read_tokens": 3,
+            },
             "cache_audio_read_tokens 3 is more than input_audio_tokens 2",
         ),
         (
             {"output_tokens": 2, "output_reasoning_tokens": 3},
             "output_reasoning_tokens 3 is more than output_tokens 2",
         ),
-        ({"output_tokens": 2, "output_audio_tokens": 3}, "output_audio_tokens 3 is more than output_tokens 2"),
+        (
+            {"output_tokens": 2, "output_audio_tokens": 3},
+            "output_audio_tokens 3 is more than output_tokens 2",
+        ),
     ],
 )
 def test_a_child_larger_than_its_parent_is_refused(counts: dict[str, int], told: str) -> None:
@@ -168,7 +181,7 @@ def test_a_request_that_used_nothing_is_not_absent() -> None:
 
 
 def test_a_usage_that_is_there_cannot_be_absent() -> None:
-    with pytest.raises(ValueError, match="^usage_source is 'absent', but there is a usage: Usage"):
+    with pytest.raises(ValueError, match=r"^usage_source is 'absent', but there is a usage: Usage"):
         RequestUsage(usage=Usage(), usage_source="absent")
 
 
@@ -200,7 +213,7 @@ def test_no_limit_is_set_unless_given() -> None:
 
 @pytest.mark.parametrize("field", LIMITS)
 def test_a_limit_of_0_is_a_limit(field: str) -> None:
-    assert getattr(UsageLimits(**{field: 0}), field) == 0  # type: ignore[arg-type]
+    assert getattr(UsageLimits(**{field: 0}), field) == 0
 
 
 @pytest.mark.parametrize("field", LIMITS)
@@ -213,9 +226,11 @@ def test_a_limit_that_is_a_float_or_a_bool_is_refused(field: str, value: object)
 @pytest.mark.parametrize("field", LIMITS)
 def test_a_negative_limit_is_refused(field: str) -> None:
     with pytest.raises(ValueError, match=f"^{field} must be at least 0, not -1$"):
-        UsageLimits(**{field: -1})  # type: ignore[arg-type]
+        UsageLimits(**{field: -1})
 
 
 def test_equal_limits_are_equal_and_can_be_varied() -> None:
     limits = UsageLimits(total_cost_usd_limit="0.50", request_limit=3)
-    assert dataclasses.replace(limits, request_limit=5) == UsageLimits(total_cost_usd_limit="0.5", request_limit=5)
+    assert dataclasses.replace(limits, request_limit=5) == UsageLimits(
+        total_cost_usd_limit="0.5", request_limit=5
+    )

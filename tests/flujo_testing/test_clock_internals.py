@@ -48,8 +48,16 @@ def test_an_asyncio_loop_asks_its_instance_for_select_and_time() -> None:
     loop: Any = asyncio.SelectorEventLoop(selector)
     asked: list[str] = []
     poll, time = selector.select, loop.time
-    selector.select = lambda timeout=None: (asked.append("select"), poll(timeout))[1]
-    loop.time = lambda: (asked.append("time"), time())[1]
+
+    def select(timeout: float | None = None) -> object:
+        asked.append("select")
+        return poll(timeout)
+
+    def loop_time() -> object:
+        asked.append("time")
+        return time()
+
+    selector.select, loop.time = select, loop_time
     loop.call_later(0, loop.stop)
     loop.run_forever()
     assert set(asked) == {"select", "time"}
@@ -61,7 +69,12 @@ async def test_asyncio_and_its_address_lookup_ask_the_loop_for_run_in_executor(a
     loop: Any = asyncio.get_running_loop()
     asked: list[object] = []
     submit = loop.run_in_executor
-    loop.run_in_executor = lambda *arguments: (asked.append(arguments[0]), submit(*arguments))[1]
+
+    def run_in_executor(executor: object, *arguments: object) -> object:
+        asked.append(executor)
+        return submit(executor, *arguments)
+
+    loop.run_in_executor = run_in_executor
     await asyncio.to_thread(int)
     await loop.getaddrinfo("127.0.0.1", 80)
     assert asked == [None, None]
@@ -103,7 +116,8 @@ async def test_an_asyncio_task_keeps_what_it_awaits_in_fut_waiter(anyio_backend:
         return await asyncio.create_task(wait())
 
     task = asyncio.create_task(wait_for_a_task())
-    await anyio.wait_all_tasks_blocked()
+    for _ in range(3):
+        await anyio.lowlevel.checkpoint()
     assert internals.awaited_future(task) is future
     future.set_result("answer")
     assert await task == "answer"
@@ -115,16 +129,16 @@ async def test_anyio_runs_threads_by_a_class_method_of_its_asyncio_backend(anyio
     original = internals.run_in_thread_of(backend)
     asked: list[object] = []
 
-    async def instead(function: Any, arguments: Any, abandon_on_cancel: bool = False, limiter: Any = None) -> Any:
-        asked.append((function, arguments, abandon_on_cancel, limiter))
-        return await original.__get__(None, backend)(function, arguments, abandon_on_cancel, limiter)
+    async def instead(*arguments: Any, **named: Any) -> Any:
+        asked.append((arguments, named))
+        return await original.__get__(None, backend)(*arguments, **named)
 
     internals.set_run_in_thread(backend, staticmethod(instead))
     try:
         assert await anyio.to_thread.run_sync(int, "17") == 17
     finally:
         internals.set_run_in_thread(backend, original)
-    assert asked == [(int, ("17",), False, None)]
+    assert asked == [((int, ("17",)), {"abandon_on_cancel": False, "limiter": None})]
 
 
 @on_asyncio
@@ -212,7 +226,7 @@ async def test_a_trio_runner_asks_a_clock_put_in_later(anyio_backend: str) -> No
             return deadline - self.current_time()
 
     runner = internals.runner_of(trio.lowlevel.current_task())
-    system = runner.clock
+    system: trio.abc.Clock = runner.clock
     deadline = trio.current_time() + 3600
     runner.clock = Ahead()
     await trio.sleep_until(deadline)
@@ -222,17 +236,12 @@ async def test_a_trio_runner_asks_a_clock_put_in_later(anyio_backend: str) -> No
 @on_trio
 async def test_a_trio_runner_knows_who_waits_until_all_are_blocked(anyio_backend: str) -> None:
     runner = internals.runner_of(trio.lowlevel.current_task())
-    waiting: list[int] = []
-
-    async def observe() -> None:
-        waiting.append(len(runner.waiting_for_idle))
-
-    assert len(runner.waiting_for_idle) == 0
+    before = len(runner.waiting_for_idle)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.testing.wait_all_tasks_blocked)
-        nursery.start_soon(observe)
-        await trio.testing.wait_all_tasks_blocked()
-    assert waiting in ([1], [2])
+        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()
+        assert (before, len(runner.waiting_for_idle)) == (0, 1)
 
 
 @on_trio

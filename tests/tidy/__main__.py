@@ -1,4 +1,4 @@
-"""``python -m tests.tidy``: every rule of the house with the number of files that it looked at, and every fault."""
+"""``python -m tests.tidy``: every rule of the house, how many files it looked at, and every fault."""
 
 from __future__ import annotations
 

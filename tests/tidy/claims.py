@@ -1,4 +1,4 @@
-"""What tests may claim: exact values, never that something is there or of some type; and no error is swallowed."""
+"""What tests may claim: exact values, not that something is there or of some type. No error is swallowed."""
 
 from __future__ import annotations
 

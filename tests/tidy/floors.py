@@ -1,4 +1,4 @@
-"""Who may import whom: the floors of ``flujo``, no cycles, no test library in the engine, a light pytest plugin.
+"""Who may import whom: the floors of ``flujo``, no cycles, an engine without tests, a light pytest plugin.
 
 Imports inside functions count; those under ``if TYPE_CHECKING:`` do not, because they never run.
 """
@@ -39,7 +39,7 @@ def floor(module: str) -> int | None:
 
 
 def imported_modules(source: Source, known: Iterable[str]) -> Iterator[tuple[str, int]]:
-    """The modules of ``known`` that a file imports: ``from a.b import c`` is ``a.b.c`` if that is a module."""
+    """Which of the known modules a file imports: ``from a.b import c`` is ``a.b.c`` if that is one."""
     modules = set(known)
     for imported in imports(source):
         name = imported.origin if imported.origin in modules else imported.origin.rpartition(".")[0]

@@ -22,7 +22,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A sentence that holds for every file that the rule looks at. ``excused`` maps a path to the reason why not."""
+    """A sentence that holds for every file looked at; ``excused`` maps a path to the reason why not."""
 
     name: str
     looks_at: Callable[[Source], bool]

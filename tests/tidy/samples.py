@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+OTHER = "flu" + "jo"
+REGISTRY = "pypi" + ".org"
+HOME = "/" + "home/ada"
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -89,11 +93,12 @@ BAD = (
             "flujo/execution/frame.py": "from anyio import current_time\nlate = current_time()\n",
         },
         (
-            "flujo/execution/frame.py:2: reads anyio.current_time: ask the Clock port, or take the value as an argument",
-            "flujo/laws.py:2: reads datetime.date.today: ask the Clock port, or take the value as an argument",
-            "flujo/steps.py:1: imports time: ask the Clock port, or take the value as an argument",
-            "flujo/steps.py:4: reads datetime.datetime.now: ask the Clock port, or take the value as an argument",
-            "flujo/steps.py:5: reads uuid.uuid4: ask the Clock port, or take the value as an argument",
+            "flujo/execution/frame.py:2: reads anyio.current_time: ask the Clock port, "
+            "or take it as an argument",
+            "flujo/laws.py:2: reads datetime.date.today: ask the Clock port, or take it as an argument",
+            "flujo/steps.py:1: imports time: ask the Clock port, or take it as an argument",
+            "flujo/steps.py:4: reads datetime.datetime.now: ask the Clock port, or take it as an argument",
+            "flujo/steps.py:5: reads uuid.uuid4: ask the Clock port, or take it as an argument",
         ),
     ),
     Sample(
@@ -115,13 +120,14 @@ BAD = (
     Sample(
         "no test sleeps in real time",
         {
-            "tests/test_rain.py": "import anyio, time\nasync def test_it(virtual_clock):\n    await anyio.sleep(1)\n"
-            "    run(time.sleep, 1)\nasync def test_that():\n    await anyio.sleep(2)\n",
+            "tests/test_rain.py": "import anyio, time\nasync def test_it(virtual_clock):\n"
+            "    await anyio.sleep(1); run(time.sleep, 1)\n"
+            "async def test_that():\n    await anyio.sleep(2)\n",
             "tests/test_snow.py": "from asyncio import sleep\nasync def slow():\n    await sleep(1)\n",
         },
         (
-            "tests/test_rain.py:4: sleeps by time.sleep: take virtual_clock, or wait for an event",
-            "tests/test_rain.py:6: sleeps by anyio.sleep: take virtual_clock, or wait for an event",
+            "tests/test_rain.py:3: sleeps by time.sleep: take virtual_clock, or wait for an event",
+            "tests/test_rain.py:5: sleeps by anyio.sleep: take virtual_clock, or wait for an event",
             "tests/test_snow.py:3: sleeps by asyncio.sleep: take virtual_clock, or wait for an event",
         ),
     ),
@@ -199,21 +205,21 @@ BAD = (
     ),
     Sample(
         "nobody is told to install another product",
-        {"README.md": "\npip install -U " + "'flujo[testing]'", "docs/start.md": "uv add " + "flujo"},
+        {"README.md": f"\npip install -U '{OTHER}[testing]'", "docs/start.md": f"uv add {OTHER}"},
         (
-            "README.md:2: says 'pip install -U " + "'flujo': the distribution is flujo-pipelines",
-            "docs/start.md:1: says 'uv add " + "flujo': the distribution is flujo-pipelines",
+            f"README.md:2: says 'pip install -U '{OTHER}': the distribution is flujo-pipelines",
+            f"docs/start.md:1: says 'uv add {OTHER}': the distribution is flujo-pipelines",
         ),
     ),
     Sample(
         "no text names a package registry",
-        {".ci/run": "ping " + "pypi" + ".org"},
-        (".ci/run:1: says '" + "pypi" + ".org': a registry is configured",),
+        {".ci/run": f"ping {REGISTRY}"},
+        (f".ci/run:1: says '{REGISTRY}': a registry is configured",),
     ),
     Sample(
         "no text holds a path of one machine",
-        {"golden/test_rain/test_it.yaml": 'input: "/' + 'home/ada/rain.txt"'},
-        ("golden/test_rain/test_it.yaml:1: says '/" + "home/ada': it exists nowhere else",),
+        {"golden/test_rain/test_it.yaml": f'input: "{HOME}/rain.txt"'},
+        (f"golden/test_rain/test_it.yaml:1: says '{HOME}': it exists nowhere else",),
     ),
 )
 
@@ -222,7 +228,8 @@ GOOD = (
         "no module imports from a higher floor",
         {
             "flujo/runner.py": "from flujo.usage import Usage\n",
-            "flujo/usage.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from flujo.runner import Flujo\n",
+            "flujo/usage.py": "from typing import TYPE_CHECKING\n"
+            "if TYPE_CHECKING:\n    from flujo.runner import Flujo\n",
         },
     ),
     Sample(
@@ -244,15 +251,18 @@ GOOD = (
     Sample(
         "the engine reads no clock and no chance",
         {
-            "flujo/canonical.py": "from datetime import datetime\nfrom uuid import UUID\ndatetime.fromisoformat(UUID)\nclock.now()\n"
+            "flujo/canonical.py": "from datetime import datetime\nfrom uuid import UUID\n"
+            "datetime.fromisoformat(UUID)\nclock.now()\n"
         },
     ),
     Sample(
         "no test sleeps in real time",
         {
             "tests/test_rain.py": "import anyio\nasync def slow():\n    await anyio.sleep(1)\n"
-            "async def test_it(virtual_clock):\n    await anyio.sleep(1)\nasync def test_that():\n    await anyio.sleep(0)\n",
-            "tests/test_snow.py": "import anyio, pytest\npytestmark = pytest.mark.usefixtures('virtual_clock')\n"
+            "async def test_it(virtual_clock):\n    await anyio.sleep(1)\n"
+            "async def test_that():\n    await anyio.sleep(0)\n",
+            "tests/test_snow.py": "import anyio, pytest\n"
+            "pytestmark = pytest.mark.usefixtures('virtual_clock')\n"
             "async def test_it():\n    await anyio.sleep(1)\n",
         },
     ),
@@ -263,7 +273,8 @@ GOOD = (
     Sample(
         "tests compare with exact values",
         {
-            "tests/test_rain.py": "assert cost == 0\nassert error is None\nif x is not None:\n    assert y == isinstance(x, str)\n"
+            "tests/test_rain.py": "assert cost == 0\nassert error is None\n"
+            "if x is not None:\n    assert y == isinstance(x, str)\n"
         },
     ),
     Sample(

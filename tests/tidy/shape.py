@@ -1,4 +1,4 @@
-"""How files look: short, named after what they are, with a docstring; and what no text of the project may say."""
+"""How files look: short, with a docstring, named after what they are; and what no text here may say."""
 
 from __future__ import annotations
 

@@ -86,13 +86,14 @@ def type_checking_only(module: ast.Module) -> set[ast.AST]:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One name that a module imports: the dotted origin, and whether the statement runs when the file is loaded."""
+    """One name that a module imports: its dotted origin, and whether that happens when the file is loaded."""
 
     origin: str
     line: int
     at_load: bool
 
 
+@cache
 def imports(source: Source) -> list[Import]:
     """What a module imports when it runs, function-level and ``import_module("...")`` imports included."""
     unseen = type_checking_only(tree(source))
@@ -150,7 +151,7 @@ def names_in_scope(source: Source) -> dict[str, str]:
 
 
 def reads(source: Source) -> Iterator[tuple[str, ast.expr]]:
-    """Every imported thing that the code names, by its dotted origin: ``"time.monotonic"``, and the naming node."""
+    """Every imported thing that the code names: its dotted origin, say ``time.monotonic``, and the node."""
     bound = names_in_scope(source)
     for node in ast.walk(tree(source)):
         if isinstance(node, ast.Name | ast.Attribute):
