@@ -1,11 +1,12 @@
-"""Any value of a run as JSON data, and exactly one text for each: what digests, keys and comparisons are made of.
+"""Any value of a run as JSON data, and one text for each: what digests, keys and comparisons are made of.
 
-Not a serialiser: types are not told, so nothing is read back from here, and a model's own serialisers, aliases and
-``exclude`` settings are not asked: what is declared is what counts.
+Not a serialiser: types are not told, so nothing is read back from here, and a model's own serialisers,
+aliases and ``exclude`` settings are not asked: what it holds is what counts.
 
 * pydantic model: declared fields and extras by name (a root model: its root); dataclass: its fields by name
-* enum member: its value; tuple, deque: list; set: list sorted by canonical JSON
-* ``Decimal``, ``UUID``, path, URL, IP address: ``str``; date, time, datetime: ``isoformat()``; timedelta: ISO 8601
+* enum member: its value; tuple, deque: list; set: list sorted by canonical JSON; other mapping: dict
+* ``Decimal``, ``UUID``, path, URL, IP address: ``str``
+* date, time, datetime: ``isoformat()``; timedelta: ISO 8601
 * bytes: ``{"$base64": "..."}``
 * keys that are int, bool, None or an enum of those or of str: as JSON writes them; other keys are refused
 """
@@ -37,12 +38,13 @@ MAX_DEPTH: Final = 200
 
 _NATIVE: Final = frozenset({NoneType, bool, int, str, float})
 _ITSELF: Final = object()
+_class_of: Final[Callable[[object], Any]] = type
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
 
 class NotRepresentable(ValueError):
-    """A value that has no JSON form; ``path`` such as ``$.a[3].b`` says where it is, ``reason`` what it is."""
+    """A value that has no JSON form: ``path`` (such as ``$.a[3].b``) says where, ``reason`` why."""
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path} has no JSON form: {reason}")
@@ -53,8 +55,8 @@ class NotRepresentable(ValueError):
 def canonical_json(value: object) -> str:
     """One ASCII line with sorted keys: equal for equal data, different for 1, 1.0 and true, for 0.0 and -0.0.
 
-    ``NaN``, ``Infinity`` and ``-Infinity`` are written as such. Raises NotRepresentable, also for an integer with
-    more digits than ``sys.get_int_max_str_digits()``.
+    ``NaN``, ``Infinity`` and ``-Infinity`` are written as such. Raises NotRepresentable, also for an integer
+    of more digits than ``sys.get_int_max_str_digits()``.
     """
     data = to_data(value)
     try:
@@ -71,11 +73,11 @@ def digest(value: object) -> str:
 def to_data(value: object) -> Any:
     """The value as dict, list, str, int, float, bool and None, sharing no container with it.
 
-    Floats stay as they are (NaN, infinities, -0.0), integers exact. Raises NotRepresentable for anything else than
-    the types listed above, for a value that contains itself, and below 200 levels.
+    Floats stay as they are (NaN, infinities, -0.0), integers exact. Raises NotRepresentable for a type that
+    is not listed above, for a value that contains itself, and below ``MAX_DEPTH`` levels.
     """
     try:
-        return _teller(type(value))(value, MAX_DEPTH)
+        return _teller(_class_of(value))(value, MAX_DEPTH)
     except _Unfit as unfit:
         raise unfit.told() from None
 
@@ -88,7 +90,7 @@ def path_segment(key: object) -> str:
 
 
 class _Unfit(Exception):
-    """On its way up from the value that cannot be told; every container it passes adds its key to the ``trail``."""
+    """On its way up from the value that cannot be told; every container it passes adds to the ``trail``."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -112,7 +114,7 @@ def _list(unfold: Callable[[Any], Any], value: Any, room: int) -> list[Any]:
     items: list[Any] = []
     try:
         for item in unfold(value):
-            items.append(item if type(item) in _NATIVE else _teller(type(item))(item, room - 1))
+            items.append(item if type(item) in _NATIVE else _teller(_class_of(item))(item, room - 1))
     except _Unfit as unfit:
         unfit.trail.append((len(items), id(value)))
         raise
@@ -128,7 +130,7 @@ def _table(unfold: Callable[[Any], Iterable[tuple[Any, Any]]], value: Any, room:
             name = key if type(key) is str else _name(key)
             if name in table:
                 raise _Unfit(f"its key is written {name!r} like another one of the same mapping")
-            table[name] = item if type(item) in _NATIVE else _teller(type(item))(item, room - 1)
+            table[name] = item if type(item) in _NATIVE else _teller(_class_of(item))(item, room - 1)
     except _Unfit as unfit:
         unfit.trail.append((key, id(value)))
         raise
@@ -138,7 +140,7 @@ def _table(unfold: Callable[[Any], Iterable[tuple[Any, Any]]], value: Any, room:
 def _stand_in(unfold: Callable[[Any], Any], value: Any, room: int) -> Any:
     _check(room)
     try:
-        return _teller(type(stand_in := unfold(value)))(stand_in, room - 1)
+        return _teller(_class_of(stand_in := unfold(value)))(stand_in, room - 1)
     except _Unfit as unfit:
         unfit.trail.append((_ITSELF, id(value)))
         raise
@@ -215,7 +217,9 @@ def _teller(cls: type) -> Callable[[Any, int], Any]:
     for kinds, tell in _FORMS:
         if issubclass(cls, kinds):
             return tell
-    return partial(_table, _fields_of_dataclass) if dataclasses.is_dataclass(cls) else partial(_leaf, _refused)
+    if dataclasses.is_dataclass(cls):
+        return partial(_table, _fields_of_dataclass)
+    return partial(_leaf, _refused)
 
 
 def _where_refused(data: Any, path: str) -> str:

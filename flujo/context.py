@@ -1,8 +1,8 @@
-"""The context of a run: a pydantic model whose private copies can be filled field by field, when first looked at.
+"""The context of a run: a pydantic model whose private copies are filled field by field, when looked at.
 
-A context that a user makes is an ordinary pydantic model. One that the engine hands out may be *pending*: what it does
-not hold yet is fetched from its ``Source`` at the first look, whoever looks, Python or C. How copies are made, and what
-becomes of them, is not told here but in ``isolation``.
+A context that a user makes is an ordinary pydantic model. One that the engine hands out may be *pending*:
+what it does not hold yet is fetched from its ``Source`` at the first look, whoever looks, Python or C. How
+copies are made and what becomes of them is not told here but in ``isolation``.
 
 This rests on the slots of ``BaseModel`` (``__dict__``, ``__pydantic_extra__``, ``__pydantic_private__``,
 ``__pydantic_fields_set__``), which pydantic names in its sources but does not document.
@@ -22,7 +22,7 @@ EXTRA: Final = "__pydantic_extra__"
 PRIVATE: Final = "__pydantic_private__"
 FIELDS_SET: Final = "__pydantic_fields_set__"
 PENDING: Final = "__pipeline_pending__"
-"""Where a pending context keeps its source, in its own ``__dict__``; gone when everything has been fetched."""
+"""The key of its source in the ``__dict__`` of a pending context; gone when everything has been fetched."""
 
 _dict_slot: Final[Any] = BaseModel.__dict__["__dict__"]
 SLOTS: Final[dict[str, Any]] = {name: BaseModel.__dict__[name] for name in (EXTRA, PRIVATE, FIELDS_SET)}
@@ -40,7 +40,7 @@ class Source(Protocol):
         """The fields that were set when the context was handed out."""
 
     def load(self, context: Any, name: str) -> Any:
-        """Puts a field or a slot into the context and returns it; AttributeError if there is none of this name."""
+        """Puts a field or a slot into the context and returns it; AttributeError if there is no such."""
 
     def load_all(self, context: Any) -> None:
         """Puts everything into the context, in the order of a deep copy; it is pending no longer."""
@@ -100,16 +100,17 @@ class _WholeSlot:
 class PipelineContext(BaseModel):
     """What the steps of a run share: subclass it, give it fields.
 
-    Each attempt of a step works on a copy of its own, made as it is looked at. Whatever can be deep-copied can be in a
-    context; clients, locks and the like belong into the run's ``resources``, or are named in ``__shared__``: the fields
-    and private attributes listed there are never copied, every attempt holds the very same object.
+    Each attempt of a step works on a copy of its own, made as it is looked at. Whatever can be deep-copied
+    can be in a context; clients, locks and the like belong into the run's ``resources``, or are named in
+    ``__shared__``: the fields, extras and private attributes listed there are never copied, all attempts hold
+    the very same object.
     """
 
     __shared__: ClassVar[frozenset[str]] = frozenset()
-    __dict__ = _WholeDict()  # type: ignore[assignment]
-    __pydantic_extra__ = _WholeSlot(EXTRA)  # type: ignore[assignment]
-    __pydantic_private__ = _WholeSlot(PRIVATE)  # type: ignore[assignment]
-    __pydantic_fields_set__ = _WholeSlot(FIELDS_SET)  # type: ignore[assignment]
+    __dict__ = _WholeDict()
+    __pydantic_extra__ = _WholeSlot(EXTRA)
+    __pydantic_private__ = _WholeSlot(PRIVATE)
+    __pydantic_fields_set__ = _WholeSlot(FIELDS_SET)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

@@ -209,6 +209,8 @@ def _may_be(accepts: Any, given: Any) -> bool:
     """Whether a value of type ``given`` may be what ``accepts`` asks for; True where the types don't decide it."""
     if isinstance(accepts, types.UnionType) or typing.get_origin(accepts) is typing.Union:
         return any(_may_be(one, given) for one in typing.get_args(accepts))
+    if accepts is Any or given is Any:  # Any is a class since Python 3.11
+        return True
     accepts = typing.get_origin(accepts) or accepts
     given = typing.get_origin(given) or given
     if given is None or given is type(None):

@@ -25,7 +25,7 @@ from flujo.errors import (
     told,
 )
 from flujo.events import Event, RunEnded, RunStarted, RunStatus, Scope
-from flujo.execution.account import Account, Purse
+from flujo.execution.account import Account, Purse, budget_above
 from flujo.execution.audience import Audience, EventStream, streamed
 from flujo.execution.budget import Budget
 from flujo.execution.frame import Frame, Run
@@ -170,8 +170,10 @@ class Flujo:
             run.journal, run.new_frame = self.store, JournaledFrame
         listeners = (*overrides.listeners, *self.listeners)
         audience = Audience(run, listeners, stream) if listeners or stream is not None else None
-        budget = Budget(limits, admits=laws.admits, passes=laws.passes)
-        frame = run.new_frame(run, Scope(None, ""), run.new_log(), state, Purse(account, budget, limited=limits is not None))
+        above = budget_above()
+        budget = Budget(limits, above, admits=laws.admits, passes=laws.passes)
+        purse = Purse(account, budget, limited=limits is not None or above is not None)
+        frame = run.new_frame(run, Scope(None, ""), run.new_log(), state, purse)
         error = await self._run_to_end(frame, nodes, laws.input_for_attempt(input), audience)
         return PipelineResult(
             account=account,

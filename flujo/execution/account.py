@@ -6,7 +6,9 @@ whoever breaches a limit has been booked in full.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -26,6 +28,28 @@ from flujo.usage import RequestOutcome, RequestUsage, UsageLimits
 
 if TYPE_CHECKING:
     from flujo.execution.frame import Place
+
+
+# The budget that a run started inside an ask draws on; such a run may be deep in somebody's agent.
+_above: ContextVar[Budget | None] = ContextVar("flujo_budget_above", default=None)
+
+
+def budget_above() -> Budget | None:
+    """The budget of the ask within which this code runs, if it has limits (law A7)."""
+    return _above.get()
+
+
+@contextmanager
+def drawing_on(purse: Purse, hold: Hold | None) -> Iterator[None]:
+    """Work started inside the block draws on what the ask holds, or else on its purse."""
+    if not purse.limited:
+        yield
+        return
+    token = _above.set(purse.budget if hold is None else hold.inside())
+    try:
+        yield
+    finally:
+        _above.reset(token)
 
 
 class Account:

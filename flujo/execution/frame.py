@@ -13,7 +13,7 @@ from typing import Any
 from flujo.binding import BoundAgent
 from flujo.errors import FlujoError, MisbehavedError
 from flujo.events import Event, Log, Scope
-from flujo.execution.account import Account, Purse
+from flujo.execution.account import Account, Purse, drawing_on
 from flujo.execution.budget import Hold
 from flujo.execution.calling import Late, call_within, foreign_cancellation, is_unusable
 from flujo.execution.signals import AskFailure, Halt
@@ -122,10 +122,11 @@ class Frame:
             self.log.extend(note)
         place.asked = True
         try:
-            if timeout_s is None and (run.pace is None or callee.stream is None):
+            if timeout_s is None and run.pace is None and not purse.limited:
                 answer = await callee.call(value, **offered)
             else:
-                answer = await call_within(timeout_s, callee, place, value, offered, run)
+                with drawing_on(purse, hold):
+                    answer = await call_within(timeout_s, callee, place, value, offered, run)
         except Late as late:
             purse.book(self.log, callee, place, late.brought, late.transport, hold, asked_at)
             raise AskFailure(late.outcome, late.error) from late

@@ -1,8 +1,9 @@
 """Private copies of a context that cost only what is touched, and what became of them.
 
-A ``State`` is one generation of a context. It owns values that no user code ever holds, and never changes. ``fork``
-hands out a context whose mutable fields are copied out of the state when first looked at; ``commit`` copies changed
-fields back in and keeps every unchanged field as the very object it was, so that "what changed" is asked by identity.
+A ``State`` is one generation of a context. It owns values that no user code ever holds, and never changes.
+``fork`` hands out a context whose mutable fields are copied out of the state when first looked at; ``commit``
+copies changed fields back in and keeps every unchanged field as the very object it was: "what changed" is
+asked by identity.
 
 Aliases are kept within a field and between fields. Private attributes are one unit, extras another.
 """
@@ -10,7 +11,6 @@ Aliases are kept within a field and between fields. Private attributes are one u
 from __future__ import annotations
 
 import reprlib
-import threading
 from collections.abc import Iterable, Mapping, Set
 from operator import is_
 from typing import Any, Generic, TypeVar
@@ -22,21 +22,17 @@ from flujo.context import (
     EXTRA,
     FIELDS_SET,
     PENDING,
-    PRIVATE,
     SLOTS,
     PipelineContext,
     hand_over,
     held_by,
     prepare,
 )
-from flujo.errors import ContextUpdateError, MisuseError
-from flujo.execution.structure import ATOMS, MISSING, Same, clone, clone_named, private_of, same_atom
+from flujo.errors import ContextUpdateError
+from flujo.execution.loading import Loader, NotCopyable, copied, loader_of
+from flujo.execution.structure import ATOMS, MISSING, Same, clone, private_of, same_atom
 
 C = TypeVar("C", bound=PipelineContext)
-
-
-class NotCopyable(MisuseError, TypeError):
-    """A field holds something that cannot be copied and is not declared shared."""
 
 
 class State(Generic[C]):
@@ -60,7 +56,7 @@ class State(Generic[C]):
         self.tied = tied
         """Names of values that share objects with each other: touched together or not at all."""
         self.others = others
-        """Names that are neither atoms, fields nor slots, such as cached properties; no descriptor stands for them."""
+        """Names that are neither atoms, fields nor slots (cached properties): no descriptor fetches them."""
 
     @classmethod
     def take(cls, context: C) -> State[C]:
@@ -74,7 +70,7 @@ class State(Generic[C]):
         return self.values[FIELDS_SET]  # type: ignore[no-any-return]
 
     def fork(self) -> C:
-        """A context equal to this state, for one owner to change; nothing is copied before it is looked at."""
+        """A context equal to this state, for one owner to change; what is looked at is copied then."""
         context = self.cls.__new__(self.cls)
         held = self.atoms.copy()
         held[PENDING] = self
@@ -99,14 +95,14 @@ class State(Generic[C]):
         if type(context) is not self.cls:
             return State.take(context)
         held = held_by(context)
-        source = held.get(PENDING)
+        source: State[C] | Loader | None = held.get(PENDING)
         if source is self and (after := self._after_atoms(held)) is not None:
             return after
         if source is None or source.state is not self:
             slots = (context.__pydantic_extra__, private_of(context), context.__pydantic_fields_set__)
             now = dict(zip(SLOTS, slots, strict=True)) | context.__dict__
             return self._after(now, context, whole=True)
-        return self._after(_loader(context, self).held_now(context), context, whole=False)
+        return self._after(loader_of(context, self).held_now(context), context, whole=False)
 
     # A state is the source of its own forks until they are looked into.
 
@@ -115,13 +111,13 @@ class State(Generic[C]):
         return self
 
     def load(self, context: C, name: str) -> Any:
-        return _loader(context, self).load(context, name)
+        return loader_of(context, self).load(context, name)
 
     def load_all(self, context: C) -> None:
-        _loader(context, self).load_all(context)
+        loader_of(context, self).load_all(context)
 
     def _after_atoms(self, held: dict[str, Any]) -> State[C] | None:
-        """The state after an attempt that met nothing but atoms and set them to atoms; None if it did more."""
+        """The state after an attempt that met only atoms and set them to atoms; None if it did more."""
         atoms = self.atoms
         if len(held) != len(atoms) + 1:
             return None
@@ -149,20 +145,20 @@ class State(Generic[C]):
         if not whole and self._are_kinds_kept(copies, touched):
             fresh = {name: value for name, value in copies.items() if name in self.atoms}
             return State(self.cls, values, self.atoms | fresh if fresh else self.atoms, tied, self.others)
-        unchanging = {name for name, copied in copies.items() if copied is touched[name]}
+        unchanging = {name for name, copy in copies.items() if copy is touched[name]}
         return assembled(self.cls, values, unchanging | (self.atoms.keys() - copies.keys()), tied)
 
     def _are_kinds_kept(self, copies: dict[str, Any], touched: dict[str, Any]) -> bool:
         """Whether what was an atom is one again, and what was none is none."""
-        for name, copied in copies.items():
-            is_atom = copied is touched[name]
+        for name, copy in copies.items():
+            is_atom = copy is touched[name]
             if name not in SLOTS and (name not in self.values or is_atom is not (name in self.atoms)):
                 return False
         return True
 
 
 def assembled(cls: type[C], values: dict[str, Any], unchanging: Set[str], tied: Set[str]) -> State[C]:
-    """The state of ``values`` that no user code holds; ``unchanging`` names those that forks may hold as they are."""
+    """The state of values that no user code holds; forks may hold the ``unchanging`` ones as they are."""
     rest = [name for name in values if name not in SLOTS]
     atoms = {name: values[name] for name in rest if name in unchanging}
     parts = values.keys() - atoms.keys()
@@ -197,16 +193,16 @@ def _settled(
             ids = same.met
         else:
             for name in names:
-                copies[name] = _copied(cls, name, touched[name], ids)
+                copies[name] = copied(cls, name, touched[name], ids)
             if id(context) in ids:
-                raise NotCopyable(f"{cls.__name__}.{names[0]} contains the context itself, which cannot be copied")
+                raise NotCopyable(f"{cls.__name__}.{names[0]} contains the context itself; take it out")
         for others, met, _ in reach:
             if not ids.keys().isdisjoint(met):
                 joined.update(names, others)
         reach.append((names, ids, same))
     if joined:
         memo: dict[int, Any] = {}
-        copies |= {name: _copied(cls, name, value, memo) for name, value in touched.items() if name in joined}
+        copies |= {name: copied(cls, name, value, memo) for name, value in touched.items() if name in joined}
         tied |= joined
     return copies, tied
 
@@ -219,90 +215,6 @@ def _is_unchanged(same: Same, old: dict[str, Any], touched: dict[str, Any], name
     except RecursionError:  # too deep to be compared; copying it will say so
         return False
     return True
-
-
-def _copied(cls: type[PipelineContext], name: str, value: Any, memo: dict[int, Any]) -> Any:
-    shared = cls.__shared__
-    if name in shared:
-        return value
-    try:
-        return clone_named(value, memo, shared) if name in (EXTRA, PRIVATE) else clone(value, memo)
-    except Exception as error:  # a user's __deepcopy__ or __reduce_ex__ may raise anything
-        raise NotCopyable(
-            f"{cls.__name__}.{name} cannot be copied ({type(error).__name__}: {error}); keep such an object in the "
-            f"run's resources, give its class a __deepcopy__, or name it in {cls.__name__}.__shared__"
-        ) from error
-
-
-class _Loader:
-    """Copies out of a state into one fork of it what is looked at there; aliases between fields are kept."""
-
-    __slots__ = ("lock", "memo", "slots", "state")
-
-    def __init__(self, state: State[Any]) -> None:
-        self.state = state
-        self.memo: dict[int, Any] = {}
-        self.slots: list[str] = []  # those of SLOTS that have been filled
-        self.lock = threading.RLock()  # two threads must not see each other's half-made copies
-
-    @property
-    def fields_set(self) -> Set[str]:
-        return self.state.fields_set
-
-    def load(self, context: Any, name: str) -> Any:
-        with self.lock:
-            held, values = held_by(context), self.state.values
-            if name in SLOTS:
-                if PENDING in held and name not in self.slots:
-                    SLOTS[name].__set__(context, _copied(self.state.cls, name, values[name], self.memo))
-                    self.slots.append(name)
-                return SLOTS[name].__get__(context)
-            if name not in held:
-                if PENDING not in held or name not in values:
-                    raise AttributeError(name)
-                copied = _copied(self.state.cls, name, values[name], self.memo)
-                held.setdefault(name, copied)  # assignment in another thread takes no lock
-            return held[name]
-
-    def load_all(self, context: Any) -> None:
-        with self.lock:
-            held, values = held_by(context), self.state.values
-            if PENDING not in held:
-                return
-            for name in values:
-                self.load(context, name)
-            known = [name for name in values if name in held]
-            for name in known + [name for name in held if name not in values and name != PENDING]:
-                held.setdefault(name, held.pop(name))  # to the end
-            del held[PENDING]
-
-    def held_now(self, context: Any) -> dict[str, Any]:
-        """What the context holds already; of values tied to each other, all or none."""
-        held = held_by(context)
-        if (tied := self.state.tied) and not tied.isdisjoint((*held, *self.slots)):
-            for name in tied:
-                self.load(context, name)
-        now = held.copy()
-        del now[PENDING]
-        for name in self.slots:
-            now[name] = SLOTS[name].__get__(context)
-        return now
-
-
-_birth = threading.Lock()
-
-
-def _loader(context: Any, state: State[Any]) -> _Loader:
-    """The loader of a fork of ``state``, made when it is first needed."""
-    held = held_by(context)
-    with _birth:
-        source = held.get(PENDING)
-        if type(source) is _Loader:
-            return source
-        loader = _Loader(state)
-        if source is not None:  # else another thread has just fetched everything
-            held[PENDING] = loader
-        return loader
 
 
 def changed(old: State[C], new: State[C]) -> tuple[tuple[str, Any, Any], ...]:
@@ -328,20 +240,22 @@ def changed(old: State[C], new: State[C]) -> tuple[tuple[str, Any, Any], ...]:
 def private_copy(value: object) -> object:
     """An attempt's own copy of its input, as deep as ``copy.deepcopy``.
 
-    What cannot be copied as a whole (it holds a lock, a socket, a generator...) is handed on as it is, as a whole.
+    What cannot be copied as a whole (it holds a lock, a socket, a generator...) is handed on as it is, as a
+    whole.
     """
     if type(value) in ATOMS:
         return value
     try:
         return clone(value, {})
-    except Exception:  # a user's __deepcopy__ or __reduce_ex__ may raise anything; the docstring says what that means
+    except Exception:  # a user's __deepcopy__ or __reduce_ex__ may raise anything
         return value
 
 
 def apply_output(state: State[C], output: object, what: str = "the output") -> State[C]:
     """The state with the fields of a step's output in it, a mapping or a model, validated as a whole.
 
-    ``what`` is how errors name the output. Raises ContextUpdateError, naming fields and reasons, if the context's model does not accept it.
+    ``what`` is how errors name the output. Raises ContextUpdateError, naming fields and reasons, if the
+    context's model does not accept it.
     """
     return updated(state, _named_values(output, what), what)
 
@@ -349,12 +263,12 @@ def apply_output(state: State[C], output: object, what: str = "the output") -> S
 def updated(state: State[C], fresh: Mapping[str, Any], what: str) -> State[C]:
     """The state with ``fresh`` fields in it, validated as a whole through the class of the context.
 
-    Validators may change other fields, too; private attributes stay as they are. ``what`` is how errors name the
-    origin of the fields. Raises ContextUpdateError.
+    Validators may change other fields, too; private attributes stay as they are. ``what`` is how errors name
+    the origin of the fields. Raises ContextUpdateError.
     """
     cls = state.cls
-    unknown = [] if cls.model_config.get("extra") == "allow" else [name for name in fresh if name not in cls.model_fields]
-    if unknown:
+    unknown = [name for name in fresh if name not in cls.model_fields]
+    if unknown and cls.model_config.get("extra") != "allow":
         raise ContextUpdateError(
             f"{what} has {', '.join(map(repr, unknown))}, but {cls.__name__} has no such field; "
             f"it has {', '.join(map(repr, cls.model_fields)) or 'none'}"
@@ -362,7 +276,7 @@ def updated(state: State[C], fresh: Mapping[str, Any], what: str) -> State[C]:
     present = state.fork()
     before = {name: value for name, value in present.__dict__.items() if name in cls.model_fields}
     before |= present.__pydantic_extra__ or {}
-    accepted = _validated(cls, before | fresh, what)
+    accepted = _validated(cls, {**before, **fresh}, what)
     after = state.fork()
     fields = {
         name: value
@@ -382,10 +296,10 @@ def _named_values(output: object, what: str) -> Mapping[str, Any]:
         return dict(output)
     if not isinstance(output, Mapping):
         raise ContextUpdateError(
-            f"{what} is of type {type(output).__name__}; only a mapping or a pydantic model can update the context"
+            f"{what} is of type {type(output).__name__}; only a mapping or a model can update the context"
         )
     if strange := [key for key in output if not isinstance(key, str)]:
-        raise ContextUpdateError(f"{what} has the keys {strange!r}; only names of fields can update the context")
+        raise ContextUpdateError(f"{what} has the keys {strange!r}; use the names of fields")
     return output
 
 
@@ -394,12 +308,14 @@ def _validated(cls: type[C], data: dict[str, Any], what: str) -> C:
         accepted = cls.model_validate(data, by_alias=False, by_name=True)
     except ValidationError as error:
         reasons = [
-            f"{'$' + ''.join(map(path_segment, line['loc']))}: {line['msg']} (got {reprlib.repr(line['input'])})"
+            f"${''.join(map(path_segment, line['loc']))}: {line['msg']} (got {reprlib.repr(line['input'])})"
             for line in error.errors(include_url=False, include_context=False)
         ]
         raise ContextUpdateError(f"{what} does not fit {cls.__name__}: {'; '.join(reasons)}") from error
     except Exception as error:  # a user's validator may raise anything
-        raise ContextUpdateError(f"{what} does not fit {cls.__name__}: {type(error).__name__}: {error}") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise ContextUpdateError(f"{what} does not fit {cls.__name__}: {reason}") from error
     if type(accepted) is not cls:
-        raise ContextUpdateError(f"validating {what} made a {type(accepted).__name__} instead of a {cls.__name__}")
+        made = type(accepted).__name__
+        raise ContextUpdateError(f"a validator turned {what} into a {made} instead of a {cls.__name__}")
     return accepted

@@ -1,8 +1,9 @@
 """How the contexts of parallel branches join the parent's: law C4. Pure: states in, a state out.
 
-Branches are compared with the state they started from. *Changed* means different canonical JSON, so that reordering a
-dict is no change; values without canonical JSON are compared structurally. Fields, extras and private attributes are
-merged by name; cached properties of the parent are dropped when anything was merged, for they may be out of date.
+Branches are compared with the state they started from. *Changed* means different canonical JSON, so that
+reordering a dict is no change; values without canonical JSON are compared structurally. Fields, extras and
+private attributes are merged by name. What both branches appended to a list is kept twice, even if it is
+equal. Cached properties are dropped when anything was merged, for they may be out of date.
 """
 
 from __future__ import annotations
@@ -23,18 +24,15 @@ from flujo.execution.structure import MISSING, Same, private_of
 
 C = TypeVar("C", bound=PipelineContext)
 Claims = Sequence[tuple[str, Any]]
-"""Names of branches, each with what it made of one value; in declared order, and only those that changed it."""
+"""Names of the branches that changed one value, each with what it made of it; in declared order."""
 Choice = Callable[[str, Any, Claims, int], tuple[Any, Claims]]
-"""What becomes of the value at a path, which was so and has these claims, and those of them that it came from.
-
-The number says how many levels further down a merge may go.
-"""
-_LEVELS = 50  # what lies deeper is one value: of a value that contains itself there is no end
+"""(path, old value, claims, levels that a merge may still go down) -> (new value, the claims it came from)"""
+_LEVELS = 50  # what lies deeper is merged as one value: in one that contains itself there is no end
 
 
 @dataclass(frozen=True, slots=True)
 class MergeNote:
-    """A field or extra that a merge changed, and the branches that its new value came from, in declared order."""
+    """A field or extra that a merge changed, and the branches its new value came from, in declared order."""
 
     field: str
     branches: tuple[str, ...]
@@ -47,17 +45,19 @@ def merge_context(
 ) -> tuple[State[C], list[MergeNote]]:
     """The parent's state after its branches, given in declared order, and what came from where.
 
-    ``strategy`` is a MergeStrategy (``no_merge``, ``context_update``, ``overwrite``, ``keep_first``) or a function
-    of a context equal to ``base`` and a dict of the branches' contexts, which returns a context of the same class or
-    a mapping of fields to set; its notes name the branches that changed a field, perhaps none. Returns ``base`` itself if nothing changed. Raises ContextMergeConflict;
-    ContextUpdateError if the context's model refuses what a function returned; whatever the function raises.
+    ``strategy`` is a MergeStrategy (``no_merge``, ``context_update``, ``overwrite``, ``keep_first``) or a
+    function of a context equal to ``base`` and a dict of the branches' contexts, which returns a context of
+    the same class or a mapping of fields to set; its notes name the branches that changed a field, perhaps
+    none. Returns ``base`` itself if nothing changed. Raises ContextMergeConflict; ContextUpdateError if the
+    context's model refuses what a function returned; whatever the function raises.
     """
     if not isinstance(strategy, str):
         return _by_function(base, branches, strategy)
     if strategy == "no_merge":
         return base, []
     if (choose := _CHOICES.get(strategy)) is None:
-        raise MisuseError(f"unknown merge strategy {strategy!r}; use one of 'no_merge', {', '.join(map(repr, _CHOICES))}")
+        known = ", ".join(map(repr, ["no_merge", *_CHOICES]))
+        raise MisuseError(f"unknown merge strategy {strategy!r}; use one of {known}, or a function")
     return _by_name(base, branches, choose)
 
 
@@ -69,8 +69,8 @@ def _by_name(
     rivals = [(name, state.values) for name, state in branches]
     values: dict[str, Any] = {}
     for slot, told in ((EXTRA, sources), (PRIVATE, private_sources)):
-        named = [(name, now[slot] or {}) for name, now in rivals]
-        values[slot] = _joined("$", base.values[slot] or {}, named, choose, told) or base.values[slot]
+        named = [(name, now[slot]) for name, now in rivals]
+        values[slot] = _joined_if_any("$", base.values[slot], named, choose, told)
     values[FIELDS_SET] = _union(base.fields_set, [state.fields_set for _, state in branches])
     declared = base.cls.model_fields
     fields = [(name, _only(declared, now)) for name, now in rivals]
@@ -79,7 +79,9 @@ def _by_name(
         return base, []
     states = [base, *(state for _, state in branches)]
     unchanging = {
-        name for name, value in values.items() if any(state.atoms.get(name, MISSING) is value for state in states)
+        name
+        for name, value in values.items()
+        if any(state.atoms.get(name, MISSING) is value for state in states)
     }
     tied = base.tied.union(*(state.tied for state in states))
     notes = [MergeNote(field, tuple(name for name, _ in claims)) for field, claims in sources.items()]
@@ -110,6 +112,19 @@ def _joined(
         if sources is not None:
             sources[key] = origin
     return joined
+
+
+def _joined_if_any(
+    path: str,
+    was: dict[str, Any] | None,
+    rivals: Sequence[tuple[str, dict[str, Any] | None]],
+    choose: Choice,
+    sources: dict[str, Claims] | None = None,
+    levels: int = _LEVELS,
+) -> dict[str, Any] | None:
+    """The same for extras or private attributes: None where a model has none of the kind."""
+    joined = _joined(path, was or {}, [(name, now or {}) for name, now in rivals], choose, sources, levels)
+    return joined if joined or was is not None else None
 
 
 def _three_way(path: str, was: Any, claims: Claims, levels: int) -> tuple[Any, Claims]:
@@ -145,11 +160,10 @@ def _model_merged(path: str, was: BaseModel, claims: Claims, levels: int) -> Bas
     merged = cls.__new__(cls)
 
     def joined(part: Callable[[BaseModel], dict[str, Any] | None]) -> dict[str, Any] | None:
-        own = part(was)
-        rivals = [(name, part(now) or {}) for name, now in claims]
-        return _joined(path, own or {}, rivals, _three_way, levels=levels) or own
+        rivals = [(name, part(now)) for name, now in claims]
+        return _joined_if_any(path, part(was), rivals, _three_way, levels=levels)
 
-    object.__setattr__(merged, "__dict__", joined(lambda model: _only(cls.model_fields, model.__dict__)) or {})
+    object.__setattr__(merged, "__dict__", joined(lambda model: _only(cls.model_fields, model.__dict__)))
     object.__setattr__(merged, EXTRA, joined(lambda model: model.__pydantic_extra__))
     object.__setattr__(merged, PRIVATE, joined(private_of))
     sets = [now.__pydantic_fields_set__ for _, now in claims]
@@ -182,7 +196,7 @@ def _by_function(
         after = apply_output(base, made, what)
     else:
         raise ContextUpdateError(
-            f"{what} is of type {type(made).__name__}; return a {base.cls.__name__} or a mapping of its fields to values"
+            f"{what} is of type {type(made).__name__}; return a {base.cls.__name__} or a dict of its fields"
         )
     touched = [(name, {field for field, _, _ in changed(base, state)}) for name, state in branches]
     return after, [

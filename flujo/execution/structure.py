@@ -1,7 +1,8 @@
 """Structural copy and strict comparison of plain Python data.
 
-``clone`` is ``copy.deepcopy`` made several times faster for containers, models and plain objects, and ``copy.deepcopy``
-itself for everything else. ``Same`` asks whether anybody could tell two values apart; it is not ``==``.
+``clone`` is ``copy.deepcopy`` made several times faster for containers, models and plain objects, and
+``copy.deepcopy`` itself for everything else. ``Same`` asks whether anybody could tell two values apart; that
+is not ``==``.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Missing(enum.Enum):
 
 MISSING: Final = Missing.MISSING
 
+class_of: Final[Callable[[object], Any]] = type  # mypy takes a type[Any] for something that cannot be hashed
+
 _EXACT: Final = frozenset({types.NoneType, bool, int, str, bytes})
 _BY_REPR: Final = frozenset({float, complex, decimal.Decimal})  # -0.0 == 0.0, nan != nan, 1.0 == 1.00
 ATOMS: Final = (
@@ -55,7 +58,7 @@ def clone(value: Any, memo: dict[int, Any]) -> Any:
 
     Raises what ``copy.deepcopy`` raises.
     """
-    cls = type(value)
+    cls = class_of(value)
     if cls in ATOMS:
         return value
     if (known := memo.get(id(value))) is not None:
@@ -82,7 +85,7 @@ def clone(value: Any, memo: dict[int, Any]) -> Any:
 def clone_named(
     values: dict[str, Any] | None, memo: dict[int, Any], shared: Container[str] = ()
 ) -> dict[str, Any] | None:
-    """Private attributes or extras: each one cloned but for the shared ones; declared but never set: left out."""
+    """Private attributes or extras, each cloned but for the shared ones; those never set are left out."""
     if values is None:
         return None
     return {
@@ -147,7 +150,7 @@ def _cloner(cls: type) -> Callable[[Any, dict[int, Any]], Any]:
     """How values of a class that is neither an atom, a list nor a dict are copied."""
     if issubclass(cls, enum.Enum):
         return _itself
-    if issubclass(cls, BaseModel) and cls.__deepcopy__ is BaseModel.__deepcopy__:
+    if _is_model(cls):
         return partial(_clone_model, getattr(cls, "__shared__", frozenset()))  # a context within a value
     if cls is tuple:
         return _clone_tuple
@@ -158,6 +161,12 @@ def _cloner(cls: type) -> Callable[[Any, dict[int, Any]], Any]:
     return _clone_plain if _is_plain(cls) else copy.deepcopy
 
 
+def _is_model(cls: type) -> bool:
+    """Whether it is a pydantic model that is deep-copied as pydantic does it."""
+    deepcopy: object = getattr(cls, "__deepcopy__", None)
+    return issubclass(cls, BaseModel) and deepcopy is BaseModel.__deepcopy__
+
+
 class _Bare: ...
 
 
@@ -166,7 +175,7 @@ def _is_plain(cls: type) -> bool:
     return (
         all(getattr(cls, hook, None) is getattr(object, hook, None) for hook in _DEFAULT_HOOKS)
         and not any(hasattr(cls, hook) for hook in _OWN_HOOKS)
-        and cls.__new__ is object.__new__
+        and getattr(cls, "__new__", None) is object.__new__
         and cls.__basicsize__ == _Bare.__basicsize__
         and not copyreg._slotnames(cls)  # type: ignore[attr-defined]  # what object.__reduce_ex__ asks, too
         and cls not in copyreg.dispatch_table
@@ -181,7 +190,7 @@ _OWN_HOOKS: Final = ("__deepcopy__", "__setstate__", "__getnewargs__", "__getnew
 
 
 def same_atom(a: object, b: object) -> bool:
-    """Whether two values, the second of a type in ``ATOMS``, cannot be told apart: 1 and True can, 0.0 and -0.0 too."""
+    """Whether two values cannot be told apart (1 and True can, so can 0.0 and -0.0); ``b`` is an atom."""
     if a is b:
         return True
     cls = type(b)
@@ -195,29 +204,29 @@ def same_atom(a: object, b: object) -> bool:
 class Same:
     """One strict comparison: types, order of keys, signs, and who is who count.
 
-    A copy made by ``clone`` is the same as its original; a list that holds one list twice is not the same as one that
-    holds two equal ones. Of objects it cannot look into it may say that they differ (never that they are the same):
-    those with a ``__deepcopy__`` written in Python, and those that cannot be reduced.
+    A copy made by ``clone`` is the same as its original; a list that holds one list twice is not the same as
+    one that holds two equal ones. Of objects that it cannot look into it says that they differ, the same or
+    not: those with a ``__deepcopy__`` written in Python, and those that cannot be reduced.
     """
 
     __slots__ = ("_alive", "met")
 
     def __init__(self) -> None:
         self.met: dict[int, int] = {}
-        """The id of everything mutable met in the second value, with the id of what stands for it in the first."""
+        """The ids of all mutable things met in the second value, with those of their likes in the first."""
         self._alive: list[object] = []  # temporaries, so that no id is used twice
 
     def __call__(self, a: object, b: object) -> bool:
         return self.compare(a, b) and len(set(self.met.values())) == len(self.met)
 
     def compare(self, a: Any, b: Any) -> bool:
-        """Whether everything in ``b`` is as in ``a``; only the call asks that nothing in ``a`` is there twice."""
+        """Whether ``b`` is like ``a``; whether two in ``b`` were one in ``a`` is asked at the end."""
         if a is b:
             return True
-        cls = type(b)
+        cls = class_of(b)
         if cls in ATOMS:
             return same_atom(a, b)
-        if type(a) is not cls:
+        if class_of(a) is not cls:
             return False
         if cls is not tuple:  # who is who matters for what can be changed
             if (known := self.met.get(id(b))) is not None:
@@ -226,12 +235,13 @@ class Same:
         if cls is list or cls is tuple:
             return len(a) == len(b) and self._each(a, b)
         if cls is dict:
-            return len(a) == len(b) and (all(map(is_, a, b)) or self._each(a, b)) and self._each(a.values(), b.values())
+            same_keys = len(a) == len(b) and (all(map(is_, a, b)) or self._each(a, b))
+            return same_keys and self._each(a.values(), b.values())
         return _comparer(cls)(self, a, b)
 
     def _each(self, a: Iterable[object], b: Iterable[object]) -> bool:
         compare = self.compare
-        for x, y in zip(a, b):  # noqa: B905  # of equal length, and ``strict`` costs
+        for x, y in zip(a, b, strict=True):  # noqa: SIM110  # the hot path: a generator would double its cost
             if x is not y and not compare(x, y):
                 return False
         return True
@@ -258,7 +268,7 @@ class Same:
     def _reduced(self, a: object, b: object) -> bool:
         try:
             one, other = _reduced_parts(a), _reduced_parts(b)
-        except Exception:  # a user's __reduce_ex__ may raise anything; such a value is not known to be the same
+        except Exception:  # a user's __reduce_ex__ may raise anything
             return False
         self._alive += (one, other)
         return self.compare(one, other)
@@ -269,7 +279,7 @@ def _comparer(cls: type) -> Callable[[Same, Any, Any], bool]:
     """How two values of a class that is neither an atom, a list, a tuple nor a dict are compared."""
     if issubclass(cls, (set, frozenset)):
         return Same._sets if cls in (set, frozenset) else Same._reduced
-    if issubclass(cls, BaseModel) and cls.__deepcopy__ is BaseModel.__deepcopy__:
+    if _is_model(cls):
         return Same._models
     if issubclass(cls, enum.Enum) or (cls.__flags__ & _WRITTEN_IN_PYTHON and hasattr(cls, "__deepcopy__")):
         return Same._never

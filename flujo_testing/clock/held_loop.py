@@ -115,4 +115,4 @@ class HeldLoop(ABC):
         deadlock, self._deadlock, self.interruptions = self._deadlock, None, 0
         if deadlock is not None:
             self.forget_cancellation()
-            raise deadlock
+            raise deadlock from None  # what it was interrupted with says less, at great length

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import base64
 import json
-import os.path
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from flujo.canonical import path_segment
 
 _DEEPEST = 100
 _BEFORE, _AFTER = 20, 50
@@ -39,7 +40,7 @@ def _differences(recorded: object, asked: object, path: str, depth: int) -> Iter
     if depth < _DEEPEST and isinstance(recorded, dict) and isinstance(asked, dict):
         for key in [*recorded, *(key for key in asked if key not in recorded)]:
             left, right = recorded.get(key, _MISSING), asked.get(key, _MISSING)
-            yield from _differences(left, right, path + _segment(key), depth + 1)
+            yield from _differences(left, right, path + path_segment(key), depth + 1)
     elif depth < _DEEPEST and isinstance(recorded, list) and isinstance(asked, list):
         for at in range(max(len(recorded), len(asked))):
             left = recorded[at] if at < len(recorded) else _MISSING
@@ -47,10 +48,6 @@ def _differences(recorded: object, asked: object, path: str, depth: int) -> Iter
             yield from _differences(left, right, f"{path}[{at}]", depth + 1)
     elif _text(recorded) != _text(asked):
         yield _Difference(path, recorded, asked)
-
-
-def _segment(key: str) -> str:
-    return f".{key}" if key.isidentifier() else f"[{json.dumps(key)}]"
 
 
 def _leaves(value: object, depth: int) -> int:
@@ -63,7 +60,7 @@ def _leaves(value: object, depth: int) -> int:
 
 
 def _text(value: object) -> str:
-    """Told apart as JSON tells them apart: 1, 1.0 and true are three values, though Python finds them equal."""
+    """As JSON tells values apart: 1, 1.0 and true are three, though Python finds them equal."""
     if value is _MISSING:
         return "nothing"
     if isinstance(value, bytes):
@@ -75,6 +72,11 @@ def _shown(value: object, other: object) -> str:
     if not isinstance(value, str):
         text = _text(value)
         return text if len(text) <= _BEFORE + _AFTER else text[: _BEFORE + _AFTER] + "…"
-    same = len(os.path.commonprefix([value, other])) if isinstance(other, str) else 0
+    same = _same_beginning(value, other) if isinstance(other, str) else 0
     start, end = max(0, same - _BEFORE), same + _AFTER
     return f"{'…' if start else ''}{json.dumps(value[start:end])}{'…' if end < len(value) else ''}"
+
+
+def _same_beginning(left: str, right: str) -> int:
+    pairs = zip(left, right, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(left), len(right)))

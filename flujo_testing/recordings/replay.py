@@ -1,8 +1,8 @@
 """Answers from recordings, by what is asked.
 
-A request finds the exchange whose method, address and body are equal to its own; equal ones answer in recorded order,
-each once. What finds none is a ``ReplayMiss``: nothing is ever fetched. Headers are not compared: they hold keys,
-versions and ids, and never what a model is asked.
+A request finds the exchange whose method, address and body are equal to its own; equal ones answer in
+recorded order, each once. What finds none is a ``ReplayMiss``: nothing is ever fetched. Headers are not
+compared: they hold keys, versions and ids, and never what a model is asked.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from flujo_testing.recordings.vcr import Exchange, RecordedRequest, Recording
 
 
 class ReplayMiss(FlujoError):
-    """No recording answers ``asked``; ``nearest`` is the one most like it, ``path`` where the two first differ."""
+    """No recording answers ``asked``; ``nearest`` is most like it, ``path`` is where the two first differ."""
 
-    def __init__(self, message: str, asked: RecordedRequest, nearest: Exchange | None, path: str | None) -> None:
+    def __init__(
+        self, message: str, asked: RecordedRequest, nearest: Exchange | None, path: str | None
+    ) -> None:
         super().__init__(message)
         self.asked = asked
         self.nearest = nearest

@@ -1,6 +1,8 @@
-"""A recording behind an SDK's own HTTP client: ``AsyncOpenAI(http_client=httpx2.AsyncClient(transport=...))``.
+"""A recording behind an SDK's own HTTP client:
+``AsyncOpenAI(http_client=httpx2.AsyncClient(transport=...))``.
 
-The SDK is not modified, and no socket is opened. The HTTP library is httpx2, which the OpenAI SDK is built on.
+The SDK is not modified, and no socket is opened. The HTTP library is httpx2, which the OpenAI SDK is built
+on.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Reader of VCR recordings: ``interactions`` of a request and a response each.
 
-Bodies stand as ``parsed_body`` (JSON data), as ``body`` (text), or as ``body: {string: ...}`` (text or bytes); event
-streams are text. The layout is that of vcrpy's YAML serializer (https://vcrpy.readthedocs.io) and of the variant with
-``parsed_body`` that pydantic-ai's tests write. This reads; it neither records nor matches.
+Bodies stand as ``parsed_body`` (JSON data), as ``body`` (text), or as ``body: {string: ...}`` (text or
+bytes); event streams are text. The layout is that of vcrpy's YAML serializer (https://vcrpy.readthedocs.io)
+and of the variant with ``parsed_body`` that pydantic-ai's tests write. This reads; it neither records nor
+matches.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class RecordingError(FlujoError):
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """What was asked. ``body``: JSON data where the bytes are JSON, else text or bytes; None where there was none."""
+    """What was asked; ``body`` is JSON data where the bytes are JSON, else text or bytes, or None."""
 
     method: str
     url: str
@@ -145,20 +146,20 @@ def _response(response: Mapping[str, object], where: str, line: int) -> Recorded
         raise Refused(line, f"'status.code' of {where} is {status!r}")
     stale = {"content-length", "transfer-encoding"}
     if "parsed_body" in response:
-        content: bytes | str = _json_bytes(response["parsed_body"], where, line)
+        content = _json_bytes(response["parsed_body"], where, line)
         stale.add("content-encoding")
-    else:
-        content = _body(response.get("body"), where, line)
-        if isinstance(content, str):  # written as text, so it was decompressed when it was recorded
-            content = content.encode()
-            stale.add("content-encoding")
+    elif isinstance(body := _body(response.get("body"), where, line), bytes):
+        content = body
+    else:  # written as text, so it was decompressed when it was recorded
+        content = body.encode(errors="surrogatepass")
+        stale.add("content-encoding")
     headers = _headers(_mapping(response.get("headers", {}), f"'headers' of {where}", line))
     return RecordedResponse(status, tuple(pair for pair in headers if pair[0] not in stale), content)
 
 
 def _json_bytes(data: object, where: str, line: int) -> bytes:
     try:
-        return json.dumps(data, ensure_ascii=False).encode()
+        return json.dumps(data).encode()
     except (TypeError, ValueError) as error:
         raise Refused(line, f"'parsed_body' of {where} is not JSON: {error}") from None
 

@@ -1,8 +1,9 @@
 """YAML read as plain data: dicts with text keys, lists, text, bytes, numbers, booleans and None.
 
-Not a YAML loader: it builds from parser events, so there is nothing that could construct an object. Anchors, aliases
-and tags are refused (but for ``!!binary``, which VCR files use for bytes), and so is whatever is too big or too deep.
-Plain scalars mean what they mean to PyYAML's safe loader, except that dates stay text: JSON has none.
+Not a YAML loader: it builds from parser events, so there is nothing that could construct an object. Anchors,
+aliases and tags are refused (but for ``!!binary``, which VCR files use for bytes), and so is whatever is too
+big or too deep. Plain scalars mean what they mean to PyYAML's safe loader, except that dates stay text: JSON
+has none.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def _built(events: Iterator[yaml.Event]) -> Document:
     stack: list[_Open] = []
     roots = nodes = 0
     for event in events:
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.CollectionEndEvent):
             stack.pop()
             continue
@@ -115,8 +116,9 @@ def _refuse_what_is_no_data(event: yaml.NodeEvent, line: int, depth: int, nodes:
         raise Refused(line, f"alias '*{event.anchor}': write the value out")
     if event.anchor is not None:
         raise Refused(line, f"anchor '&{event.anchor}': write the value out where it is used")
-    if event.tag is not None and not (isinstance(event, yaml.ScalarEvent) and event.tag == _BINARY):
-        raise Refused(line, f"tag '{event.tag}': only data without tags is read")
+    tag = event.tag if isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)) else None
+    if tag is not None and not (isinstance(event, yaml.ScalarEvent) and tag == _BINARY):
+        raise Refused(line, f"tag '{tag}': only data without tags is read")
     if depth >= MAX_DEPTH:
         raise Refused(line, f"nested deeper than {MAX_DEPTH}")
     if nodes > MAX_NODES:
@@ -150,7 +152,7 @@ def _scalar(event: yaml.ScalarEvent, line: int) -> object:
             raise Refused(line, "'!!binary' that is not base64") from None
     if not event.implicit[0]:
         return text
-    tag: str = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))
+    tag: str = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
     match tag.rpartition(":")[2]:
         case "null":
             return None

@@ -1,7 +1,8 @@
-"""Agents over the OpenAI SDK: ``OpenAIChat`` (chat completions), ``OpenAIResponses`` and ``OpenAICompaction``.
+"""Agents over the OpenAI SDK: ``OpenAIChat`` (chat completions), ``OpenAIResponses`` and
+``OpenAICompaction``.
 
-They bring a step's input into a request, and the answer, its price data and its failures back. They do not run tools,
-keep no history and never retry: an attempt that the engine does not see is not counted.
+They bring a step's input into a request, and the answer, its price data and its failures back. They do not
+run tools, keep no history and never retry: an attempt that the engine does not see is not counted.
 """
 
 from __future__ import annotations

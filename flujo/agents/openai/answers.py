@@ -9,7 +9,7 @@ from decimal import Decimal
 from flujo.agents.openai.wire import Json, charged_usd, excerpt, table, text
 from flujo.errors import AgentError
 from flujo.ports import AgentOutput
-from flujo.usage import Usage
+from flujo.usage import RequestUsage, Usage
 
 # The tiers that are billed at the standard price: OpenAI's names and Groq's.
 # https://platform.openai.com/docs/api-reference/chat/object, https://console.groq.com/docs/service-tiers
@@ -18,7 +18,7 @@ STANDARD_TIERS = frozenset({"auto", "default", "standard", "on_demand"})
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One call that the model asks for; ``arguments`` is the text it wrote, unchecked (JSON for functions)."""
+    """One call that the model asks for; ``arguments`` is what it wrote, unchecked (JSON for functions)."""
 
     id: str
     name: str
@@ -47,12 +47,16 @@ class Bill:
     cost_usd: Decimal | None
     price_context: str | None
 
-    def output(self, value: object) -> AgentOutput[object]:
+    def output(self, value: object, tool_calls: int = 0) -> AgentOutput[object]:
+        request = RequestUsage(
+            usage=self.usage, model=self.model, cost_usd=self.cost_usd, tool_calls=tool_calls
+        )
         return AgentOutput(
             value,
             usage=self.usage,
             model=self.model,
             cost_usd=self.cost_usd,
+            requests=(request,) if tool_calls else None,
             price_context=self.price_context,
         )
 
@@ -61,7 +65,9 @@ class Bill:
         return self.on(AgentError(f"{self.model} {message}", model=self.model))
 
     def half_a_stream(self) -> AgentError:
-        return self.failure("broke off its stream before the answer was finished. Retry, or give the step a fallback")
+        return self.failure(
+            "broke off its stream before the answer was finished. Retry, or give the step a fallback"
+        )
 
     def on(self, error: AgentError) -> AgentError:
         """``error`` with what was reported before it; unchanged if nothing was."""

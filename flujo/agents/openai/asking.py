@@ -53,9 +53,11 @@ class Asking(ABC):
         self.model = f"{provider}:{model}"
         self.name = self.model
         self.output_type = output_type
-        self.max_output_tokens = max_output_tokens or largest_output(settings or {}, self.caps)
+        self.max_output_tokens = max_output_tokens
+        if max_output_tokens is None:
+            self.max_output_tokens = largest_output(settings or {}, self.caps)
         self._wire_model = model
-        self._connection = Connection(client)
+        self._connection = Connection(self.model, client)
         self._settings = dict(settings or {})
         self._schema = schema_of(output_type)
         self._streams = stream

@@ -54,4 +54,3 @@ async def _sent(method: Method, arguments: Body, model: str, read: ReadUsage) ->
         raise failure_of(error, model, read(reported_usage(error))) from error
     except OpenAIError as error:
         raise failure_of(error, model) from error
-

@@ -25,20 +25,22 @@ _KNOWN = frozenset(inspect.signature(AsyncCompletions.create).parameters)
 class OpenAIChat(Asking):
     """Asks a model through chat completions.
 
-    The input is a text (one user message), a list of messages, or a mapping with ``messages`` and whatever else
-    the request has on the wire (tools, response_format, ...), which wins over ``settings``; any other JSON data
-    is sent as JSON text. Feedback goes behind it as one more message. The output is the model's text; the data in
-    it where JSON was asked for; ``ToolCalls`` where it called tools; a tuple of these for several choices.
+    The input is a text (one user message), a list of messages, or a mapping with ``messages`` and whatever
+    else the request has on the wire (tools, response_format, ...), which wins over ``settings``; any other
+    JSON data is sent as JSON text. Feedback goes behind it as one more message. The output is the model's
+    text; the data in it where JSON was asked for; ``ToolCalls`` where it called tools; a tuple of these for
+    several choices.
 
     ``instructions`` become a system message, unless the input is a mapping with messages of its own.
-    ``output_type`` asks for its JSON schema, and the engine validates the answer. ``max_output_tokens`` bounds all
-    choices together; it is sent, and it is what a budget reserves. ``stream`` streams every request, also outside
-    ``stream_async``; ``include_usage`` asks for the usage of streamed ones. ``provider`` names who is charged, if
-    the client's base_url is not OpenAI's. ``client`` is used without its retries; without one, ``AsyncOpenAI()``
-    is made when first needed.
+    ``output_type`` asks for its JSON schema, and the engine validates the answer. ``max_output_tokens``
+    bounds all choices together; it is sent, and it is what a budget reserves. ``stream`` streams every
+    request, also outside ``stream_async``; ``include_usage`` asks for the usage of streamed ones.
+    ``provider`` names who is charged, if the client's base_url is not OpenAI's. ``client`` is used without
+    its retries; without one, ``AsyncOpenAI()`` is made when first needed.
 
-    A refusal, a stop by a content filter, an answer cut off at its token limit and half a stream are AgentErrors;
-    what they cost is booked. MisuseError for a request that its agent's declarations do not cover.
+    A refusal, a stop by a content filter, an answer cut off at its token limit and half a stream are
+    AgentErrors; what they cost is booked. A request that the agent's declarations do not cover is one, too; it
+    is never sent.
     """
 
     items = "messages"
@@ -108,7 +110,8 @@ class OpenAIChat(Asking):
         outputs = [self._choice(choice, bill, as_json) for choice in rows(answer.get("choices"))]
         if not outputs:
             raise bill.failure("answered without any choice. Retry, or give the step a fallback")
-        return bill.output(outputs[0] if len(outputs) == 1 else tuple(outputs))
+        called = sum(len(output.calls) for output in outputs if isinstance(output, ToolCalls))
+        return bill.output(outputs[0] if len(outputs) == 1 else tuple(outputs), called)
 
     def _choice(self, choice: Json, bill: Bill, as_json: bool) -> object:
         message = table(choice.get("message"))

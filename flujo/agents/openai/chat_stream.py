@@ -1,15 +1,18 @@
 """The chunks of a streamed chat completion, gathered into the answer that a plain request would have brought.
 
-Usage may be cumulative, so the last report counts and none are added up. Streamed audio keeps its transcript only.
+Usage may be cumulative, so the last report counts and none are added up. Streamed audio keeps its transcript
+only.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from flujo.agents.openai.wire import Json, rows, table, text
 
-_JOINED = frozenset({"content", "refusal", "arguments", "input", "transcript", "reasoning", "reasoning_content"})
+_JOINED = frozenset(
+    {"content", "refusal", "arguments", "input", "transcript", "reasoning", "reasoning_content"}
+)
 
 
 class ChatStream:
@@ -39,6 +42,10 @@ class ChatStream:
         return bool(self._choices) and all(choice["finish_reason"] for choice in self._choices.values())
 
     def answer(self) -> Json:
+        """In the shape of an answer that was not streamed, where tool calls have no ``index``."""
+        for choice in self._choices.values():
+            for call in rows(choice["message"].get("tool_calls")):
+                cast("dict[str, Any]", call).pop("index", None)
         return {**self._answer, "choices": list(self._choices.values())}
 
 

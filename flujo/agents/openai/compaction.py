@@ -12,7 +12,7 @@ from openai.resources.responses import AsyncResponses
 from flujo.agents.openai.answers import bill_of
 from flujo.agents.openai.calls import whole
 from flujo.agents.openai.connection import Connection
-from flujo.agents.openai.requests import arguments, conversation, plain, check_model
+from flujo.agents.openai.requests import arguments, check_model, conversation, plain
 from flujo.agents.openai.wire import response_usage, rows
 from flujo.ports import AgentOutput
 
@@ -22,8 +22,8 @@ _KNOWN = frozenset(inspect.signature(AsyncResponses.compact).parameters)
 class OpenAICompaction:
     """Has a model compact a conversation: list of input items in, shorter list of input items out.
 
-    The input may also be a mapping with ``input`` and whatever else the request has on the wire. The answer names no
-    model, so the declared one is charged. Errors are those of ``OpenAIChat``.
+    The input may also be a mapping with ``input`` and whatever else the request has on the wire. The answer
+    names no model, so the declared one is charged. Errors are those of ``OpenAIChat``.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class OpenAICompaction:
         self.model = f"{provider}:{model}"
         self.name = f"{self.model} compaction"
         self._wire_model = model
-        self._connection = Connection(client)
+        self._connection = Connection(self.model, client)
         self._settings = dict(settings or {})
 
     async def run(self, input: Any, *, settings: Mapping[str, Any] | None = None) -> AgentOutput[Any]:

@@ -32,11 +32,15 @@ def failure_of(error: Exception, model: str, usage: Usage | None = None) -> Agen
         case APITimeoutError():
             told = f"gave no answer within the client's timeout{_causes(error)}. Raise the client's timeout"
         case APIConnectionError():
-            told = f"could not be reached: {error}{_causes(error)}. Check base_url and the network, then retry"
+            told = (
+                f"could not be reached: {error}{_causes(error)}. Check base_url and the network, then retry"
+            )
         case APIError():
-            told = f"broke off its answer{_code(error)}: {_message(error)}. Retry, or give the step a fallback"
-        case OpenAIError():
-            told = f"could not be asked: {error}"
+            told = (
+                f"broke off its answer{_code(error)}: {_message(error)}. Retry, or give the step a fallback"
+            )
+        case OpenAIError():  # no key, for one: nothing was sent, so nothing is booked
+            return AgentError(f"{model} could not be asked: {error}", requests=())
         case _:
             told = f"answered something that cannot be read: {type(error).__name__}: {excerpt(str(error))}"
     return AgentError(f"{model} {told}", usage=usage, model=model)
@@ -45,7 +49,9 @@ def failure_of(error: Exception, model: str, usage: Usage | None = None) -> Agen
 def unreadable(model: str, content: str) -> AgentError:
     """For an answer that is no JSON object."""
     shown = excerpt(content) or "nothing"
-    return AgentError(f"{model} answered no JSON object but: {shown}. Check the client's base_url", model=model)
+    return AgentError(
+        f"{model} answered no JSON object but: {shown}. Check the client's base_url", model=model
+    )
 
 
 def reported_usage(error: APIStatusError) -> object:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from flujo.canonical import NotRepresentable, to_data
-from flujo.errors import MisuseError
+from flujo.errors import AgentError, MisuseError
 from flujo.ports import Rejection
 
 Body = dict[str, Any]
@@ -32,6 +32,11 @@ _TEXT_TOOLS = frozenset({"function", "custom"})
 _ELSEWHERE = frozenset({"previous_response_id", "conversation", "prompt", "web_search_options"})
 
 
+def not_asked(message: str) -> AgentError:
+    """For a request that was never sent: nothing is booked."""
+    return AgentError(message, requests=())
+
+
 def conversation(value: object) -> list[Any] | str:
     """A list of the wire's items as it is; a text as it is; anything else as JSON text."""
     if isinstance(value, str):
@@ -43,11 +48,11 @@ def conversation(value: object) -> list[Any] | str:
 
 
 def plain(value: object) -> Any:
-    """JSON data; MisuseError naming the place if it is none."""
+    """JSON data; an AgentError naming the place if it is none."""
     try:
         return to_data(value)
     except NotRepresentable as error:
-        raise MisuseError(f"the input of a model must be text or JSON data: {error}") from error
+        raise not_asked(f"the input of a model must be text or JSON data: {error}") from error
 
 
 def _is_item(item: object) -> bool:
@@ -76,7 +81,7 @@ def arguments(body: Mapping[str, Any], known: frozenset[str]) -> Body:
 def check_model(body: Mapping[str, Any], name: str) -> None:
     """A request is metered by the model that its agent declares, so it cannot name another."""
     if body.get("model") != name:
-        raise MisuseError(
+        raise not_asked(
             f"the request asks for model {body.get('model')!r}, but its agent is declared as {name!r}: "
             "make an agent for that model"
         )
@@ -88,7 +93,7 @@ def check_output(body: Mapping[str, Any], caps: Sequence[str], declared: int | N
         return
     asked = largest_output(body, caps)
     if asked is None or asked > declared:
-        raise MisuseError(
+        raise not_asked(
             f"the request allows {'any number of' if asked is None else asked} output tokens, but its agent "
             f"declares max_output_tokens={declared}: ask for less or declare more"
         )
@@ -104,8 +109,8 @@ def largest_output(body: Mapping[str, Any], caps: Sequence[str]) -> int | None:
 def bound_of_input(body: Mapping[str, Any], items: object) -> int | None:
     """Input tokens that a request can have at most; None if it brings more than its own text.
 
-    A token of text is at least one byte, so the bytes of the JSON are a bound without a tokenizer, some four times
-    what English text comes to. Images, files, hosted tools and history kept by the provider have none.
+    A token of text is at least one byte, so the bytes of the JSON are a bound without a tokenizer, some four
+    times what English text comes to. Images, files, hosted tools and history kept by the provider have none.
     """
     if _ELSEWHERE & {key for key, value in body.items() if value is not None}:
         return None
@@ -129,7 +134,7 @@ def _only_text(items: object) -> bool:
     )
 
 
-def schema_of(output_type: object) -> Body | None:
+def schema_of(output_type: Any) -> Body | None:
     """The JSON schema to ask for an output type with; None for text.
 
     Structured outputs need an object at the top: https://platform.openai.com/docs/guides/structured-outputs
@@ -142,6 +147,6 @@ def schema_of(output_type: object) -> Body | None:
     return {"name": _schema_name(output_type), "schema": schema, "strict": False}
 
 
-def _schema_name(output_type: object) -> str:
+def _schema_name(output_type: Any) -> str:
     name = output_type.__name__ if isinstance(output_type, type) else "output"
     return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in name)[:64]

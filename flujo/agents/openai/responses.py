@@ -28,7 +28,7 @@ _CALLS = frozenset({"function_call", "custom_tool_call"})
 
 @dataclass(frozen=True, slots=True)
 class BackgroundResponse:
-    """An input that asks nothing new: the response with this id, asked in background mode before, is awaited."""
+    """An input that asks nothing new: the response with this id, asked in the background, is awaited."""
 
     id: str
 
@@ -36,14 +36,14 @@ class BackgroundResponse:
 class OpenAIResponses(Asking):
     """Asks a model through the responses API.
 
-    The input is a text, a list of input items, a mapping with ``input`` and whatever else the request has on the
-    wire (tools, text, reasoning, ...), which wins over ``settings``, or a ``BackgroundResponse``; any other JSON
-    data is sent as JSON text. The output is the model's text; the data in it where JSON was asked for;
-    ``ToolCalls`` where it called functions; the output items where there is neither (images, approvals).
+    The input is a text, a list of input items, a mapping with ``input`` and whatever else the request has on
+    the wire (tools, text, reasoning, ...), which wins over ``settings``, or a ``BackgroundResponse``; any
+    other JSON data is sent as JSON text. The output is the model's text; the data in it where JSON was asked
+    for; ``ToolCalls`` where it called functions; the output items where there is neither (images, approvals).
 
-    A request with ``background: true`` is asked for every ``poll_s`` seconds until it has ended. ``instructions``
-    give way to those of the input. The other arguments and the errors are those of ``OpenAIChat``; a response that
-    failed or is incomplete is an AgentError, and what it cost is booked.
+    A request with ``background: true`` is asked for every ``poll_s`` seconds until it has ended.
+    ``instructions`` give way to those of the input. The other arguments and the errors are those of
+    ``OpenAIChat``; a response that failed or is incomplete is an AgentError, and what it cost is booked.
     """
 
     items = "input"
@@ -159,7 +159,7 @@ class OpenAIResponses(Asking):
                 raise bill.failure(f"refused: {excerpt(str(part.get('refusal')))}. Change what it is asked")
         texts = [text(part.get("text")) or "" for part in parts if part.get("type") == "output_text"]
         if calls := tuple(_call(item) for item in items if item.get("type") in _CALLS):
-            return bill.output(ToolCalls(calls, "".join(texts), tuple(items)))
+            return bill.output(ToolCalls(calls, "".join(texts), tuple(items)), len(calls))
         if texts:
             as_json = asks_for_json(table(body.get("text")).get("format"))
             forgiving = self.output_type is not None
