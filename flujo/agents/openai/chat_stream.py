@@ -20,7 +20,7 @@ class ChatStream:
 
     def __init__(self) -> None:
         self._answer: dict[str, Any] = {}
-        self._choices: dict[object, dict[str, Any]] = {}
+        self._choices: dict[int, dict[str, Any]] = {}
 
     def add(self, chunk: Json) -> str:
         """Keep a chunk; returns the text that it adds to the first choice."""
@@ -29,7 +29,8 @@ class ChatStream:
                 self._answer[key] = chunk[key]
         said = ""
         for position, part in enumerate(rows(chunk.get("choices"))):
-            index, delta = part.get("index", position), table(part.get("delta"))
+            delta, index = table(part.get("delta")), part.get("index")
+            index = index if isinstance(index, int) else position
             choice = self._choices.setdefault(index, {"index": index, "finish_reason": None, "message": {}})
             grow(choice["message"], delta)
             choice["finish_reason"] = part.get("finish_reason") or choice["finish_reason"]

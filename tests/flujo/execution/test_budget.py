@@ -367,8 +367,11 @@ class Calls:
                 self.refused.append(position)
                 return
             self.admitted.append(position)
-            await self.finish[position].wait()
-            hold.settle(actual)
+            try:
+                await self.finish[position].wait()
+                hold.settle(actual)
+            finally:
+                hold.release()
 
 
 async def test_a_call_waits_while_only_the_holds_of_others_are_in_its_way() -> None:
@@ -474,19 +477,16 @@ async def test_a_waiting_call_that_is_cancelled_leaves_no_trace_and_lets_the_nex
     assert (state(calls.budget), calls.budget.open_holds) == (usd("0.02", "0", "0"), 0)
 
 
-async def test_a_call_cancelled_in_the_tick_of_its_admission_holds_nothing() -> None:
+@pytest.mark.parametrize("round_", range(10))
+async def test_a_call_cancelled_in_the_tick_of_its_admission_holds_nothing(round_: int) -> None:
     async with anyio.create_task_group() as tasks:
         calls = Calls(tasks, limited("0.10"))
-        for position in (1, 2, 3):
+        for position in (2, 1):
             calls.start(position, cost("0.07"), cost("0.01"))
-        await ticks()
-        calls.finish[1].set()
-        while calls.budget.spent["cost_usd"] == 0:
-            await anyio.lowlevel.checkpoint()
-        assert state(calls.budget) == usd("0.01", "0", "0.07")
-        calls.scopes[2].cancel()
-        calls.finish[3].set()
-    assert (1 in calls.admitted, state(calls.budget)[1:]) == (True, usd("0", "0"))
+        await anyio.lowlevel.checkpoint()
+        calls.scopes[1].cancel()
+        calls.finish[2].set()
+    assert (calls.admitted, state(calls.budget)) == ([2], usd("0.01", "0", "0"))
     assert calls.budget.open_holds == 0
 
 
@@ -807,7 +807,8 @@ async def live(plans: list[Planned], limits: tuple[int, int]) -> tuple[Budget, D
         for position, plan in enumerate(plans):
             tasks.start_soon(call, position, plan)
     for budget in budgets:
-        assert (budget.open_holds, budget.reserved["cost_usd"], budget.reserved["requests"]) == (0, 0, 0)
+        assert budget.open_holds == 0
+        assert [budget.reserved["cost_usd"], budget.reserved["requests"]] == [0, 0]
     return run, sum(spent, Decimal(0))
 
 

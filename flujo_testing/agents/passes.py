@@ -1,0 +1,134 @@
+"""The pass of a test: how far scripts have come, which runs there were, and what went wrong with the fakes.
+
+One test may be passed several times (backends, schedules, reruns) with the same fakes, which may be built at module
+level; what they have answered belongs to the pass. It is process-wide, because pipelines also run in other threads.
+Nothing here knows pytest.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol
+
+from flujo import override
+from flujo.events import Event
+from flujo_testing.agents.errors import FakeError
+from flujo_testing.agents.places import FollowedRun, Place, follow
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far one script has come: the places it was asked from, how many answers are taken, how many still given."""
+
+    asked_from: list[Place | None] = field(default_factory=list)
+    taken: int = 0
+    in_flight: int = 0
+
+
+@dataclass(slots=True)
+class FakeState:
+    """What one fake has been asked in one pass, and how far each of its scripts has come."""
+
+    calls: list[object] = field(default_factory=list)
+    scripts: dict[int, Progress] = field(default_factory=dict)
+    steps: set[str] = field(default_factory=set)
+    """The steps that are known to ask this fake, whether they came to it or not."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class HasScript(Protocol):
+    """What a pass needs to know of a fake: what is left of its script, if anything."""
+
+    def left_over(self, state: FakeState) -> FakeError | None: ...
+
+
+class Pass:
+    """One pass of a test: ``with Pass(): ...`` starts every script afresh and checks at the end that all is used up.
+
+    Passes nest; the innermost one counts. ``check`` is called with the events of every run that ended, in the order of
+    their arrival, and raises an AssertionError if they cannot be. At the end, unless an exception is on its way, the
+    first problem is raised, with the others as its notes.
+    """
+
+    def __init__(self, name: str = "", *, check: Callable[[Sequence[Event]], None] | None = None) -> None:
+        self.name = name
+        self.runs: list[FollowedRun] = []
+        self._check = check
+        self._problems: list[AssertionError] = []
+        self._fakes: dict[int, tuple[HasScript, FakeState]] = {}
+        self._open = ExitStack()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Pass:
+        with _lock:
+            outermost = not _passes
+            _passes.append(self)
+        if outermost:
+            self._open.enter_context(override(listeners=[_follow]))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+        with _lock:
+            _passes.remove(self)
+        if error is None:
+            self.finish()
+
+    def state_of(self, fake: HasScript) -> FakeState:
+        """The state of a fake in this pass; from now on the pass expects its script to be used up."""
+        with self._lock:
+            return self._fakes.setdefault(id(fake), (fake, FakeState()))[1]
+
+    def seen_of(self, fake: HasScript) -> FakeState:
+        """The state of a fake in this pass, expecting nothing of it."""
+        return self._fakes.get(id(fake), (fake, FakeState()))[1]
+
+    def remember(self, problem: AssertionError) -> None:
+        """Keep an error that the engine may hide."""
+        self._problems.append(problem)
+
+    def raise_problems(self) -> None:
+        """Raise what was remembered, and what the runs that ended so far violate; forgets what it raises."""
+        self._check_runs([run for run in self.runs if run.ended])
+        problems, self._problems = self._problems, []
+        if problems:
+            for other in problems[1:]:
+                problems[0].add_note(f"and {type(other).__name__}: {other}")
+            raise problems[0]
+
+    def finish(self, *, leftovers: bool = True) -> None:
+        """Raise every problem of the pass; with ``leftovers`` also scripts of which something is left."""
+        self._check_runs(self.runs)
+        found = [fake.left_over(state) for fake, state in self._fakes.values()] if leftovers else []
+        self._problems += [problem for problem in found if problem is not None]
+        self.raise_problems()
+
+    def _check_runs(self, runs: Sequence[FollowedRun]) -> None:
+        for run in runs:
+            if self._check is None or run.checked == len(run.events):
+                continue
+            run.checked = len(run.events)
+            try:
+                self._check(run.events)
+            except AssertionError as violation:
+                self.remember(violation)
+
+
+_passes: list[Pass] = []
+_lock = threading.Lock()
+
+
+def current_pass() -> Pass | None:
+    """The innermost open pass of the process."""
+    return _passes[-1] if _passes else None
+
+
+def _follow(event: Event) -> None:
+    open_now = current_pass()
+    follow(event, [] if open_now is None else open_now.runs)

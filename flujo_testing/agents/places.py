@@ -1,0 +1,76 @@
+"""Where a fake is asked: which run, which path. Read off the run's own events, told by a listener.
+
+The engine calls listeners in the task that acts, and asks an agent in the task that published ``Asked``. So a context
+variable that the listener sets is exact, whatever runs beside it; worker threads and child tasks inherit it.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+
+from flujo.events import Asked, Event, RunEnded, RunStarted, StepEnded
+
+
+@dataclass(slots=True, eq=False)
+class FollowedRun:
+    """A run while it is followed: its events in the order of their arrival."""
+
+    events: list[Event] = field(default_factory=list)
+    ended: bool = False
+    checked: int = 0
+    """How many of the events have been checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the current task is: in ``run``, at the ask ``path``; ``around`` is where the run itself was started."""
+
+    run: FollowedRun
+    path: str | None = None
+    around: Place | None = None
+
+    def is_inside(self, run: FollowedRun) -> bool:
+        place: Place | None = self
+        while place is not None and place.run is not run:
+            place = place.around
+        return place is not None
+
+
+_here: ContextVar[Place | None] = ContextVar("flujo_testing_place", default=None)
+
+
+def here() -> Place | None:
+    """The place of whoever asks; None outside of all followed runs."""
+    return _here.get()
+
+
+def follow(event: Event, runs: list[FollowedRun]) -> None:
+    """A listener: keeps track of where the task that calls it is. A run that starts is added to ``runs``."""
+    place = _here.get()
+    if isinstance(event, RunStarted):
+        place = Place(FollowedRun(), around=place)
+        runs.append(place.run)
+        _here.set(place)
+    if place is None:
+        return
+    place.run.events.append(event)
+    if isinstance(event, Asked):
+        _here.set(replace(place, path=event.path))
+    elif isinstance(event, StepEnded):
+        _here.set(replace(place, path=None))
+    elif isinstance(event, RunEnded):
+        place.run.ended = True
+        _here.set(place.around)
+
+
+def at_the_same_time(one: Place, other: Place) -> str | None:
+    """Why the order in which two places are reached is chance; None if it is not, as far as paths tell."""
+    if one.run is not other.run:
+        apart = one.run.ended or other.is_inside(one.run) or one.is_inside(other.run)
+        return None if apart else "two runs that are under way at the same time"
+    for left, right in zip((one.path or "").split("/"), (other.path or "").split("/"), strict=False):
+        if left != right:
+            both = left.startswith("branch:") and right.startswith("branch:")
+            return f"the concurrent branches '{one.path}' and '{other.path}'" if both else None
+    return None
