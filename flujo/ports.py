@@ -9,14 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Generic, Protocol, TypedDict, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, TypedDict, TypeVar, final, runtime_checkable
 
 from flujo.entries import LedgerEntry
+from flujo.structure import MISSING
 from flujo.usage import RequestUsage, Usage
 
 T_co = TypeVar("T_co", covariant=True)
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class AgentOutput(Generic[T_co]):
     """An answer together with what it cost.
@@ -66,9 +68,7 @@ class Draft(TypedDict):
     feedback: tuple[Rejection, ...]
 
 
-_UNSET: Any = object()
-
-
+@final
 @dataclass(frozen=True, slots=True)
 class PluginOutcome:
     """A plugin's verdict.
@@ -81,13 +81,13 @@ class PluginOutcome:
     success: bool
     feedback: str | None = None
     redirect_to: object | None = None
-    new_solution: Any = _UNSET
+    new_solution: Any = MISSING
     usage: Usage | None = None
     model: str | None = None
 
     @property
     def replaces_output(self) -> bool:
-        return self.new_solution is not _UNSET
+        return self.new_solution is not MISSING
 
 
 class ValidationPlugin(Protocol):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
@@ -61,8 +62,18 @@ def _is_over(scope: anyio.CancelScope, run: Run) -> bool:
 async def _call(callee: BoundAgent, place: Place, value: object, offered: Mapping[str, Any], run: Run) -> object:
     if run.pace is None or callee.stream is None:
         return await callee.call(value, **offered)
+    chunks = callee.stream(value, **offered)
+    if not isinstance(chunks, AsyncGenerator):
+        return await _collected(chunks, callee, place, run)
+    async with aclosing(chunks):
+        return await _collected(chunks, callee, place, run)
+
+
+async def _collected(chunks: AsyncIterable[object], callee: BoundAgent, place: Place, run: Run) -> object:
+    """The answer at the end of a stream; its chunks are told as they arrive."""
+    assert run.pace is not None
     texts: list[str] = []
-    async for item in callee.stream(value, **offered):
+    async for item in chunks:
         if item.__class__ is AgentOutput:
             return item
         if not isinstance(item, str):

@@ -42,6 +42,8 @@ class Watchdog:
         due = time.monotonic() + timeout_s + self.grace_s
         with self._change:
             self._calls[number] = (call, timeout_s)
+            if len(self._due) > 2 * len(self._calls) + 64:
+                self._forget()
             heapq.heappush(self._due, (due, number))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="flujo-watchdog", daemon=True)
@@ -53,6 +55,21 @@ class Watchdog:
         finally:
             with self._change:
                 del self._calls[number]
+
+    @property
+    def watching(self) -> int:
+        """How many calls are under way."""
+        return len(self._calls)
+
+    @property
+    def remembered(self) -> int:
+        """How many deadlines are kept, those of calls that came back included."""
+        return len(self._due)
+
+    def _forget(self) -> None:
+        """Drop the deadlines of calls that came back: they would pile up behind a long one."""
+        self._due = [due for due in self._due if due[1] in self._calls]
+        heapq.heapify(self._due)
 
     def _run(self) -> None:
         with self._change:

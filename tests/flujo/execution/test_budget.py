@@ -665,7 +665,7 @@ async def test_the_policies_of_the_run_are_asked_with_every_number() -> None:
     ("damage", "told"),
     [
         (lambda run: run.reserved.update(cost_usd=Decimal("0.01")), "run: cost_usd reserved 0.01, held 0.04"),
-        (lambda run: run.spent.update(cost_usd=Decimal("0.07")), "run: cost_usd 0.11 > 0.1"),
+        (lambda run: run.spent.update(cost_usd=Decimal("0.07")), "run: cost_usd 0.11 > 0.10"),
     ],
 )
 async def test_a_budget_that_does_not_add_up_is_noticed(damage: Callable[[Budget], None], told: str) -> None:

@@ -87,21 +87,13 @@ def test_a_clone_is_the_same_as_its_original(value: Any) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(values, values)
-def test_what_is_the_same_has_the_same_structure(one: Any, other: Any) -> None:
-    if Same()(one, other):
-        assert normal(one) == normal(other)
-    else:
-        assert not (normal(one) == normal(other) and is_open(one))
-
-
-def is_open(value: Any) -> bool:
-    """Whether there is nothing in it that a comparison may take for different."""
-    return "Color" not in repr(value) or type(value) is Color
+def test_two_values_are_the_same_if_and_only_if_they_have_the_same_structure(one: Any, other: Any) -> None:
+    assert Same()(one, other) is (normal(one) == normal(other))
 
 
 def test_a_clone_shares_nothing_that_can_be_changed() -> None:
-    original = [[1], {"a": {2}}, Plain(x=[3]), Point(tags=["t"]), Inner(xs=[4], more=[5]), ([6],), {(1,): {frozenset({2})}}]
-    before = normal(original[:6])
+    original = [[1], {"a": {2}}, Plain(x=[3]), Point(tags=["t"]), Inner(xs=[4], more=[5]), ([6],), {(1,): {3}}]
+    before = normal(original)
     copied = clone(original, {})
     copied[0].append(0)
     copied[1]["a"].add(0)
@@ -112,8 +104,7 @@ def test_a_clone_shares_nothing_that_can_be_changed() -> None:
     copied[4]._hidden.append(0)
     copied[5][0].append(0)
     copied[6].clear()
-    assert normal(original[:6]) == before
-    assert original[6] == {(1,): {frozenset({2})}}
+    assert normal(original) == before
 
 
 @pytest.mark.parametrize(
@@ -244,7 +235,6 @@ def test_what_somebody_could_tell_apart_is_not_the_same(one: object, other: obje
         (float("nan"), float("nan")),
         (decimal.Decimal("sNaN"), decimal.Decimal("sNaN")),
         ({1, "a", None}, {None, "a", 1}),
-        (frozenset({(1, 2)}), frozenset({(1, 2)})),
         (collections.defaultdict(list, a=[1]), collections.defaultdict(list, a=[1])),
         (collections.Counter("ab"), collections.Counter("ab")),
         (Reduced([1]), Reduced([1])),
@@ -256,12 +246,18 @@ def test_what_somebody_could_tell_apart_is_not_the_same(one: object, other: obje
     ids=repr,
 )
 def test_what_nobody_could_tell_apart_is_the_same(one: object, other: object) -> None:
-    assert Same()(one, other) is (type(one) is not frozenset)
+    assert Same()(one, other) is True
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [(Counted(), Counted()), (Unreducible(), Unreducible()), (OwnModel(), OwnModel()), ({Plain()}, {Plain()})],
+    [
+        (Counted(), Counted()),
+        (Unreducible(), Unreducible()),
+        (OwnModel(), OwnModel()),
+        ({Plain()}, {Plain()}),
+        (frozenset({(1, 2)}), frozenset({(1, 2)})),
+    ],
     ids=repr,
 )
 def test_what_cannot_be_looked_into_is_taken_for_different(one: object, other: object) -> None:
@@ -270,9 +266,9 @@ def test_what_cannot_be_looked_into_is_taken_for_different(one: object, other: o
 
 
 def test_one_comparison_of_several_pairs_sees_what_they_share() -> None:
-    one, other = [1], [1]
+    one, other, third = [1], [1], [1]
     apart = Same()
-    assert (apart(one, [1]), apart(one, [1])) == (True, False)
+    assert (apart(one, other), apart(one, third)) == (True, False)
     together = Same()
     assert (together(one, other), together(one, other)) == (True, True)
 

@@ -1,0 +1,206 @@
+"""The bytes of a golden as plain data, or the line and the reason why they are none.
+
+Not a YAML loader: the data is built from parser events, so there is nothing that could construct an object or run
+code. Anchors, aliases, tags, directives and merge keys are refused, and so is what is too deep or too much. Plain
+scalars mean what YAML 1.1 and 1.2 agree on (null, true, false, numbers); all others are text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import yaml
+
+from flujo_testing.golden.errors import GoldenCorrupt
+
+FORMAT = "flujo-golden/1"
+MAX_BYTES = 8 * 1024 * 1024
+MAX_DEPTH = 400
+"""Twice what a value of a run may have, so that every golden that can be written can be read."""
+MAX_NODES = 500_000
+MAX_DIGITS = 4300
+"""Python's own limit for turning digits into an integer."""
+
+_LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+_CONFLICT = re.compile(r"^(<{7} |={7}$|>{7} |\|{7} )", re.MULTILINE)
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?[0-9]+\.[0-9]*([eE][-+][0-9]+)?|[-+]?\.(inf)|\.(nan)")
+_WORDS: dict[str, object] = {"": None, "~": None, "null": None, "true": True, "false": False}
+
+Data = dict[str, object] | list[object]
+
+
+class Refused(ValueError):
+    """What was read is no plain data; ``line`` counts from 1."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(reason)
+        self.line = line
+        self.reason = reason
+
+
+def read_data(content: bytes, shown: str) -> dict[str, object]:
+    """The data of a golden in a format that is known here. Raises GoldenCorrupt, which names the file ``shown``."""
+    try:
+        text = _text(content)
+        data, line = _built(text)
+        return _of_known_format(data, line)
+    except Refused as refused:
+        raise GoldenCorrupt(shown, refused.line, refused.reason) from None
+
+
+def plain_data(text: str) -> object:
+    """The data of any YAML text within the limits. Raises Refused."""
+    return _built(text)[0]
+
+
+def decoded(content: bytes, shown: str) -> str:
+    """The bytes as text. Raises GoldenCorrupt where they are not UTF-8."""
+    try:
+        return _decoded(content)
+    except Refused as refused:
+        raise GoldenCorrupt(shown, refused.line, refused.reason) from None
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise Refused(line, f"is not UTF-8 ({error.reason}, byte {error.start})") from None
+
+
+def _text(content: bytes) -> str:
+    if len(content) > MAX_BYTES:
+        raise Refused(1, f"has {len(content)} bytes, at most {MAX_BYTES} are read")
+    if content.startswith(b"\xef\xbb\xbf"):
+        raise Refused(1, "begins with a byte order mark (BOM): save it as UTF-8 without one")
+    text = _decoded(content)
+    if (at := text.find("\r\n")) >= 0:
+        raise Refused(
+            text.count("\n", 0, at) + 1,
+            "has CRLF line ends: keep git from converting it (.gitattributes: 'golden/** -text')",
+        )
+    if conflict := _CONFLICT.search(text):
+        line = text.count("\n", 0, conflict.start()) + 1
+        raise Refused(line, "holds the markers of an unresolved merge conflict: resolve it in git")
+    return text
+
+
+def _of_known_format(data: object, line: int) -> dict[str, object]:
+    if not isinstance(data, dict):
+        raise Refused(line, "is no golden: there is no 'format:' in it")
+    told = data.get("format")
+    known = isinstance(told, str) and re.fullmatch(r"flujo-golden/([1-9][0-9]{0,5})", told)
+    if not known:
+        raise Refused(line, f"is no golden: its format is {told!r:.60}, not '{FORMAT}'")
+    if told != FORMAT:
+        raise Refused(
+            line, f"was written by a newer version ({told}; this one reads {FORMAT}): upgrade flujo-pipelines"
+        )
+    if not isinstance(data.get("owner"), str):
+        raise Refused(line, "names no owner: the line 'owner: \"<test id>\"' is missing")
+    return data
+
+
+@dataclass(slots=True)
+class _Open:
+    """A container that is being filled; ``key`` is the one that waits for its value."""
+
+    value: Data
+    key: str | None = None
+
+
+def _built(text: str) -> tuple[object, int]:
+    """The one document in the text, and the line on which it begins."""
+    try:
+        return _document(yaml.parse(text, Loader=_LOADER))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise Refused(mark.line + 1 if mark else 1, f"is not YAML: {error.problem or error.context}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise Refused(line, f"holds a character that YAML forbids: {error.reason}") from None
+
+
+def _document(events: Iterator[yaml.Event]) -> tuple[object, int]:
+    roots: list[tuple[object, int]] = []
+    stack: list[_Open] = []
+    nodes = 0
+    for event in events:
+        if isinstance(event, yaml.CollectionEndEvent):
+            stack.pop()
+        elif isinstance(event, yaml.DocumentStartEvent):
+            _refuse_more_than_one(event, roots)
+        elif isinstance(event, yaml.NodeEvent):
+            nodes += 1
+            line = event.start_mark.line + 1
+            _refuse_what_is_no_data(event, line, len(stack), nodes)
+            value = _value(event, line)
+            if stack:
+                _put(stack[-1], event, value, line)
+            else:
+                roots.append((value, line))
+            if isinstance(value, dict | list):
+                stack.append(_Open(value))
+    return roots[0] if roots else (None, 1)
+
+
+def _refuse_more_than_one(event: yaml.DocumentStartEvent, roots: list[tuple[object, int]]) -> None:
+    line = event.start_mark.line + 1
+    if roots:
+        raise Refused(line, "holds a second document")
+    if event.version or event.tags:
+        raise Refused(line, "holds a YAML directive")
+
+
+def _refuse_what_is_no_data(event: yaml.NodeEvent, line: int, depth: int, nodes: int) -> None:
+    if isinstance(event, yaml.AliasEvent):
+        raise Refused(line, "holds an alias: write the value out")
+    if event.anchor is not None:
+        raise Refused(line, "holds an anchor: write the value out where it is used")
+    if event.tag is not None:
+        raise Refused(line, f"holds the tag {event.tag!r:.60}: only data without tags is read")
+    if depth >= MAX_DEPTH:
+        raise Refused(line, f"is nested deeper than {MAX_DEPTH}")
+    if nodes > MAX_NODES:
+        raise Refused(line, f"holds more than {MAX_NODES} values")
+
+
+def _value(event: yaml.NodeEvent, line: int) -> object:
+    if isinstance(event, yaml.MappingStartEvent):
+        return {}
+    if isinstance(event, yaml.SequenceStartEvent):
+        return []
+    return _plain(event.value, line) if event.implicit[0] else event.value
+
+
+def _put(parent: _Open, event: yaml.NodeEvent, value: object, line: int) -> None:
+    if isinstance(parent.value, list):
+        parent.value.append(value)
+    elif parent.key is not None:
+        parent.value[parent.key] = value
+        parent.key = None
+    elif not isinstance(event, yaml.ScalarEvent):
+        raise Refused(line, "has a list or a mapping for a key")
+    elif event.value == "<<" and event.implicit[0]:
+        raise Refused(line, "holds a merge key '<<': write the values out")
+    elif event.value in parent.value:
+        raise Refused(line, f"has the key {event.value!r:.60} twice in one mapping")
+    else:
+        parent.key = event.value
+
+
+def _plain(text: str, line: int) -> object:
+    """What an unquoted scalar means."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        if len(text) > MAX_DIGITS:
+            raise Refused(line, f"holds an integer of {len(text)} digits, at most {MAX_DIGITS}")
+        return int(text)
+    if len(text) <= MAX_DIGITS and _FLOAT.fullmatch(text):
+        return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+    return text

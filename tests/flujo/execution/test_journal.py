@@ -1,0 +1,140 @@
+"""A journal behind the door: what was answered is not asked again, and everything else is as if it had been."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import anyio
+
+from flujo import (
+    AgentError,
+    AgentOutput,
+    Draft,
+    Flujo,
+    PipelineContext,
+    PipelineResult,
+    PluginOutcome,
+    Price,
+    PriceTable,
+    Step,
+    Usage,
+    UsageLimits,
+)
+from flujo.ports import RecordedAnswer
+from flujo.stores.memory import MemoryJournal
+
+PRICES = PriceTable({"test:m": Price(input="3", output="17")})
+
+
+class Ctx(PipelineContext):
+    seen: list[str] = []
+    note: str = ""
+
+
+class Counted:
+    model, max_output_tokens = "test:m", 5
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def estimate_input(self, x: object) -> int:
+        return 7
+
+    async def run(self, x: str, *, context: Ctx) -> AgentOutput[str]:
+        self.calls += 1
+        context.seen.append(f"call {self.calls}")
+        usage = Usage(input_tokens=7, output_tokens=5)
+        if self.calls == 1:
+            raise AgentError("overloaded", usage=usage, model="test:m")
+        return AgentOutput(x.upper(), usage=usage, model="test:m")
+
+
+class Checking:
+    name, priority = "checking", 0
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    async def validate(self, draft: Draft, *, context: Ctx) -> PluginOutcome:
+        self.calls += 1
+        context.note = f"checked {self.calls}"
+        return PluginOutcome(self.calls > 1, "again")
+
+
+def kinds(result: PipelineResult) -> list[Any]:
+    skipped = ("RunStarted",)
+    return [event for event in result.transcript if type(event).__name__ not in skipped]
+
+
+async def test_a_replayed_run_calls_nobody_and_is_the_same_run() -> None:
+    agent, plugin, journal = Counted(), Checking(), MemoryJournal()
+    step = Step("s", agent, plugins=[plugin], max_retries=3) >> Step("t", agent)
+    runner = Flujo(step, context_model=Ctx, cost_model=PRICES, store=journal, usage_limits=UsageLimits(request_limit=4))
+    first = await runner.run_async("x", run_id="r")
+    assert (first.status, agent.calls, plugin.calls) == ("completed", 4, 2)
+    second = await runner.run_async("x", run_id="r")
+    assert (agent.calls, plugin.calls) == (4, 2)
+    assert second.context == first.context == Ctx(seen=["call 3", "call 4"], note="checked 2")
+    assert second.ledger == first.ledger
+    assert kinds(second) == kinds(first)
+    assert second.total_cost_usd == Decimal("0.000424")
+
+
+async def test_runs_do_not_share_answers() -> None:
+    agent, journal = Counted(), MemoryJournal()
+    runner = Flujo(Step("s", agent), context_model=Ctx, store=journal)
+    await runner.run_async("x", run_id="one")
+    await runner.run_async("x", run_id="two")
+    assert agent.calls == 3
+
+
+async def test_a_call_that_was_interrupted_is_in_doubt_and_made_again() -> None:
+    gate, calls, journal = anyio.Event(), 0, MemoryJournal()
+
+    async def agent(x: str) -> str:
+        nonlocal calls
+        calls += 1
+        await gate.wait()
+        return x
+
+    runner = Flujo(Step("s", agent), store=journal)
+    async with anyio.create_task_group() as group:
+        group.start_soon(lambda: runner.run_async("x", run_id="r"))
+        await anyio.wait_all_tasks_blocked()
+        assert journal.in_doubt == (("r", "s/attempt:1"),)
+        group.cancel_scope.cancel()
+    gate.set()
+    assert (await runner.run_async("x", run_id="r")).output == "x"
+    assert (calls, journal.in_doubt) == (2, ())
+
+
+async def test_a_deleted_field_is_deleted_again() -> None:
+    class Loose(PipelineContext):
+        model_config = {"extra": "allow"}
+
+    async def forget(x: str, *, context: Loose) -> str:
+        del context.secret  # type: ignore[attr-defined]
+        return x
+
+    runner = Flujo(Step("s", forget), context_model=Loose, store=MemoryJournal())
+    for _ in range(2):
+        result = await runner.run_async("x", run_id="r", context_data={"secret": "s", "kept": "k"})
+        assert result.context == Loose.model_validate({"kept": "k"})
+
+
+async def test_journals_are_asked_by_the_path_of_the_ask() -> None:
+    paths: list[str] = []
+
+    class Noting(MemoryJournal):
+        async def commit(self, run_id: str, path: str, answer: RecordedAnswer) -> None:
+            paths.append(path)
+            await super().commit(run_id, path, answer)
+
+    step = Step("s", Counted(), plugins=[Checking()], max_retries=3)
+    fan = Step.parallel("fan", {"a": step})
+    await Flujo(fan, context_model=Ctx, store=Noting()).run_async("x")
+    assert paths == [
+        "fan/branch:a/s/attempt:1", "fan/branch:a/s/attempt:2", "fan/branch:a/s/attempt:2/plugin:checking",
+        "fan/branch:a/s/attempt:3", "fan/branch:a/s/attempt:3/plugin:checking",
+    ]  # fmt: skip
