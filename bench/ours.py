@@ -1,19 +1,26 @@
-"""Flujo as a peer of the overhead benchmark: isolation, transcript and ledger on, nothing switched off."""
+"""Flujo, with isolation, transcript and ledger on. Imports no sibling, so that other harnesses can use this file."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from common import N_RETRY, Flaky, ctx_data, inc
-
 from pydantic import BaseModel
 
 from flujo import Flujo, Pipeline, PipelineContext, Step
 
-NOTE = "flujo: context data validated per run, transcript and ledger kept"
+NOTE = "flujo: context data validated and copied per run, transcript and ledger kept"
 IMPORT = "flujo"
-DATA = ctx_data()
+DATA: dict[str, Any] = {
+    "run_id": "run-0123456789abcdef",
+    "user": "someone@example.org",
+    "topic": "a short topic " * 4,
+    "notes": "n" * 120,
+    "tags": ["alpha", "beta", "gamma", "delta", "eps"],
+    "meta": {f"key{i}": f"value-{i}" for i in range(8)},
+    "items": [{"id": i, "name": f"item{i}", "scores": [0.1, 0.2, 0.3]} for i in range(5)],
+    "sub": {"a": 1, "b": "two", "c": [1, 2, 3]},
+}
 
 
 class Sub(BaseModel):
@@ -36,8 +43,34 @@ class Ctx(PipelineContext):
     sub: Sub = Sub()
 
 
+async def inc(x: int) -> int:
+    return x + 1
+
+
 async def total(outputs: dict[str, int]) -> int:
     return sum(outputs.values())
+
+
+def adder(i: int) -> Callable[..., Awaitable[int]]:
+    async def add(x: int, *, context: Ctx) -> int:
+        return x + i
+
+    return add
+
+
+class Flaky:
+    """Fails on every odd call: once per step and run."""
+
+    __slots__ = ("calls",)
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    async def __call__(self, x: int) -> int:
+        self.calls += 1
+        if self.calls % 2:
+            raise ValueError("flaky")
+        return x + 1
 
 
 def make(workload: str, n: int) -> Callable[[], Awaitable[object]] | None:
@@ -45,18 +78,11 @@ def make(workload: str, n: int) -> Callable[[], Awaitable[object]] | None:
     if workload == "W1":
         return _run(Pipeline(tuple(Step(f"s{i}", inc) for i in range(n))), 0)
     if workload == "W2":
-        fan = Step.parallel("fan", {f"b{i}": Step("add", _adder(i)) for i in range(n)})
+        fan = Step.parallel("fan", {f"b{i}": Step("add", adder(i)) for i in range(n)})
         return _run(fan >> Step("join", total), 1)
     if workload == "W5":
-        return _run(Pipeline(tuple(Step(f"s{i}", Flaky(), max_retries=1) for i in range(N_RETRY))), 0)
+        return _run(Pipeline(tuple(Step(f"s{i}", Flaky(), max_retries=1) for i in range(n))), 0)
     return None
-
-
-def _adder(i: int) -> Callable[..., Awaitable[int]]:
-    async def add(x: int, *, context: Ctx) -> int:
-        return x + i
-
-    return add
 
 
 def _run(pipeline: Pipeline, value: int) -> Callable[[], Awaitable[object]]:

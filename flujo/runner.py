@@ -188,7 +188,7 @@ class Flujo:
     ) -> RunError | PipelineAbort | None:
         """Run until it ends, however that is, and write down how. The error it ended with is returned."""
         log, scope, now = frame.log, frame.scope, frame.run.now
-        log.extend((RunStarted, now(), scope, "", self.name, input, frame.state))
+        log.extend((RunStarted, now(), scope, "", self.name, input, frame.state.view()))
         output: object = None
         error: RunError | PipelineAbort | None = None
         status: RunStatus = "completed"

@@ -11,7 +11,7 @@ Aliases are kept within a field and between fields. Private attributes are one u
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Set
 from operator import is_
 from typing import Any, Generic, TypeVar
 
@@ -188,8 +188,8 @@ def _settled(
     joined: set[str] = set()
     reach: list[tuple[list[str], dict[int, Any], Same]] = []  # kept to the end: ids must not be used twice
     for names in units:
-        ids: dict[int, Any] = {}
-        if _is_unchanged(same := Same(), old, touched, names):
+        same, ids = Same(), dict[int, Any]()
+        if all(same(old.get(name, MISSING), touched[name]) for name in names):
             ids = same.met
         else:
             for name in names:
@@ -207,34 +207,17 @@ def _settled(
     return copies, tied
 
 
-def _is_unchanged(same: Same, old: dict[str, Any], touched: dict[str, Any], names: Iterable[str]) -> bool:
-    try:
-        for name in names:
-            if not same(old.get(name, MISSING), touched[name]):
-                return False
-    except RecursionError:  # too deep to be compared; copying it will say so
-        return False
-    return True
-
-
 def changed(old: State[C], new: State[C]) -> tuple[tuple[str, Any, Any], ...]:
-    """(field, before, after) of every field and extra that differs; ``MISSING`` where there was or is none.
+    """(field, before, after) of every field, then every extra that differs; ``MISSING`` where there is none.
 
     The values are the states' own: for reading by the engine. Private attributes are not told.
     """
-    told = {*old.cls.model_fields, *new.cls.model_fields}
-    rows = []
-    for name in old.values | new.values:
-        before, after = old.values.get(name, MISSING), new.values.get(name, MISSING)
-        if before is after:
-            continue
-        if name == EXTRA:
-            before, after = before or {}, after or {}
-            extras = [(key, before.get(key, MISSING), after.get(key, MISSING)) for key in before | after]
-            rows += [(key, was, now) for key, was, now in extras if not Same()(was, now)]
-        elif name in told and not (name in old.tied | new.tied and Same()(before, after)):
-            rows.append((name, before, after))  # tied values change hands together, changed or not
-    return tuple(rows)
+    names = old.cls.model_fields | new.cls.model_fields
+    rows = [(name, old.values.get(name, MISSING), new.values.get(name, MISSING)) for name in names]
+    if old.values[EXTRA] is not new.values[EXTRA]:
+        was, now = old.values[EXTRA] or {}, new.values[EXTRA] or {}
+        rows += [(name, was.get(name, MISSING), now.get(name, MISSING)) for name in was | now]
+    return tuple(row for row in rows if row[1] is not row[2] and not Same()(row[1], row[2]))
 
 
 def private_copy(value: object) -> object:

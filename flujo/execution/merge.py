@@ -67,14 +67,15 @@ def _by_name(
     sources: dict[str, Claims] = {}
     private_sources: dict[str, Claims] = {}
     rivals = [(name, state.values) for name, state in branches]
+    declared = base.cls.model_fields
+    named = [(name, _only(declared, now)) for name, now in rivals]
+    fields = _joined("$", _only(declared, base.values), named, choose, sources)
     values: dict[str, Any] = {}
     for slot, told in ((EXTRA, sources), (PRIVATE, private_sources)):
-        named = [(name, now[slot]) for name, now in rivals]
-        values[slot] = _joined_if_any("$", base.values[slot], named, choose, told)
+        beside = [(name, now[slot]) for name, now in rivals]
+        values[slot] = _joined_if_any("$", base.values[slot], beside, choose, told)
     values[FIELDS_SET] = _union(base.fields_set, [state.fields_set for _, state in branches])
-    declared = base.cls.model_fields
-    fields = [(name, _only(declared, now)) for name, now in rivals]
-    values |= _joined("$", _only(declared, base.values), fields, choose, sources)
+    values |= fields
     if not sources and not private_sources and values[FIELDS_SET] == base.fields_set:
         return base, []
     states = [base, *(state for _, state in branches)]

@@ -16,7 +16,7 @@ import pathlib
 import re
 import types
 import uuid
-from collections.abc import Callable, Container, Iterable, Set
+from collections.abc import Callable, Container, Set
 from functools import lru_cache, partial
 from operator import is_
 from typing import Any, Final
@@ -217,7 +217,10 @@ class Same:
         self._alive: list[object] = []  # temporaries, so that no id is used twice
 
     def __call__(self, a: object, b: object) -> bool:
-        return self.compare(a, b) and len(set(self.met.values())) == len(self.met)
+        try:
+            return self.compare(a, b) and len(set(self.met.values())) == len(self.met)
+        except RecursionError:
+            return False
 
     def compare(self, a: Any, b: Any) -> bool:
         """Whether ``b`` is like ``a``; whether two in ``b`` were one in ``a`` is asked at the end."""
@@ -233,16 +236,17 @@ class Same:
                 return known == id(a)
             self.met[id(b)] = id(a)
         if cls is list or cls is tuple:
-            return len(a) == len(b) and self._each(a, b)
-        if cls is dict:
-            same_keys = len(a) == len(b) and (all(map(is_, a, b)) or self._each(a, b))
-            return same_keys and self._each(a.values(), b.values())
-        return _comparer(cls)(self, a, b)
-
-    def _each(self, a: Iterable[object], b: Iterable[object]) -> bool:
-        compare = self.compare
-        for x, y in zip(a, b, strict=True):  # noqa: SIM110  # the hot path: a generator would double its cost
-            if x is not y and not compare(x, y):
+            rows = zip(a, b, strict=False)
+        elif cls is dict:
+            if not all(map(is_, a, b)) and not self.compare(tuple(a), tuple(b)):
+                return False
+            rows = zip(a.values(), b.values(), strict=False)
+        else:
+            return _comparer(cls)(self, a, b)
+        if len(a) != len(b):
+            return False
+        for x, y in rows:  # noqa: SIM110  # the hot path, and a generator would double its cost
+            if x is not y and not self.compare(x, y):
                 return False
         return True
 

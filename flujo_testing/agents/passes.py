@@ -1,20 +1,20 @@
 """The pass of a test: how far scripts have come, which runs there were, and what went wrong with the fakes.
 
-One test may be passed several times (backends, schedules, reruns) with the same fakes, which may be built at module
-level; what they have answered belongs to the pass. It is process-wide, because pipelines also run in other threads.
-Nothing here knows pytest.
+One test may be passed several times (backends, schedules, reruns) with the same fakes, which may be built at
+module level; what they have answered belongs to the pass. It is process-wide, because pipelines also run in
+other threads. Nothing here knows pytest.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
-from flujo import override
+from flujo import Rejection, override
 from flujo.events import Event
 from flujo_testing.agents.errors import FakeError
 from flujo_testing.agents.places import FollowedRun, Place, follow
@@ -29,14 +29,31 @@ class Progress:
     in_flight: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a fake was asked, as deep copies. ``path`` is that of the ask, where a pass follows the run.
+
+    ``context`` and ``settings`` are None if the fake was offered none; ``resources``, which nobody copies,
+    are left out.
+    """
+
+    input: Any
+    feedback: tuple[Rejection, ...] = ()
+    context: Any = None
+    settings: Mapping[str, Any] | None = None
+    path: str | None = None
+
+
 @dataclass(slots=True)
 class FakeState:
     """What one fake has been asked in one pass, and how far each of its scripts has come."""
 
-    calls: list[object] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     scripts: dict[int, Progress] = field(default_factory=dict)
     steps: set[str] = field(default_factory=set)
     """The steps that are known to ask this fake, whether they came to it or not."""
+    misused: bool = False
+    """It has said so; what is left of its script then is no news."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -60,23 +77,31 @@ class Pass:
         self._check = check
         self._problems: list[AssertionError] = []
         self._fakes: dict[int, tuple[HasScript, FakeState]] = {}
-        self._open = ExitStack()
+        self._following = ExitStack()
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Pass:
+    def open(self) -> None:
+        """Make this the pass that counts."""
         with _lock:
             outermost = not _passes
             _passes.append(self)
         if outermost:
-            self._open.enter_context(override(listeners=[_follow]))
+            self._following.enter_context(override(listeners=[_follow]))
+
+    def close(self) -> None:
+        """Let the pass around this one count again. Raises nothing: ``finish`` does."""
+        self._following.close()
+        with _lock:
+            _passes.remove(self)
+
+    def __enter__(self) -> Pass:
+        self.open()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.close()
-        with _lock:
-            _passes.remove(self)
+        self.close()
         if error is None:
             self.finish()
 
@@ -105,8 +130,8 @@ class Pass:
     def finish(self, *, leftovers: bool = True) -> None:
         """Raise every problem of the pass; with ``leftovers`` also scripts of which something is left."""
         self._check_runs(self.runs)
-        found = [fake.left_over(state) for fake, state in self._fakes.values()] if leftovers else []
-        self._problems += [problem for problem in found if problem is not None]
+        found = [fake.left_over(state) for fake, state in self._fakes.values() if not state.misused]
+        self._problems += [problem for problem in found if problem is not None and leftovers]
         self.raise_problems()
 
     def _check_runs(self, runs: Sequence[FollowedRun]) -> None:

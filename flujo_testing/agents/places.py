@@ -1,7 +1,8 @@
 """Where a fake is asked: which run, which path. Read off the run's own events, told by a listener.
 
-The engine calls listeners in the task that acts, and asks an agent in the task that published ``Asked``. So a context
-variable that the listener sets is exact, whatever runs beside it; worker threads and child tasks inherit it.
+The engine calls listeners in the task that acts, and asks an agent in the task that published ``Asked``. So a
+context variable that the listener sets is exact, whatever runs beside it; worker threads and child tasks
+inherit it.
 """
 
 from __future__ import annotations

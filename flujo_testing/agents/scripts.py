@@ -40,17 +40,22 @@ class Script:
 
 @dataclass(frozen=True, slots=True, init=False)
 class Chunks:
-    """A streamed answer: these pieces of text one by one, then ``error``, if there is one. Whole, it is their join."""
+    """A streamed answer: these pieces of text, ``pause_s`` (virtual seconds) before each, then ``error`` if there is one.
+
+    Whole, it is their join.
+    """
 
     texts: tuple[str, ...]
     error: Exception | None
+    pause_s: float
 
-    def __init__(self, texts: Iterable[str], error: Exception | None = None) -> None:
+    def __init__(self, texts: Iterable[str], *, error: Exception | None = None, pause_s: float = 0.0) -> None:
         pieces = tuple(texts) if not isinstance(texts, str) else ()
         if not pieces or not all(isinstance(text, str) for text in pieces):
             raise FakeError(f"Chunks takes one or more pieces of text in a list, not {shown(texts)}")
         object.__setattr__(self, "texts", pieces)
         object.__setattr__(self, "error", error)
+        object.__setattr__(self, "pause_s", pause_s)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Chunks:
         return self
@@ -101,12 +106,13 @@ def path_and_what_is_around(path: str) -> list[str]:
     return paths
 
 
-def take(scripts: Scripts, state: FakeState, given: object, place: Place | None, who: str) -> tuple[Any, Progress]:
+def take(
+    scripts: Scripts, state: FakeState, given: object, path: str | None, place: Place | None, who: str
+) -> tuple[Any, Progress]:
     """The answer that is this call's, and the progress it belongs to, in which it now counts as being given.
 
     Raises ScriptUnmatched, ScriptOrderUnclear or ScriptExhausted.
     """
-    path = None if place is None else place.path
     at = f" at '{path}'" if path else ""
     if scripts.found_by == "path" and not path:
         text = f"{who} answers by path, but was asked outside of a run that is followed"
@@ -115,13 +121,15 @@ def take(scripts: Scripts, state: FakeState, given: object, place: Place | None,
     if number is None:
         known = ", ".join(shown(key) for key, _ in scripts.tracks) or "nothing"
         asked = f"the {scripts.found_by} {shown(given if scripts.found_by == 'input' else path)}"
-        raise ScriptUnmatched(f"{who} was asked{at}, but has no script for {asked}; it has: {known}", path=path)
+        raise ScriptUnmatched(
+            f"{who} was asked{at}, but has no script for {asked}; it has: {known}", path=path
+        )
     key, items = scripts.tracks[number]
     with state.lock:
         progress = state.scripts.setdefault(number, Progress())
         if why := _unclear(progress, place):
             other = "by_path({...})" if scripts.found_by == "input" else "by_path({...}) or by_input({...})"
-            text = f"{who} was asked{at} from {why}, so who gets which answer is chance"
+            text = f"{who} was asked from {why}, so who gets which answer is chance"
             raise ScriptOrderUnclear(f"{text}: script it with {other}", path=path)
         progress.asked_from.append(place)
         if progress.taken == len(items):
@@ -142,16 +150,20 @@ def left_over(scripts: Scripts, state: FakeState, who: str) -> ScriptLeftOver | 
     if not left:
         return None
     count = sum(len(items) for _, items in scripts.tracks)
-    paths = sorted({place.path for progress in state.scripts.values() for place in progress.asked_from if place and place.path})
-    where = f", asked at {', '.join(paths)}," if paths else f" at {', '.join(sorted(state.steps))}" if state.steps else ""
+    asked_from = {place.path for progress in state.scripts.values() for place in progress.asked_from if place}
+    paths = sorted(filter(None, asked_from)) or sorted(state.steps)
+    where = f" at {', '.join(paths)}" if paths else ""
     text = f"{who}{where} still has {left} of {count} answers when the test ends ({'; '.join(told)})"
-    return ScriptLeftOver(f"{text}: remove what is too much, or find out why the pipeline asked less", path=(paths or [None])[-1])
+    remedy = "remove what is too much, or find out why the pipeline asked less"
+    return ScriptLeftOver(f"{text}: {remedy}", path=paths[0] if paths else None)
 
 
 def _exhausted(who: str, at: str, key: object, asked: int, count: int) -> str:
     script = "its script" if key is None else f"its script for {shown(key)}"
     text = f"{who} was asked{at} for answer {asked}, but {script} has {count}"
-    return f"{text}: add what it should answer, or find out why it is asked again (a retry, a redirect, a loop)"
+    return (
+        f"{text}: add what it should answer, or find out why it is asked again (a retry, a redirect, a loop)"
+    )
 
 
 def _unclear(progress: Progress, place: Place | None) -> str | None:
@@ -179,7 +191,9 @@ def copied(item: Any, what: str) -> Any:
     if is_error(item):
         return item
     if isinstance(item, Script):
-        raise FakeError("a Script belongs into by_path({...}) or by_input({...}); answers in order are the arguments")
+        raise FakeError(
+            "a Script belongs into by_path({...}) or by_input({...}); answers in order are the arguments"
+        )
     memo: dict[int, Any] = {}
     if isinstance(item, PluginOutcome):
         # An agent is who it is, and "no new solution" is an object of its own.
@@ -189,4 +203,6 @@ def copied(item: Any, what: str) -> Any:
         return copy.deepcopy(item, memo)
     except Exception as error:  # a user's __deepcopy__ may raise anything
         text = f"{what} is {shown(item)}, which cannot be copied ({type(error).__name__}: {error})"
-        raise FakeError(f"{text}: make it in a FunctionAgent, which hands on what its function returns") from error
+        raise FakeError(
+            f"{text}: make it in a FunctionAgent, which hands on what its function returns"
+        ) from error

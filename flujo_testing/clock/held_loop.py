@@ -86,12 +86,13 @@ class HeldLoop(ABC):
             self.clock.jump_to(deadline)
 
     def _give_up(self, reason: str) -> None:
-        self._deadlock = self._deadlock or DeadlockError(
-            describe(reason, self.tasks(), main="the test" if self.running_test else "its fixture")
-        )
+        main = "the test" if self.running_test else "its fixture"
+        deadlock = self._deadlock or DeadlockError(describe(reason, self.tasks(), main))
+        if self.running_test:  # a fixture has the error raised where it waits
+            self._deadlock = deadlock
         self._jumps = 0
         self.interruptions += 1
-        self.interrupt(self._deadlock)
+        self.interrupt(deadlock)
 
     async def run_test(self, test: AsyncFunction, arguments: dict[str, Any]) -> None:
         """Run the test, from zero if it ran before; a deadlock is raised in place of its cancellation."""
@@ -102,8 +103,8 @@ class HeldLoop(ABC):
             )
         if self._passes:
             self.clock.start_again()
-        self._jumps = 0
         self._passes += 1
+        self._jumps = self.interruptions = 0
         self.running_test = True
         try:
             await test(**arguments)
@@ -112,7 +113,8 @@ class HeldLoop(ABC):
             self._raise_deadlock()
 
     def _raise_deadlock(self) -> None:
-        deadlock, self._deadlock, self.interruptions = self._deadlock, None, 0
+        deadlock, self._deadlock = self._deadlock, None
         if deadlock is not None:
+            self.interruptions = 0
             self.forget_cancellation()
             raise deadlock from None  # what it was interrupted with says less, at great length

@@ -1,7 +1,7 @@
 """Where a golden lies: its folder, and a path in it that every file system takes.
 
-``golden/<path of the test file without tests/ and .py>/<Class.>test[params]<@name>.yaml``, below the folder of the
-ini file that sets ``flujo_golden_dir``. Does not read or write.
+``golden/<path of the test file without tests/ and .py>/<Class.>test[params]<@name>.yaml``, below the folder
+of the ini file that sets ``flujo_golden_dir``. Does not read or write.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from flujo_testing.golden.errors import GoldenMisuse
-from flujo_testing.golden.owner import OwningTest
 
 SUFFIX = ".yaml"
 MAX_PART = 120
@@ -25,7 +24,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9])(\..*)
 
 @dataclass(frozen=True, slots=True)
 class GoldenFolder:
-    """The folder of all goldens of a project; ``anchor`` is the project's folder, to which owners are relative."""
+    """The folder of all goldens. ``anchor`` is the project's folder, to which owners are relative."""
 
     anchor: Path
     path: Path
@@ -37,8 +36,23 @@ class GoldenFolder:
 
 
 @dataclass(frozen=True, slots=True)
+class OwningTest:
+    """The test that a golden belongs to.
+
+    ``file`` is relative to the project's folder, with ``/``; ``names`` are the classes, then test[params].
+    """
+
+    file: str
+    names: tuple[str, ...]
+
+    @property
+    def node_id(self) -> str:
+        return "::".join([self.file, *self.names])
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
-    """One golden: ``path`` below the golden folder (with ``/``), the test that owns it, its name in that test."""
+    """One golden: its path below the golden folder (with ``/``), its owner, its name in that test."""
 
     path: str
     owner: str
@@ -49,11 +63,13 @@ def golden_folder(anchor: Path, setting: str, snapshot_dirname: str) -> GoldenFo
     """The folder that the ini file names; never one in which syrupy cleans up what it does not know."""
     folder = anchor / setting
     if not setting.strip() or folder == anchor:
-        raise GoldenMisuse(f"flujo_golden_dir = {setting!r} is no folder of its own: name one, such as 'golden'")
+        raise GoldenMisuse(
+            f"flujo_golden_dir = {setting!r} is no folder of its own: name one, such as 'golden'"
+        )
     if Path(snapshot_dirname).name in Path(setting).parts:
         raise GoldenMisuse(
-            f"flujo_golden_dir = {setting!r} lies in syrupy's folder {snapshot_dirname!r}, where --snapshot-update "
-            "deletes files: choose another name for one of the two (flujo_golden_dir, --snapshot-dirname)"
+            f"flujo_golden_dir = {setting!r} lies in syrupy's folder {snapshot_dirname!r}, where "
+            "--snapshot-update deletes files: choose another name for one of the two (flujo_golden_dir, --snapshot-dirname)"
         )
     return GoldenFolder(anchor, folder)
 
@@ -71,7 +87,7 @@ def place_of(test: OwningTest, name: str | None = None) -> Place:
 
 
 def portable(part: str) -> str:
-    """The text as one part of a path: itself where it is fit, otherwise a slug, ``~`` and a short hash of it."""
+    """The text as one part of a path: itself if it is fit, otherwise a slug, ``~`` and a short hash."""
     slug = _UNSAFE.sub("-", part).strip(".-")
     if slug == part and part and len(part) <= MAX_PART and not _RESERVED.fullmatch(part):
         return part
@@ -82,5 +98,5 @@ def portable(part: str) -> str:
 
 
 def same_on_some_disk(path: str) -> str:
-    """Equal for two paths that are one file where case does not count. Paths are ASCII: no Unicode form matters."""
+    """Equal for paths that are one file where case does not count. They are ASCII, in one Unicode form."""
     return path.lower()

@@ -1,28 +1,16 @@
-"""Which test owns a golden: its node id from the project's folder, without the parameter for anyio's backend."""
+"""Which test owns a golden: its node id from the project's folder, without anyio's backend."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from flujo_testing.golden.errors import GoldenMisuse
+from flujo_testing.golden.location import OwningTest
 
 BACKEND = "anyio_backend"
-
-
-@dataclass(frozen=True, slots=True)
-class OwningTest:
-    """``file`` is relative to the project's folder, with ``/``; ``names`` are the classes, then test[params]."""
-
-    file: str
-    names: tuple[str, ...]
-
-    @property
-    def node_id(self) -> str:
-        return "::".join([self.file, *self.names])
 
 
 def owning_test(item: pytest.Function, anchor: Path) -> OwningTest:

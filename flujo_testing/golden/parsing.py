@@ -1,8 +1,8 @@
 """The bytes of a golden as plain data, or the line and the reason why they are none.
 
-Not a YAML loader: the data is built from parser events, so there is nothing that could construct an object or run
-code. Anchors, aliases, tags, directives and merge keys are refused, and so is what is too deep or too much. Plain
-scalars mean what YAML 1.1 and 1.2 agree on (null, true, false, numbers); all others are text.
+Not a YAML loader: the data is built from parser events, so there is nothing that could construct an object or
+run code. Anchors, aliases, tags, directives and merge keys are refused, and so is what is too deep or too
+much. Plain scalars mean what YAML 1.1 and 1.2 agree on (null, true, false, numbers); all others are text.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Refused(ValueError):
 
 
 def read_data(content: bytes, shown: str) -> dict[str, object]:
-    """The data of a golden in a format that is known here. Raises GoldenCorrupt, which names the file ``shown``."""
+    """The data of a golden in a format that is known here. Raises GoldenCorrupt for the file ``shown``."""
     try:
         text = _text(content)
         data, line = _built(text)
@@ -119,7 +119,9 @@ def _built(text: str) -> tuple[object, int]:
         return _document(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise Refused(mark.line + 1 if mark else 1, f"is not YAML: {error.problem or error.context}") from None
+        raise Refused(
+            mark.line + 1 if mark else 1, f"is not YAML: {error.problem or error.context}"
+        ) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise Refused(line, f"holds a character that YAML forbids: {error.reason}") from None
@@ -134,9 +136,11 @@ def _document(events: Iterator[yaml.Event]) -> tuple[object, int]:
             stack.pop()
         elif isinstance(event, yaml.DocumentStartEvent):
             _refuse_more_than_one(event, roots)
-        elif isinstance(event, yaml.NodeEvent):
+        elif isinstance(event, yaml.AliasEvent):
+            raise Refused(_line(event), "holds an alias: write the value out")
+        elif isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
             nodes += 1
-            line = event.start_mark.line + 1
+            line = _line(event)
             _refuse_what_is_no_data(event, line, len(stack), nodes)
             value = _value(event, line)
             if stack:
@@ -148,17 +152,22 @@ def _document(events: Iterator[yaml.Event]) -> tuple[object, int]:
     return roots[0] if roots else (None, 1)
 
 
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
+
+
 def _refuse_more_than_one(event: yaml.DocumentStartEvent, roots: list[tuple[object, int]]) -> None:
-    line = event.start_mark.line + 1
+    line = _line(event)
     if roots:
         raise Refused(line, "holds a second document")
     if event.version or event.tags:
         raise Refused(line, "holds a YAML directive")
 
 
-def _refuse_what_is_no_data(event: yaml.NodeEvent, line: int, depth: int, nodes: int) -> None:
-    if isinstance(event, yaml.AliasEvent):
-        raise Refused(line, "holds an alias: write the value out")
+_Node = yaml.ScalarEvent | yaml.CollectionStartEvent
+
+
+def _refuse_what_is_no_data(event: _Node, line: int, depth: int, nodes: int) -> None:
     if event.anchor is not None:
         raise Refused(line, "holds an anchor: write the value out where it is used")
     if event.tag is not None:
@@ -169,15 +178,13 @@ def _refuse_what_is_no_data(event: yaml.NodeEvent, line: int, depth: int, nodes:
         raise Refused(line, f"holds more than {MAX_NODES} values")
 
 
-def _value(event: yaml.NodeEvent, line: int) -> object:
-    if isinstance(event, yaml.MappingStartEvent):
-        return {}
-    if isinstance(event, yaml.SequenceStartEvent):
-        return []
-    return _plain(event.value, line) if event.implicit[0] else event.value
+def _value(event: _Node, line: int) -> object:
+    if isinstance(event, yaml.ScalarEvent):
+        return _plain(event.value, line) if event.implicit[0] else event.value
+    return {} if isinstance(event, yaml.MappingStartEvent) else []
 
 
-def _put(parent: _Open, event: yaml.NodeEvent, value: object, line: int) -> None:
+def _put(parent: _Open, event: _Node, value: object, line: int) -> None:
     if isinstance(parent.value, list):
         parent.value.append(value)
     elif parent.key is not None:

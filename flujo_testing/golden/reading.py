@@ -1,4 +1,4 @@
-"""Reads a file below a folder that somebody else may have filled: bounded, no symbolic link, never outside."""
+"""Reads a file below a folder that somebody else may have filled: bounded, no link, never outside."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from flujo_testing.golden.errors import GoldenCorrupt
 from flujo_testing.golden.location import SUFFIX, GoldenFolder
 from flujo_testing.golden.parsing import MAX_BYTES
 
-_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_FLAGS = (
+    os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+)
 
 
 def read_golden(folder: GoldenFolder, golden: str) -> bytes | None:
@@ -22,8 +24,8 @@ def read_golden(folder: GoldenFolder, golden: str) -> bytes | None:
 def read_bounded(root: Path, relative: str, shown: str, limit: int) -> bytes | None:
     """At most ``limit`` bytes of a regular file below ``root``, None where there is none.
 
-    Raises GoldenCorrupt, which names the file ``shown``, for a path that leaves ``root`` or passes a symbolic link
-    (``root`` itself included), for what is no regular file, for one that is too large or cannot be read.
+    Raises GoldenCorrupt, which names the file ``shown``, for a path that leaves ``root`` or passes a symbolic
+    link (``root`` itself included), for what is no regular file, for one that is too large or cannot be read.
     """
     refuse_detour(root, relative, shown)
     path = root / relative
@@ -42,7 +44,7 @@ def read_bounded(root: Path, relative: str, shown: str, limit: int) -> bytes | N
 def refuse_detour(root: Path, relative: str, shown: str) -> None:
     """Raise GoldenCorrupt unless ``relative`` stays below ``root`` and no part of it is a symbolic link."""
     parts = PurePosixPath(relative).parts
-    odd = not parts or relative.startswith("/") or any(letter in relative for letter in '\\:\0\n')
+    odd = not parts or relative.startswith("/") or any(letter in relative for letter in "\\:\0\n")
     if odd or any(part in {"", ".", ".."} for part in relative.split("/")):
         raise GoldenCorrupt(shown, 1, "is a path that leads out of its folder")
     path = root
@@ -55,7 +57,9 @@ def refuse_detour(root: Path, relative: str, shown: str) -> None:
         except OSError as error:
             raise GoldenCorrupt(shown, 1, f"cannot be read: {error.strerror}") from error
         if stat.S_ISLNK(kind):
-            raise GoldenCorrupt(shown, 1, f"is reached through the symbolic link {path.name!r}: put a file there")
+            raise GoldenCorrupt(
+                shown, 1, f"is reached through the symbolic link {path.name!r}: put a file there"
+            )
         if path == root / relative and not stat.S_ISREG(kind):
             raise GoldenCorrupt(shown, 1, "is no regular file")
 
@@ -63,8 +67,8 @@ def refuse_detour(root: Path, relative: str, shown: str) -> None:
 def golden_paths(folder: GoldenFolder) -> Iterator[str]:
     """The path of every golden in the folder, sorted.
 
-    What lies beside the folders of test files (``audit.yaml``, ``CHANGES.md``), hidden folders, and what a symbolic
-    link leads to are no goldens.
+    What lies beside the folders of test files (``audit.yaml``, ``CHANGES.md``), hidden folders, and what a
+    symbolic link leads to are no goldens.
     """
     if folder.path.is_symlink():
         return
@@ -73,7 +77,9 @@ def golden_paths(folder: GoldenFolder) -> Iterator[str]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         if Path(where) != folder.path:
             inside = Path(where).relative_to(folder.path).as_posix()
-            found += [f"{inside}/{name}" for name in files if name.endswith(SUFFIX) and not name.startswith(".")]
+            found += [
+                f"{inside}/{name}" for name in files if name.endswith(SUFFIX) and not name.startswith(".")
+            ]
     yield from sorted(found)
 
 

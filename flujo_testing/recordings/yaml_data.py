@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ import yaml
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 100
-MAX_NODES = 1_000_000
+MAX_NODES = 200_000
 MAX_DIGITS = 400
 _BINARY = "tag:yaml.org,2002:binary"
 _PARSER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
@@ -46,7 +47,7 @@ class Document:
         return self._lines.get(id(mapping), 1)
 
 
-def read_yaml(content: bytes) -> Document:
+def read_yaml(content: bytes, *, max_nodes: int = MAX_NODES) -> Document:
     """Read one YAML document.
 
     Raises Refused with the line and the reason, whatever the bytes are.
@@ -54,12 +55,12 @@ def read_yaml(content: bytes) -> Document:
     if len(content) > MAX_BYTES:
         raise Refused(1, f"larger than {MAX_BYTES} bytes")
     try:
-        text = content.decode("utf-8-sig")
+        text = content.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         raise Refused(content[: error.start].count(b"\n") + 1, f"not UTF-8: {error.reason}") from None
     _refuse_conflict_markers(text)
     try:
-        return _built(yaml.parse(text, Loader=_PARSER))
+        return _built(yaml.parse(text, Loader=_PARSER), max_nodes)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise Refused(mark.line + 1 if mark else 1, f"not YAML: {error.problem or error.context}") from None
@@ -82,7 +83,7 @@ class _Open:
     key: str | None = None
 
 
-def _built(events: Iterator[yaml.Event]) -> Document:
+def _built(events: Iterator[yaml.Event], max_nodes: int) -> Document:
     document = Document()
     stack: list[_Open] = []
     roots = nodes = 0
@@ -94,7 +95,9 @@ def _built(events: Iterator[yaml.Event]) -> Document:
         if not isinstance(event, yaml.NodeEvent):
             continue
         nodes += 1
-        _refuse_what_is_no_data(event, line, len(stack), nodes)
+        if nodes > max_nodes:
+            raise Refused(line, f"more than {max_nodes} values")
+        _refuse_what_is_no_data(event, line, len(stack))
         value = _scalar(event, line) if isinstance(event, yaml.ScalarEvent) else _container(event)
         if stack:
             _put(stack[-1], event, value, line)
@@ -111,7 +114,7 @@ def _built(events: Iterator[yaml.Event]) -> Document:
     return document
 
 
-def _refuse_what_is_no_data(event: yaml.NodeEvent, line: int, depth: int, nodes: int) -> None:
+def _refuse_what_is_no_data(event: yaml.NodeEvent, line: int, depth: int) -> None:
     if isinstance(event, yaml.AliasEvent):
         raise Refused(line, f"alias '*{event.anchor}': write the value out")
     if event.anchor is not None:
@@ -121,8 +124,6 @@ def _refuse_what_is_no_data(event: yaml.NodeEvent, line: int, depth: int, nodes:
         raise Refused(line, f"tag '{tag}': only data without tags is read")
     if depth >= MAX_DEPTH:
         raise Refused(line, f"nested deeper than {MAX_DEPTH}")
-    if nodes > MAX_NODES:
-        raise Refused(line, f"more than {MAX_NODES} values")
 
 
 def _container(event: yaml.NodeEvent) -> dict[str, object] | list[object]:

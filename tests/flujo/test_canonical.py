@@ -31,6 +31,10 @@ class Color(enum.Enum):
     MANY = (1, 2)
 
 
+class Odd(enum.Enum):
+    ONE = object()
+
+
 class Level(enum.IntEnum):
     LOW = 3
 
@@ -118,7 +122,10 @@ OFFSET = dt.timezone(dt.timedelta(hours=2))
         (UserDict({"a": (1,)}), {"a": [1]}),
         (MappingProxyType({"a": 1}), {"a": 1}),
         ({True: "a", None: "b", -3: "c"}, {"true": "a", "null": "b", "-3": "c"}),
-        ({2: "a", Level.LOW: "b", Color.RED: "c", Word("w"): "d"}, {"2": "a", "3": "b", "red": "c", "w": "d"}),
+        (
+            {2: "a", Level.LOW: "b", Color.RED: "c", Word("w"): "d"},
+            {"2": "a", "3": "b", "red": "c", "w": "d"},
+        ),
         (Names(["a"]), ["a"]),
         (Point(1, [Color.RED]), {"x": 1, "tags": ["red"]}),
         (
@@ -228,12 +235,16 @@ DEEP = "it is nested deeper than 200 levels"
         ({("a",): 1}, "$[('a',)]", KEY),
         ({Color.MANY: 1}, "$[<Color.MANY: (1, 2)>]", KEY),
         ({1: "a", "1": "b"}, '$["1"]', "its key is written '1' like another one of the same mapping"),
+        ([Odd.ONE], "$[0]", TYPE.format("object")),
+        ({"a": Names.model_construct(["a", object()])}, "$.a[1]", TYPE.format("object")),
         (made_of_itself(), "$.a[1].b", "it contains itself"),
         (model_of_itself(), "$[0].surplus[0]", "it contains itself"),
     ],
 )
 def test_a_value_without_json_form_is_named_with_its_path(value: object, path: str, reason: str) -> None:
-    with pytest.raises(NotRepresentable, match=f"^{re.escape(f'{path} has no JSON form: {reason}')}$") as caught:
+    with pytest.raises(
+        NotRepresentable, match=f"^{re.escape(f'{path} has no JSON form: {reason}')}$"
+    ) as caught:
         to_data(value)
     assert (caught.value.path, caught.value.reason) == (path, reason)
 
@@ -258,7 +269,9 @@ def test_two_hundred_levels_can_be_told_and_no_more() -> None:
 def test_an_integer_of_too_many_digits_is_data_but_has_no_text() -> None:
     huge = 10**5000
     assert to_data({"a": [huge]}) == {"a": [huge]}
-    with pytest.raises(NotRepresentable, match=r"^\$\.b\.c\[1\] has no JSON form: Exceeds the limit") as caught:
+    with pytest.raises(
+        NotRepresentable, match=r"^\$\.b\.c\[1\] has no JSON form: Exceeds the limit"
+    ) as caught:
         canonical_json({"a": 1, "b": {"c": [1, huge]}})
     assert caught.value.path == "$.b.c[1]"
 
@@ -271,7 +284,8 @@ def test_a_field_that_was_deleted_and_a_cached_value_are_not_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "segment"), [("a", ".a"), ("a b", '["a b"]'), ("", '[""]'), ("1", '["1"]'), (1, "[1]"), ((1,), "[(1,)]")]
+    ("key", "segment"),
+    [("a", ".a"), ("a b", '["a b"]'), ("", '[""]'), ("1", '["1"]'), (1, "[1]"), ((1,), "[(1,)]")],
 )
 def test_how_a_path_goes_on(key: object, segment: str) -> None:
     assert path_segment(key) == segment

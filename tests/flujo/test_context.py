@@ -1,4 +1,4 @@
-"""A context is a pydantic model like any other; one that is pending is filled before anybody sees that it was not."""
+"""A context is a model like any other; one that is pending is filled before anybody sees that it was not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from flujo.context import EXTRA, FIELDS_SET, PENDING, PRIVATE, SLOTS, PipelineContext, hand_over, held_by
 from flujo.errors import MisuseError
@@ -18,7 +18,7 @@ from flujo.errors import MisuseError
 class Trip(PipelineContext):
     model_config = ConfigDict(extra="allow")
     city: str = "Rome"
-    days: list[int] = []
+    days: list[int] = Field(default=[])
     _log: list[str] = PrivateAttr(default_factory=list)
 
     @cached_property
@@ -29,7 +29,7 @@ class Trip(PipelineContext):
 class Plain(BaseModel):
     model_config = ConfigDict(extra="allow")
     city: str = "Rome"
-    days: list[int] = []
+    days: list[int] = Field(default=[])
     _log: list[str] = PrivateAttr(default_factory=list)
 
 
@@ -104,9 +104,9 @@ def test_a_context_can_be_pickled() -> None:
 
 
 def test_a_class_has_no_attribute_for_a_field() -> None:
-    with pytest.raises(AttributeError, match="^type object 'Trip' has no attribute 'days'$"):
-        _ = Trip.days
-    assert hasattr(Trip, "city") is hasattr(Plain, "city")
+    for cls in (Trip, Plain):
+        with pytest.raises(AttributeError, match=r"^days$"):
+            _ = cls.days
     assert Trip.__pydantic_extra__ is BaseModel.__dict__["__pydantic_extra__"]
 
 
@@ -152,13 +152,13 @@ def test_everything_is_fetched_before_the_whole_is_replaced() -> None:
 def test_a_deleted_field_does_not_come_back() -> None:
     trip, _ = pending(city="Oslo", days=[3])
     del trip.days
-    with pytest.raises(AttributeError, match="^'Trip' object has no attribute 'days'$"):
+    with pytest.raises(AttributeError, match=r"^'Trip' object has no attribute 'days'$"):
         _ = trip.days
 
 
 def test_a_field_that_the_source_does_not_have_is_missing() -> None:
     trip, _ = pending(city="Oslo")
-    with pytest.raises(AttributeError, match="^'Trip' object has no attribute 'days'$"):
+    with pytest.raises(AttributeError, match=r"^'Trip' object has no attribute 'days'$"):
         _ = trip.days
 
 

@@ -34,19 +34,24 @@ GIVE_UP_S = 30  # reached only by a test that fails
 
 
 class LongWaits(trio.abc.Instrument):
-    """The waits of more than a minute that the loop asks for, in whole minutes, and a signal when it does."""
+    """The waits of more than a minute that the loop asks for, and a signal when it does."""
 
     def __init__(self) -> None:
-        self.minutes: list[float] = []
+        self.seconds: list[float] = []
         self._began = threading.Event()
 
     def before_io_wait(self, timeout: float) -> None:
         if timeout > MINUTE:
-            self.minutes.append(round(timeout / MINUTE, 0))  # what passed meanwhile is less than one
+            self.seconds.append(timeout)
             self._began.set()
 
+    @property
+    def minutes(self) -> list[float]:
+        """Rounded, because a later wait is shorter by what has really passed."""
+        return [round(seconds / MINUTE, 0) for seconds in self.seconds]
+
     def forget(self) -> None:
-        self.minutes.clear()
+        self.seconds.clear()
         self._began.clear()
 
     def wait_for_one(self) -> str:
@@ -170,10 +175,15 @@ async def test_two_threads_hold_the_clock_until_both_are_done(
 
 async def test_to_wait_for_a_free_thread_holds_nothing(virtual_clock: VirtualClock) -> None:
     limiter = anyio.CapacityLimiter(1)
+    ran_at: list[float] = []
+
+    def work() -> None:
+        ran_at.append(virtual_clock.now())
+
     async with anyio.create_task_group() as tasks, limiter:
-        tasks.start_soon(partial(anyio.to_thread.run_sync, int, limiter=limiter))
+        tasks.start_soon(partial(anyio.to_thread.run_sync, work, limiter=limiter))
         await anyio.sleep(600)
-    assert virtual_clock.elapsed == 600.0
+    assert ran_at == [600.0]
 
 
 async def test_a_timeout_under_a_working_thread_comes_when_it_is_due(virtual_clock: VirtualClock) -> None:
@@ -182,6 +192,20 @@ async def test_a_timeout_under_a_working_thread_comes_when_it_is_due(virtual_clo
         await anyio.to_thread.run_sync(release.wait, GIVE_UP_S, abandon_on_cancel=True)
     assert (scope.cancelled_caught, virtual_clock.elapsed) == (True, 0.002)
     release.set()
+
+
+async def test_what_has_really_passed_under_a_thread_brings_the_timeout_closer(
+    virtual_clock: VirtualClock, waits: LongWaits
+) -> None:
+    def work() -> None:
+        waits.wait_for_one()
+        anyio.from_thread.run_sync(int)
+        waits.wait_for_one()
+
+    with anyio.fail_after(HOUR):
+        await anyio.to_thread.run_sync(work)
+    first, second = waits.seconds
+    assert (second < first, waits.minutes, virtual_clock.elapsed) == (True, [60.0, 60.0], 0.0)
 
 
 async def test_an_abandoned_thread_holds_the_clock_no_longer(

@@ -45,47 +45,77 @@ def _mentions_a_provider(path: Path) -> bool:
     return any(f"uri: https://{host}/" in text for host in PROVIDERS)
 
 
+def provider_of(exchange: Exchange) -> str | None:
+    return PROVIDERS.get(urlsplit(exchange.request.url).netloc)
+
+
+def asks_for_json(body: object) -> bool:
+    wanted = body if isinstance(body, dict) else {}
+    form = wanted.get("response_format") or (wanted.get("text") or {}).get("format") or {}
+    return form.get("type") in ("json_schema", "json_object")
+
+
 @dataclass(frozen=True)
 class Recorded:
-    """The last word of an exchange: a whole answer, or what the events of a stream come to."""
+    """The last word of an exchange: ``output`` is what a step makes of it, ``error`` why it makes nothing."""
 
     status: int
     answer: dict[str, Any]
-    text: str
-    calls: list[tuple[str, str]]
-
-    @property
-    def error(self) -> str | None:
-        """Why the exchange brought no usable answer; None if it did."""
-        if self.status >= 400:
-            error = self.answer["error"]
-            return str(error.get("message") if isinstance(error, dict) else error)
-        for choice in self.answer.get("choices", []):
-            if choice["finish_reason"] in ("length", "content_filter"):
-                return str(choice["finish_reason"])
-            if choice["message"].get("refusal"):
-                return str(choice["message"]["refusal"])
-        if self.answer.get("status") in ("failed", "incomplete", "cancelled"):
-            return str(self.answer["status"])
-        return next((part["refusal"] for part in _parts(self.answer) if part["type"] == "refusal"), None)
+    output: object
+    error: str | None
 
 
 def recorded(exchange: Exchange) -> Recorded:
-    text = exchange.response.content.decode()
+    """Read the response: a whole answer, or what the events of a stream come to."""
+    status, text = exchange.response.status, exchange.response.content.decode()
+    if status >= 400:
+        return Recorded(status, {}, None, _message(text))
     streamed = dict(exchange.response.headers).get("content-type", "").startswith("text/event-stream")
-    answer = _gathered(list(_events(text))) if streamed else json.loads(text)
-    if "choices" in answer:
-        message = answer["choices"][0]["message"]
-        calls = [(c["function"]["name"], c["function"]["arguments"]) for c in message.get("tool_calls") or []]
-        return Recorded(exchange.response.status, answer, message.get("content") or "", calls)
-    output = answer.get("output", [])
-    calls = [(item["name"], item["arguments"]) for item in output if item["type"] == "function_call"]
-    said = "".join(part["text"] for part in _parts(answer) if part["type"] == "output_text")
-    return Recorded(exchange.response.status, answer, said, calls)
+    events = list(_events(text)) if streamed else []
+    broken = [event["error"]["message"] for event in events if event.get("error")]
+    answer = _gathered(events) if streamed else json.loads(text)
+    if broken:
+        return Recorded(status, answer, None, broken[0])
+    output, error = (_of_chat if "choices" in answer else _of_response)(answer)
+    if output is not None and not isinstance(output, list) and asks_for_json(exchange.request.body):
+        output = json.loads(str(output))
+    return Recorded(status, answer, output, error)
 
 
-def _parts(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    return [p for item in answer.get("output", []) if item["type"] == "message" for p in item["content"]]
+def _message(text: str) -> str:
+    try:
+        error = json.loads(text)["error"]
+    except (ValueError, LookupError, TypeError):
+        return text
+    return str(error.get("message")) if isinstance(error, dict) else str(error)
+
+
+def _of_chat(answer: dict[str, Any]) -> tuple[object, str | None]:
+    (choice,) = answer["choices"]
+    message = choice["message"]
+    if choice["finish_reason"] in ("length", "content_filter") or message.get("refusal"):
+        return None, message.get("refusal") or choice["finish_reason"]
+    calls = [call.get("function") or call["custom"] for call in message.get("tool_calls") or []]
+    if calls:
+        return [(call["name"], call.get("arguments") or call.get("input")) for call in calls], None
+    content = message.get("content")
+    return content, "neither text nor tool calls" if content is None else None
+
+
+def _of_response(answer: dict[str, Any]) -> tuple[object, str | None]:
+    items = answer["output"]
+    if answer.get("status") in ("failed", "incomplete", "cancelled"):
+        return None, answer["status"]
+    parts = [part for item in items if item["type"] == "message" for part in item["content"]]
+    refusals = [part["refusal"] for part in parts if part["type"] == "refusal"]
+    if refusals:
+        return None, refusals[0]
+    if answer.get("object") == "response.compaction":
+        return items, None
+    calls = [item for item in items if item["type"] in ("function_call", "custom_tool_call")]
+    if calls:
+        return [(call["name"], call.get("arguments") or call.get("input")) for call in calls], None
+    return "".join(part["text"] for part in parts) if parts else items, None
 
 
 def _events(text: str) -> Iterator[dict[str, Any]]:
@@ -95,22 +125,21 @@ def _events(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _gathered(events: list[dict[str, Any]]) -> dict[str, Any]:
-    if any("response" in event for event in events):
-        last: dict[str, Any] = [event["response"] for event in events if "response" in event][-1]
-        return last
-    deltas = [event["choices"][0]["delta"] for event in events if event["choices"]]
-    finish = [e["choices"][0]["finish_reason"] for e in events if e["choices"]][-1]
+    responses: list[dict[str, Any]] = [event["response"] for event in events if "response" in event]
+    if responses:
+        return responses[-1]
+    parts = [choice for event in events for choice in event.get("choices") or []]
+    deltas = [part["delta"] for part in parts]
     message = {
         "content": "".join(delta.get("content") or "" for delta in deltas),
         "refusal": "".join(delta.get("refusal") or "" for delta in deltas),
         "tool_calls": _streamed_calls([call for delta in deltas for call in delta.get("tool_calls") or []]),
     }
-    usage = [event["usage"] for event in events if event.get("usage")]
+    usages = [event["usage"] for event in events if event.get("usage")]
     return {
-        "model": events[-1]["model"],
-        "service_tier": events[-1].get("service_tier"),
-        "usage": usage[-1] if usage else None,
-        "choices": [{"finish_reason": finish, "message": message}],
+        "model": events[0].get("model"),
+        "usage": usages[-1] if usages else None,
+        "choices": [{"finish_reason": parts[-1]["finish_reason"] if parts else None, "message": message}],
     }
 
 
@@ -159,7 +188,3 @@ def usd(counts: dict[str, int]) -> Fraction:
     kinds["input"] = counts["input_tokens"] - inputs
     kinds["output"] = counts["output_tokens"] - kinds["output_reasoning"] - kinds["output_audio"]
     return sum((Fraction(n * USD_PER_MILLION[kind], 10**6) for kind, n in kinds.items()), Fraction(0))
-
-
-def provider_of(exchange: Exchange) -> str | None:
-    return PROVIDERS.get(urlsplit(exchange.request.url).netloc)

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from decimal import Decimal
 
+from flujo.agents.openai.failures import AGAIN
 from flujo.agents.openai.wire import Json, charged_usd, excerpt, table, text
 from flujo.errors import AgentError
 from flujo.ports import AgentOutput
@@ -65,9 +66,7 @@ class Bill:
         return self.on(AgentError(f"{self.model} {message}", model=self.model))
 
     def half_a_stream(self) -> AgentError:
-        return self.failure(
-            "broke off its stream before the answer was finished. Retry, or give the step a fallback"
-        )
+        return self.failure(f"broke off its stream before the answer was finished. {AGAIN}")
 
     def on(self, error: AgentError) -> AgentError:
         """``error`` with what was reported before it; unchanged if nothing was."""

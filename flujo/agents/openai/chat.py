@@ -14,6 +14,7 @@ from flujo.agents.openai.answers import Bill, ToolCall, ToolCalls, asks_for_json
 from flujo.agents.openai.asking import Asking, Said
 from flujo.agents.openai.calls import events, whole
 from flujo.agents.openai.chat_stream import ChatStream
+from flujo.agents.openai.failures import AGAIN
 from flujo.agents.openai.requests import Body, arguments, user_message
 from flujo.agents.openai.wire import Json, chat_usage, excerpt, rows, table, text
 from flujo.errors import AgentError
@@ -39,8 +40,8 @@ class OpenAIChat(Asking):
     its retries; without one, ``AsyncOpenAI()`` is made when first needed.
 
     A refusal, a stop by a content filter, an answer cut off at its token limit and half a stream are
-    AgentErrors; what they cost is booked. A request that the agent's declarations do not cover is one, too; it
-    is never sent.
+    AgentErrors; what they cost is booked. A request that the agent's declarations do not cover is one, too,
+    and is not sent.
     """
 
     items = "messages"
@@ -105,11 +106,11 @@ class OpenAIChat(Asking):
     def _read(self, answer: Json, body: Body) -> AgentOutput[Any]:
         bill = self._bill(answer)
         if error := table(answer.get("error")):  # with status 200, from some who speak this API
-            raise bill.failure(f"failed ({error.get('code')}): {excerpt(str(error.get('message')))}. Retry")
+            raise bill.failure(f"failed ({error.get('code')}): {excerpt(str(error.get('message')))}. {AGAIN}")
         as_json = asks_for_json(body.get("response_format"))
         outputs = [self._choice(choice, bill, as_json) for choice in rows(answer.get("choices"))]
         if not outputs:
-            raise bill.failure("answered without any choice. Retry, or give the step a fallback")
+            raise bill.failure(f"answered without any choice. {AGAIN}")
         called = sum(len(output.calls) for output in outputs if isinstance(output, ToolCalls))
         return bill.output(outputs[0] if len(outputs) == 1 else tuple(outputs), called)
 
@@ -129,7 +130,7 @@ class OpenAIChat(Asking):
             return spoken(said, as_json=as_json, forgiving=self.output_type is not None, bill=bill)
         if audio := table(message.get("audio")):
             return audio
-        raise bill.failure("answered neither text nor tool calls. Retry, or give the step a fallback")
+        raise bill.failure(f"answered neither text nor tool calls. {AGAIN}")
 
 
 def _call(call: Json) -> ToolCall:

@@ -8,42 +8,48 @@ from flujo.agents.openai.wire import excerpt, json_or_none, table, text
 from flujo.errors import AgentError
 from flujo.usage import Usage
 
-# Whatever the SDK raises when it cannot read an answer: broken JSON, broken UTF-8, data that is too deep.
-UNREADABLE = (ValueError, TypeError, AttributeError, RecursionError)
-
+AGAIN = "Retry, or give the step a fallback"
 _REMEDIES = {
     400: "Correct the request",
     401: "Check the client's API key",
     403: "Check what the API key may use",
     404: "Check the model's name and the client's base_url",
-    408: "Retry, or give the step a fallback",
-    409: "Retry, or give the step a fallback",
     413: "Send less",
     422: "Correct the request",
     429: "Give the step a backoff, or let fewer steps run at once",
 }
 
 
-def failure_of(error: Exception, model: str, usage: Usage | None = None) -> AgentError:
-    """The error for ``model``; ``usage`` is what the failed request reported all the same."""
+def failure_of(error: OpenAIError, model: str, usage: Usage | None = None) -> AgentError:
+    """What the SDK raised; ``usage`` is what the failed request reported all the same."""
     match error:
         case APIStatusError():
             told = _refusal(error)
         case APITimeoutError():
             told = f"gave no answer within the client's timeout{_causes(error)}. Raise the client's timeout"
         case APIConnectionError():
-            told = (
-                f"could not be reached: {error}{_causes(error)}. Check base_url and the network, then retry"
-            )
+            why = f"{error}{_causes(error)}"
+            told = f"could not be reached: {why}. Check base_url and the network, then retry"
         case APIError():
-            told = (
-                f"broke off its answer{_code(error)}: {_message(error)}. Retry, or give the step a fallback"
-            )
-        case OpenAIError():  # no key, for one: nothing was sent, so nothing is booked
+            told = f"failed: {excerpt(str(error))}. {AGAIN}"
+        case _:  # no key, for one: nothing was sent, so nothing is booked
             return AgentError(f"{model} could not be asked: {error}", requests=())
-        case _:
-            told = f"answered something that cannot be read: {type(error).__name__}: {excerpt(str(error))}"
     return AgentError(f"{model} {told}", usage=usage, model=model)
+
+
+def in_stream(model: str, error: object) -> AgentError:
+    """For an error that the provider reports in an answer that began well."""
+    body = table(error)
+    code = text(body.get("code")) or text(body.get("type"))
+    message = excerpt(text(body.get("message")) or "no reason given")
+    told = f"broke off its answer{f' ({excerpt(code, 80)})' if code else ''}: {message}. {AGAIN}"
+    return AgentError(f"{model} {told}", model=model)
+
+
+def broken_off(model: str, error: Exception) -> AgentError:
+    """For a connection that was lost in the middle of an answer."""
+    why = f"{type(error).__name__}: {error}{_causes(error)}"
+    return AgentError(f"{model} broke off its answer: {why}. {AGAIN}", model=model)
 
 
 def unreadable(model: str, content: str) -> AgentError:
@@ -58,11 +64,11 @@ def reported_usage(error: APIStatusError) -> object:
     """The ``usage`` in the whole error body; the SDK keeps only the part under ``error``."""
     if error.response.is_closed and not error.response.is_stream_consumed:
         return None  # closed before it was read, by a hook of the user's client
-    return table(json_or_none(error.response.text)).get("usage")
+    return table(json_or_none(error.response.content)).get("usage")
 
 
 def _refusal(error: APIStatusError) -> str:
-    remedy = _REMEDIES.get(error.status_code, "Retry, or give the step a fallback")
+    remedy = _REMEDIES.get(error.status_code, AGAIN)
     wait = error.response.headers.get("retry-after")
     after = f" (retry-after: {excerpt(wait, 40)})" if wait else ""
     return f"answered {error.status_code}{_code(error)}: {_message(error)}. {remedy}{after}"

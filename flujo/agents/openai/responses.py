@@ -15,6 +15,7 @@ from openai.resources.responses import AsyncResponses
 from flujo.agents.openai.answers import Bill, ToolCall, ToolCalls, asks_for_json, bill_of, spoken
 from flujo.agents.openai.asking import Asking, Said, Settings
 from flujo.agents.openai.calls import events, whole
+from flujo.agents.openai.failures import AGAIN, in_stream
 from flujo.agents.openai.requests import Body, arguments
 from flujo.agents.openai.wire import Json, excerpt, response_usage, rows, table, text
 from flujo.errors import AgentError
@@ -139,7 +140,7 @@ class OpenAIResponses(Asking):
                         case "response.output_text.delta":
                             yield text(event.get("delta")) or ""
                         case "error":
-                            raise self._bill(latest).failure(_told(event, "broke off its stream"))
+                            raise in_stream(self.model, event)
             except AgentError as error:
                 raise self._bill(latest).on(error) from error.__cause__
         if not ended:
@@ -166,7 +167,7 @@ class OpenAIResponses(Asking):
             return bill.output(spoken("".join(texts), as_json=as_json, forgiving=forgiving, bill=bill))
         if items:
             return bill.output(list(items))
-        raise bill.failure("answered nothing. Retry, or give the step a fallback")
+        raise bill.failure(f"answered nothing. {AGAIN}")
 
 
 def _call(item: Json) -> ToolCall:
@@ -186,10 +187,6 @@ def _check_status(answer: Json, bill: Bill) -> None:
     if status in _RUNNING:
         raise bill.failure(f"has not finished ({status}), and was not asked in background mode. Retry")
     if status in ("failed", "cancelled") or table(answer.get("error")):
-        raise bill.failure(_told(table(answer.get("error")), f"ended as {status}"))
-
-
-def _told(error: Json, what: str) -> str:
-    code = text(error.get("code"))
-    message = excerpt(text(error.get("message")) or "no reason given")
-    return f"{what}{f' ({code})' if code else ''}: {message}. Retry, or give the step a fallback"
+        error = table(answer.get("error"))
+        code, message = text(error.get("code")), text(error.get("message")) or "no reason given"
+        raise bill.failure(f"ended as {status}{f' ({code})' if code else ''}: {excerpt(message)}. {AGAIN}")

@@ -9,18 +9,9 @@ import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from pydantic import BaseModel
-
 from flujo.usage import Usage, not_negative
 
 Json = Mapping[str, object]
-
-
-def event_of(model: object) -> Json:
-    """An event that the SDK read into a model, as it was on the wire: only what was sent, under its names."""
-    if not isinstance(model, BaseModel):
-        raise ValueError(f"an event that is no JSON object: {excerpt(str(model))}")
-    return model.model_dump(by_alias=True, exclude_unset=True, warnings=False)
 
 
 def table(value: object) -> Json:
@@ -41,7 +32,7 @@ def excerpt(value: str, size: int = 300) -> str:
     return line if len(line) <= size else f"{line[:size]}…"
 
 
-def json_or_none(value: str) -> object:
+def json_or_none(value: bytes) -> object:
     try:
         return json.loads(value)
     except (ValueError, RecursionError):

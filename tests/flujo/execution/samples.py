@@ -1,4 +1,4 @@
-"""Contexts and values to copy, a way to look at them that is independent of the code under test, and ways to change them."""
+"""Contexts and values to copy, a look at them that knows nothing of the code under test, ways to change them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Slotted:
 
 class Inner(BaseModel):
     model_config = ConfigDict(extra="allow")
-    xs: list[int] = []
+    xs: list[int] = Field(default=[])
     _hidden: list[int] = PrivateAttr(default_factory=list)
 
 
@@ -41,9 +41,9 @@ class Ctx(PipelineContext):
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="allow")
     n: int = 0
     s: str = ""
-    items: list[Any] = []
-    table: dict[str, Any] = {}
-    tags: set[Any] = set()
+    items: list[Any] = Field(default=[])
+    table: dict[str, Any] = Field(default={})
+    tags: set[Any] = Field(default=set())
     inner: Inner = Inner()
     point: Point = Field(default_factory=Point)
     anything: Any = None
@@ -92,14 +92,19 @@ def normal(value: Any, seen: dict[int, int] | None = None) -> Any:
     if type(value) in (list, tuple, collections.deque):
         return (type(value).__name__, [normal(item, seen) for item in value])
     if isinstance(value, dict):
-        return (type(value).__name__, [(normal(key, seen), normal(item, seen)) for key, item in value.items()])
+        return (
+            type(value).__name__,
+            [(normal(key, seen), normal(item, seen)) for key, item in value.items()],
+        )
     if type(value) is set:
         return ("set", sorted(map(repr, value)))
     if type(value) is Slotted:
         return ("Slotted", normal(value.xs, seen))
     if isinstance(value, BaseModel):
         parts = [dict(value.__dict__), value.__pydantic_extra__, value.__pydantic_private__]
-        told = [[(name, normal(item, seen)) for name, item in part.items()] if part else part for part in parts]
+        told = [
+            [(name, normal(item, seen)) for name, item in part.items()] if part else part for part in parts
+        ]
         return (type(value).__name__, told, sorted(value.model_fields_set))
     return (type(value).__name__, normal(value.__dict__, seen))
 
@@ -179,7 +184,9 @@ DEEDS: dict[str, Deed] = {
     "deepen": _deepen,
 }
 
-deeds = st.tuples(st.sampled_from([*DEEDS, "deepen"]), st.sampled_from(FIELDS), st.sampled_from(FIELDS), values)
+deeds = st.tuples(
+    st.sampled_from([*DEEDS, "deepen"]), st.sampled_from(FIELDS), st.sampled_from(FIELDS), values
+)
 
 
 def do(context: Any, deed: tuple[str, str, str, Any]) -> object:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from pydantic import BaseModel, PrivateAttr
+from pydantic import BaseModel, Field, PrivateAttr
 
 from flujo.context import PipelineContext
 from flujo.execution.structure import MISSING, Same, clone, same_atom
@@ -51,7 +51,7 @@ class Unreducible:
 
 
 class OwnModel(BaseModel):
-    x: list[int] = []
+    x: list[int] = Field(default=[])
 
     def __deepcopy__(self, memo: Any = None) -> OwnModel:
         return OwnModel(x=[*self.x, 0])
@@ -60,7 +60,7 @@ class OwnModel(BaseModel):
 class Sharing(PipelineContext):
     __shared__ = frozenset({"client", "_lock"})
     client: Any = None
-    own: list[int] = []
+    own: list[int] = Field(default=[])
     _lock: Any = PrivateAttr(default_factory=threading.Lock)
     _unset: int = PrivateAttr()
 
@@ -92,7 +92,15 @@ def test_two_values_are_the_same_if_and_only_if_they_have_the_same_structure(one
 
 
 def test_a_clone_shares_nothing_that_can_be_changed() -> None:
-    original = [[1], {"a": {2}}, Plain(x=[3]), Point(tags=["t"]), Inner(xs=[4], more=[5]), ([6],), {(1,): {3}}]
+    original = [
+        [1],
+        {"a": {2}},
+        Plain(x=[3]),
+        Point(tags=["t"]),
+        Inner(xs=[4], more=[5]),
+        ([6],),
+        {(1,): {3}},
+    ]
     before = normal(original)
     copied = clone(original, {})
     copied[0].append(0)
@@ -134,14 +142,14 @@ def test_cycles_are_kept() -> None:
     copied = clone(rows, {})
     assert copied[1][0] is copied
     assert copied is not rows
-    table: dict[str, Any] = {}
+    table: dict[str, Any] = Field(default={})
     table["self"] = Plain(table=table)
     again = clone(table, {})
     assert again["self"].table is again
 
 
 def test_one_tuple_in_a_cycle_stays_one() -> None:
-    rows: list[Any] = []
+    rows: list[Any] = Field(default=[])
     pair = (rows, 1)
     rows.append(pair)
     copied = clone(pair, {})
@@ -168,7 +176,11 @@ def test_a_model_is_copied_with_extras_private_attributes_and_what_was_set() -> 
 
 def test_a_model_made_without_validation_can_be_copied() -> None:
     bare = BaseModel.__new__(Inner)
-    for name, value in (("__dict__", {"xs": [1]}), ("__pydantic_extra__", None), ("__pydantic_fields_set__", {"xs"})):
+    for name, value in (
+        ("__dict__", {"xs": [1]}),
+        ("__pydantic_extra__", None),
+        ("__pydantic_fields_set__", {"xs"}),
+    ):
         object.__setattr__(bare, name, value)
     copied = clone(bare, {})
     assert (copied.xs, copied.__pydantic_private__) == ([1], None)
@@ -184,7 +196,7 @@ def test_what_a_context_within_a_value_shares_stays_shared() -> None:
 
 
 def test_what_cannot_be_copied_raises_what_deepcopy_raises() -> None:
-    with pytest.raises(TypeError, match="cannot pickle '_thread.lock' object"):
+    with pytest.raises(TypeError, match=r"cannot pickle '_thread\.lock' object"):
         clone({"a": [threading.Lock()]}, {})
 
 
@@ -241,7 +253,7 @@ def test_what_somebody_could_tell_apart_is_not_the_same(one: object, other: obje
         (Plain(x=[1]), Plain(x=[1])),
         (Slotted([1]), Slotted([1])),
         (Inner(more=1), Inner(more=1)),
-        ((dt.timezone.utc, b"a", range(3)), (dt.timezone.utc, b"a", range(3))),
+        ((dt.UTC, b"a", range(3)), (dt.UTC, b"a", range(3))),
     ],
     ids=repr,
 )
@@ -274,12 +286,29 @@ def test_one_comparison_of_several_pairs_sees_what_they_share() -> None:
 
 
 def test_cycles_are_compared() -> None:
-    one: list[Any] = []
+    one: list[Any] = Field(default=[])
     one.append(one)
     other = clone(one, {})
     assert Same()(one, other) is True
     assert Same()(one, [other]) is False
     assert Same()([one], other) is False
+
+
+def deep(levels: int) -> list[Any]:
+    value: list[Any] = Field(default=[])
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_what_can_be_copied_can_be_compared() -> None:
+    value = deep(500)
+    assert Same()(value, clone(value, {})) is True
+    assert Same()(value, deep(501)) is False
+
+
+def test_what_is_nested_too_deep_is_taken_for_different() -> None:
+    assert Same()(deep(100_000), deep(100_000)) is False
 
 
 def test_the_absent_value_says_so() -> None:

@@ -1,0 +1,98 @@
+"""burr: one graph for all runs, one application per run, as its state belongs to the application. Retries are loops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from burr.core import ApplicationBuilder, State, action, default, when
+from burr.core.graph import GraphBuilder
+from burr.core.parallelism import MapStates
+from workloads import Flaky, Runner, context_data
+
+
+@action(reads=["v"], writes=["v"])
+async def inc(state: State) -> State:
+    return state.update(v=state["v"] + 1)
+
+
+@action(reads=[], writes=[])
+async def nothing(state: State) -> State:
+    return state
+
+
+@action(reads=["i"], writes=["r"])
+async def branch(state: State) -> State:
+    return state.update(r=1 + state["i"])
+
+
+def make(workload: str, n: int) -> Runner:
+    graph, entry, last = {"W1": _line, "W2": _fan, "W5": _retries}[workload](n)
+
+    async def run() -> Any:
+        state = {**context_data(), "v": 0, "ok": True}
+        app = ApplicationBuilder().with_graph(graph).with_state(**state).with_entrypoint(entry).build()
+        _, _, state = await app.arun(halt_after=[last])
+        return state["v"]
+
+    return run
+
+
+def _line(n: int) -> tuple[Any, str, str]:
+    names = [f"s{i}" for i in range(n)]
+    actions = dict.fromkeys(names, inc)
+    graph = GraphBuilder().with_actions(**actions).with_transitions(*zip(names, names[1:], strict=False)).build()
+    return graph, "s0", names[-1]
+
+
+def _fan(n: int) -> tuple[Any, str, str]:
+    class Fan(MapStates):  # type: ignore[misc]
+        def is_async(self) -> bool:
+            return True
+
+        def tracker(self, **_: object) -> None:
+            return None
+
+        def action(self, state: State, inputs: object) -> Any:
+            return branch
+
+        async def states(self, state: State, context: object, inputs: object) -> Any:
+            for i in range(n):
+                yield state.update(i=i)
+
+        async def reduce(self, state: State, states: Any) -> State:
+            total = 0
+            async for one in states:
+                total += one["r"]
+            return state.update(v=total)
+
+        @property
+        def reads(self) -> list[str]:
+            return []
+
+        @property
+        def writes(self) -> list[str]:
+            return ["v"]
+
+    graph = GraphBuilder().with_actions(start=nothing, fan=Fan()).with_transitions(("start", "fan")).build()
+    return graph, "start", "fan"
+
+
+def _retries(n: int) -> tuple[Any, str, str]:
+    def flaky() -> Any:
+        work = Flaky()
+
+        @action(reads=["v"], writes=["v", "ok"])
+        async def attempt(state: State) -> State:
+            try:
+                return state.update(v=await work(state["v"]), ok=True)
+            except ValueError:
+                return state.update(v=state["v"], ok=False)
+
+        return attempt
+
+    actions = {**{f"s{i}": flaky() for i in range(n)}, "end": nothing}
+    edges: list[Any] = []
+    for i in range(n):
+        after = f"s{i + 1}" if i < n - 1 else "end"
+        edges += [(f"s{i}", f"s{i}", when(ok=False)), (f"s{i}", after, default)]
+    return GraphBuilder().with_actions(**actions).with_transitions(*edges).build(), "s0", "end"

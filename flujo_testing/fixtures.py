@@ -1,0 +1,228 @@
+"""The fixtures ``flujo_run``, ``flujo_agents`` and ``cost_model``, as functions that the pytest plugin yields from.
+
+All of them, and ``pass_of`` by itself, put the test into a pass (``flujo_testing.agents.passes``): scripts start
+afresh, and every run that starts while the pass is open is checked, whoever starts it, in whichever thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypedDict, Unpack
+
+import pytest
+
+from flujo import (
+    CostModel,
+    Flujo,
+    MisuseError,
+    Pipeline,
+    PipelineContext,
+    PipelineResult,
+    Step,
+    UsageLimits,
+    override,
+)
+from flujo.events import StepStarted
+from flujo.overrides import Overrides, current
+from flujo.ports import Clock, Journal, Listener
+from flujo.steps import StepKind
+from flujo_testing.agents import FakeAgent, FakeError, Pass
+from flujo_testing.agents.fake import Fake
+from flujo_testing.conservation import check_conservation
+from flujo_testing.costs import default_cost_model
+
+PRIME_PRICES: Final = default_cost_model()
+CALL_FAILED: Final = pytest.StashKey[bool]()
+"""Set to True by the plugin when the test itself failed: then scripts of which something is left are no news."""
+
+
+class AgentNotFound(FakeError):
+    """``flujo_agents`` was given a path that no run of the test had."""
+
+
+def cost_model() -> CostModel:
+    """Prices of ``test:writer``, ``test:critic``, ``test:senior`` and ``test:small``, all different."""
+    return default_cost_model()
+
+
+# The pass of a test -------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _OpenPass:
+    current: Pass
+    users: int = 0
+
+
+_OPEN: Final = pytest.StashKey[_OpenPass]()
+
+
+@contextmanager
+def pass_of(test: pytest.Item) -> Iterator[Pass]:
+    """The pass of a test: whoever comes first opens it, whoever leaves last closes it and raises what is wrong."""
+    opened = test.stash.setdefault(_OPEN, _OpenPass(Pass(test.nodeid, check=check_conservation)))
+    with ExitStack() as closing:
+        if opened.users == 0:
+            closing.callback(opened.current.close)
+            opened.current.open()
+        opened.users += 1
+        try:
+            yield opened.current
+        finally:
+            opened.users -= 1
+            if opened.users == 0:
+                del test.stash[_OPEN]
+        if opened.users == 0:
+            opened.current.finish(leftovers=not test.stash.get(CALL_FAILED, False))
+
+
+# flujo_run ----------------------------------------------------------------------------------------------
+
+
+class RunOptions(TypedDict, total=False):
+    """What a ``Flujo`` can be told; ``cost_model`` are the prime prices of ``cost_model()`` unless it is given."""
+
+    context_model: type[PipelineContext] | None
+    usage_limits: UsageLimits | None
+    cost_model: CostModel | None
+    strict_pricing: bool
+    resources: object
+    listeners: Sequence[Listener]
+    store: Journal | None
+    clock: Clock | None
+    name: str | None
+
+
+class FlujoRun:
+    """Runs a pipeline in a test: ``result = await flujo_run(pipeline, "rain")``, or ``flujo_run.sync(...)``.
+
+    After the run it raises what the fakes and the laws of conservation have to say, even if a retry or a
+    fallback hid it from the result. A ``Flujo`` runs as it was built: of the options only ``agents`` applies
+    to it.
+    """
+
+    def __init__(self, current: Pass) -> None:
+        self._pass = current
+
+    async def __call__(
+        self,
+        pipeline: Pipeline | StepKind | Flujo,
+        input: Any = None,
+        *,
+        agents: Mapping[str, object] | None = None,
+        context_data: Mapping[str, Any] | None = None,
+        run_id: str | None = None,
+        **options: Unpack[RunOptions],
+    ) -> PipelineResult:
+        runner = _runner(pipeline, agents or {}, options)
+        metered = self._expect_agents_of(runner.pipeline)
+        return self._checked(await runner.run_async(input, run_id=run_id, context_data=context_data), metered)
+
+    def sync(
+        self,
+        pipeline: Pipeline | StepKind | Flujo,
+        input: Any = None,
+        *,
+        agents: Mapping[str, object] | None = None,
+        context_data: Mapping[str, Any] | None = None,
+        run_id: str | None = None,
+        **options: Unpack[RunOptions],
+    ) -> PipelineResult:
+        """The same for tests that are plain functions, ``unittest.TestCase`` included."""
+        runner = _runner(pipeline, agents or {}, options)
+        metered = self._expect_agents_of(runner.pipeline)
+        return self._checked(runner.run(input, run_id=run_id, context_data=context_data), metered)
+
+    def _expect_agents_of(self, pipeline: Pipeline) -> set[str]:
+        """From now on the scripts of its fakes must be used up. The paths of those who are paid for every answer."""
+        agents = {**dict(pipeline.agents()), **current().agents}
+        for path, step in pipeline.walk():
+            if isinstance(step, Step):
+                for fake in (agents[path], *step.plugins):
+                    _expect(self._pass, fake, path)
+        return {path for path, agent in agents.items() if isinstance(agent, FakeAgent) and agent.always_pays}
+
+    def _checked(self, result: PipelineResult, metered: Collection[str]) -> PipelineResult:
+        self._pass.raise_problems()
+        check_conservation(result, metered=metered)
+        return result
+
+
+def flujo_run(request: pytest.FixtureRequest) -> Iterator[FlujoRun]:
+    """The fixture of this name."""
+    with pass_of(request.node) as current_pass:
+        yield FlujoRun(current_pass)
+
+
+def _runner(
+    pipeline: Pipeline | StepKind | Flujo, agents: Mapping[str, object], options: RunOptions
+) -> Flujo:
+    if not isinstance(pipeline, Flujo):
+        replaced = pipeline if isinstance(pipeline, Pipeline) else Pipeline.of(pipeline)
+        options.setdefault("cost_model", PRIME_PRICES)
+        return Flujo(replaced.with_agents(agents), **options)
+    if options:
+        told = ", ".join(options)
+        raise MisuseError(
+            f"flujo_run was given a Flujo and {told}: say that to the Flujo, or pass its pipeline"
+        )
+    if not agents:
+        return pipeline
+    return Flujo(
+        pipeline.pipeline.with_agents(agents),
+        context_model=pipeline.context_model,
+        resources=pipeline.resources,
+        usage_limits=pipeline.usage_limits,
+        cost_model=pipeline.cost_model,
+        strict_pricing=pipeline.strict_pricing,
+        listeners=pipeline.listeners,
+        store=pipeline.store,
+        clock=pipeline.clock,
+        name=pipeline.name,
+    )
+
+
+def _expect(current_pass: Pass, agent: object, path: str) -> None:
+    if isinstance(agent, Fake):
+        current_pass.state_of(agent).steps.add(path)
+
+
+# flujo_agents -------------------------------------------------------------------------------------------
+
+UseAgents = Callable[[Mapping[str, object]], None]
+
+
+def flujo_agents(request: pytest.FixtureRequest) -> Iterator[UseAgents]:
+    """The fixture of this name: ``flujo_agents({path: agent})`` holds for every run of the test that starts after it.
+
+    Runs in application code and in other threads included. A path that no run had is an error when the test ends.
+    """
+    with pass_of(request.node) as current_pass, ExitStack() as in_force:
+        given: list[tuple[Mapping[str, object], Overrides]] = []
+
+        def use(agents: Mapping[str, object]) -> None:
+            for path, agent in agents.items():
+                _expect(current_pass, agent, path)
+            given.append((agents, in_force.enter_context(override(agents=agents))))
+
+        yield use
+        if not request.node.stash.get(CALL_FAILED, False):
+            _remember_unknown_paths(current_pass, given)
+
+
+def _remember_unknown_paths(
+    current_pass: Pass, given: Sequence[tuple[Mapping[str, object], Overrides]]
+) -> None:
+    had = {path for _, overrides in given for path in overrides.used}
+    for run in current_pass.runs:
+        had.update(
+            event.step for event in run.events if isinstance(event, StepStarted) and event.kind == "step"
+        )
+    if unknown := sorted({path for agents, _ in given for path in agents} - had):
+        runs = f"{len(current_pass.runs)} runs had: {', '.join(map(repr, sorted(had))) or 'no steps'}"
+        text = (
+            f"flujo_agents replaced {', '.join(map(repr, unknown))}, but no run of the test has such a step"
+        )
+        current_pass.remember(AgentNotFound(f"{text}; its {runs}"))

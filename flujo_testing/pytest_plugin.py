@@ -1,0 +1,129 @@
+"""What the toolkit adds to pytest: options, settings and fixtures. Nothing is done here.
+
+Every pytest run where the distribution is installed loads this file, so it imports pytest and the standard
+library only; a fixture imports what it needs when a test asks for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from flujo_testing.clock import VirtualClock
+    from flujo_testing.golden.assertion import Golden
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("flujo", "Flujo: goldens of pipelines")
+    group.addoption(
+        "--golden",
+        dest="flujo_golden",
+        choices=("check", "pending", "update"),
+        help="check: compare goldens and write nothing (default in CI). "
+        "pending: leave proposals for 'flujo golden review' (default elsewhere). "
+        "update: write the goldens of the tests that run.",
+    )
+    group.addoption(
+        "--golden-artifacts",
+        dest="flujo_golden_artifacts",
+        metavar="DIR",
+        help="Leave proposals in DIR, for 'flujo golden review --from DIR' on another machine.",
+    )
+    parser.addini(
+        "flujo_golden_dir",
+        "Folder of the goldens, relative to the file that sets it (default: golden)",
+        default="golden",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("flujo_golden") is not None:
+        from flujo_testing.golden.fixture import announce
+
+        announce(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    names = {name for item in items if isinstance(item, pytest.Function) for name in item.fixturenames}
+    if "virtual_clock" in names:
+        config.pluginmanager.import_plugin("flujo_testing.async_fixtures")
+    if not names.isdisjoint({"golden", "flujo_golden"}):
+        from flujo_testing.golden.fixture import collected
+
+        collected(config, items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a failed test has left over is no news; it only has something if our fixtures were loaded."""
+    if call.when == "call" and call.excinfo is not None and "flujo_testing.fixtures" in sys.modules:
+        from flujo_testing.fixtures import CALL_FAILED
+
+        item.stash[CALL_FAILED] = True
+    return (yield)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A process of pytest-xdist is done; one that went down leaves no output."""
+    output = getattr(node, "workeroutput", None)
+    if output is None or "flujo_golden" in output:
+        from flujo_testing.golden.fixture import worker_done
+
+        worker_done(node.config, output)
+
+
+@pytest.fixture
+def golden(flujo_golden: Golden, request: pytest.FixtureRequest) -> Golden:
+    """Compares a run with its golden: ``golden.check(result)``, or ``assert result == golden``."""
+    from flujo_testing.golden.fixture import refuse_rivals
+
+    refuse_rivals(request.config)
+    return flujo_golden
+
+
+@pytest.fixture
+def flujo_golden(request: pytest.FixtureRequest) -> Iterator[Golden]:
+    """The same as ``golden``, for projects where another plugin has that name."""
+    from flujo_testing.golden.fixture import compared_with_golden
+
+    yield from compared_with_golden(request)
+
+
+@pytest.fixture
+def virtual_clock(request: pytest.FixtureRequest, anyio_backend: Any) -> Iterator[VirtualClock]:
+    """Makes the time of an async test virtual: timeouts, back-off and rate limits take no time."""
+    from flujo_testing.clock import hold_virtual_time
+
+    yield from hold_virtual_time(request, anyio_backend)
+
+
+@pytest.fixture
+def flujo_run(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Runs a pipeline and checks the laws of accounting: ``await flujo_run(pipeline, data)``."""
+    from flujo_testing import fixtures
+
+    yield from fixtures.flujo_run(request)
+
+
+@pytest.fixture
+def flujo_agents(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Replaces agents in every run during the test: ``flujo_agents({path: agent})``."""
+    from flujo_testing import fixtures
+
+    yield from fixtures.flujo_agents(request)
+
+
+@pytest.fixture
+def cost_model() -> Any:
+    """Prices for the runs of ``flujo_run``: pairwise-distinct primes."""
+    from flujo_testing import fixtures
+
+    return fixtures.cost_model()

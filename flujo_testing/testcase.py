@@ -1,0 +1,40 @@
+"""The fixtures of the toolkit as attributes of a ``unittest.TestCase``, whose methods take no arguments."""
+
+from __future__ import annotations
+
+import unittest
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from flujo_testing.fixtures import FlujoRun, UseAgents
+    from flujo_testing.golden.assertion import Golden
+
+
+class PipelineTestCase(unittest.TestCase):
+    """``self.flujo_run.sync(pipeline, data)``, ``self.flujo_agents({...})``, ``self.golden.check(result)``.
+
+    Works under pytest only; a fixture is set up when its attribute is first used.
+    """
+
+    _request: pytest.FixtureRequest
+
+    @pytest.fixture(autouse=True)
+    def _take_request(self, request: pytest.FixtureRequest) -> None:
+        self._request = request
+
+    @property
+    def golden(self) -> Golden:
+        golden: Golden = self._request.getfixturevalue("flujo_golden")
+        return golden
+
+    @property
+    def flujo_run(self) -> FlujoRun:
+        run: FlujoRun = self._request.getfixturevalue("flujo_run")
+        return run
+
+    @property
+    def flujo_agents(self) -> UseAgents:
+        use: UseAgents = self._request.getfixturevalue("flujo_agents")
+        return use

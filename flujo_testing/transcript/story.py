@@ -1,0 +1,325 @@
+"""From the events of a run to its story: nested plain data that a golden file shows. Decides nothing, renders nothing.
+
+Every event leaves its mark, at the place where it belongs: left out is only what follows from the rest of the story,
+so that a fact which is missing, doubled, or out of its order makes another story. Not told: times, ids, latency, and
+streamed chunks (the answer holds them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, Final
+
+from flujo.events import (
+    Answered,
+    AskEvent,
+    Asked,
+    AskFailed,
+    BackedOff,
+    BranchEnded,
+    Chunk,
+    ContextChanged,
+    Event,
+    FeedbackLost,
+    Judged,
+    LimitPassed,
+    Merged,
+    NotAdmitted,
+    Paid,
+    RunEnded,
+    RunStarted,
+    StepEnded,
+    StepStarted,
+)
+from flujo.isolation import MISSING, State
+from flujo.ports import Rejection
+from flujo.results import PipelineResult
+from flujo_testing.transcript.changes import Row, changes_of, difference_of, field_name
+from flujo_testing.transcript.outline import OpenStep, Outline
+from flujo_testing.transcript.payments import ASK, branch_of, limit_passed, not_admitted, payment, spent
+from flujo_testing.transcript.plain import fields_of, plain
+from flujo_testing.transcript.redaction import Replacement, redacted, refuse_unrepresentable
+from flujo_testing.transcript.sections import (
+    Section,
+    is_judging,
+    judging,
+    put,
+    put_before_paid,
+    put_input,
+    put_payment,
+    unwrapped,
+)
+from flujo_testing.transcript.sources import RUN, STEP, Sources, same_value, source_name
+from flujo_testing.transcript.verdicts import told_rejection, told_verdict
+
+FORMAT: Final = "flujo-golden/1"
+
+
+def story_of(
+    result: PipelineResult, *, owner: str | None = None, redact: Mapping[str, Replacement] | None = None
+) -> Section:
+    """The run as nested plain data: its header, how it ended (``result``), and what every step did (``steps``).
+
+    ``owner`` names the test that it belongs to. ``redact`` replaces values by path, see ``redacted``. Raises
+    NotTellable for a value without plain form that is not redacted, RedactionError for a path that leads nowhere.
+    """
+    story = _Narration(result).story(owner)
+    if redact:
+        story = redacted(story, redact)
+    refuse_unrepresentable(story)
+    return story
+
+
+class _Narration:
+    """Reads the events of one run, once and in order."""
+
+    def __init__(self, result: PipelineResult) -> None:
+        self.result = result
+        self.events = result.transcript
+        self.head: Section = {}
+        self.end: Section = {}
+        self.outline = Outline()
+        self.error: str | None = next((e.error for e in reversed(self.events) if isinstance(e, RunEnded)), None)
+        self.sources = Sources()
+        self.context: Section = {}
+        self.requests: dict[str, int] = {}
+
+    def story(self, owner: str | None) -> Section:
+        for event in self.events:
+            tell = _TELL.get(type(event), _Narration.unknown)
+            tell(self, event)
+        self.outline.finish()
+        story: Section = {"format": FORMAT}
+        if owner is not None:
+            story["owner"] = owner
+        return story | self.head | {"result": self.ending(), "steps": self.outline.steps}
+
+    def ending(self) -> Section:
+        if self.result.ledger.entries:
+            self.end["spent"] = spent(self.result)
+        if unexplained := difference_of(self.context, _plain_fields(self.result.context)):
+            self.end["context"] = unexplained
+        return self.end
+
+    # The run ---------------------------------------------------------------------------------------------
+
+    def run_started(self, event: RunStarted) -> None:
+        if event.pipeline != "pipeline":
+            put(self.head, "pipeline", event.pipeline)
+        put(self.head, "input", plain(event.input))
+        context = event.context.view() if isinstance(event.context, State) else event.context
+        self.context = _plain_fields(context)
+        if self.context:
+            put(self.head, "context", dict(self.context))
+        self.outline.sequence("").value = event.input
+        self.sources.add(RUN, event.input)
+
+    def run_ended(self, event: RunEnded) -> None:
+        put(self.end, "status", event.status)
+        if event.status == "completed" or event.output is not None:
+            put(self.end, "output", plain(event.output))
+        if event.error is not None:
+            put(self.end, "error", plain(event.error))
+
+    # Steps -----------------------------------------------------------------------------------------------
+
+    def step_started(self, event: StepStarted) -> None:
+        step = self.outline.start(event.step)
+        if event.kind not in ("step", "parallel"):
+            put(step.section, "kind", event.kind)
+        row = self.outline.sequence_of(event.step)
+        step.input = event.input
+        if same_value(event.input, row.value):
+            step.source = row.source
+        else:
+            source = self.sources.name_of(event.input)
+            put_input(step.section, source, event.input)
+            step.source = source or STEP
+
+    def step_ended(self, event: StepEnded) -> None:
+        step = self.outline.step(event.step)
+        if event.status != "completed":
+            put(step.section, "status", event.status)
+        if self.output_is_news(step, event):
+            put(step.section, "output", plain(event.output))
+        if self.error_is_news(step, event):
+            put(step.section, "error", plain(event.error))
+        self.outline.end()
+        row, source = self.outline.sequence_of(event.step), source_name(event.step)
+        row.source, row.value, row.status, row.error = source, event.output, event.status, event.error
+        self.sources.add(source, event.output)
+        if self.outline.open:
+            around = self.outline.open[-1]
+            around.error = around.error or event.error
+            if around.path == event.step.rpartition("/")[0]:  # a fallback speaks for its step
+                around.output = event.output
+
+    def output_is_news(self, step: OpenStep, event: StepEnded) -> bool:
+        if event.status != "completed":
+            return event.output is not None
+        expected = step.branches if step.branches else step.output
+        return not same_value(event.output, expected)
+
+    def error_is_news(self, step: OpenStep, event: StepEnded) -> bool:
+        """An error is told once: in a step inside, in the step's last attempt, or by the run, if it ended with it."""
+        if event.status == "completed":
+            return event.error is not None
+        return event.status != "cancelled" and event.error != (step.error or step.failure(event.status) or self.error)
+
+    def branch_ended(self, event: BranchEnded) -> None:
+        step = self.outline.step(event.step)
+        row = self.outline.sequence(f"{event.step}/branch:{event.branch}")
+        completed = event.status == "completed"
+        if event.status == row.status or (event.status, row.status) == ("stopped", "cancelled"):
+            told_once = unwrapped(row.section, f"step {event.branch}")
+            if told_once and not completed:
+                del row.section["status"]
+        if event.ignored:
+            put(row.section, event.status, "ignored")
+        elif not completed:
+            put(row.section, "status", event.status)
+        if not same_value(event.output, row.value if completed else None):
+            put(row.section, "output", plain(event.output))
+        if event.error != row.error and event.status != "cancelled":
+            put(row.section, "error", plain(event.error))
+        if completed:
+            step.branches[event.branch] = event.output
+        if row.ended:
+            put(row.section, "ended_again", True)
+        row.ended = True
+
+    def context_changed(self, event: ContextChanged) -> None:
+        put(self.outline.step(event.step).section, "context", changes_of(event.changes))
+        self.keep(event.step, event.changes)
+
+    def merged(self, event: Merged) -> None:
+        told: Section = {"by": event.strategy, **changes_of(event.changes)}
+        for name, branches in event.sources:
+            told[field_name(name)] = {**told.get(field_name(name), {}), "from": list(branches)}
+        put(self.outline.step(event.step).section, "merged", told)
+        self.keep(event.step, event.changes)
+
+    def keep(self, path: str, changes: tuple[Row, ...]) -> None:
+        """Follow the run's own context; that of a branch is another one."""
+        if branch_of(path) is None:
+            for name, _, after in changes:
+                self.context.pop(name, None)
+                if after is not MISSING:
+                    self.context[name] = plain(after)
+
+    def backed_off(self, event: BackedOff) -> None:
+        put(self.outline.step(event.step).section, f"backoff {event.attempt}", {"delay_s": plain(event.delay_s)})
+
+    def limit_passed(self, event: LimitPassed) -> None:
+        step = self.outline.step(event.step)
+        section = step.section if step.last_ask is None else step.last_ask.section
+        put(section, "limit_passed", limit_passed(event))
+
+    # Asks ------------------------------------------------------------------------------------------------
+
+    def asked(self, event: Asked) -> None:
+        step, section = self.step_and_ask(event)
+        step.why_failed = None
+        if event.hop and event.agent != step.redirected_to:
+            put(section, "agent", event.agent)
+        if same_value(event.input, step.input):
+            put_input(section, step.source, event.input)
+        else:
+            put_input(section, self.sources.name_of(event.input), event.input)
+        if event.feedback:
+            known = list(event.feedback) == step.rejections
+            put(section, "feedback", [told_rejection(rejection, known=known) for rejection in event.feedback])
+
+    def answered(self, event: Answered) -> None:
+        step = self.outline.step(event.step)
+        ask = step.ask(event.attempt, event.hop)
+        put_before_paid(ask.section, "output", plain(event.output))
+        ask.ended = True
+        step.output = event.output
+
+    def ask_failed(self, event: AskFailed) -> None:
+        step = self.outline.step(event.step)
+        ask = step.ask(event.attempt, event.hop)
+        step.why_failed = event.error
+        # What a cancellation says differs between backends and runs.
+        untold = event.outcome == "cancelled" or (event.outcome == "limited" and event.error == self.error)
+        put_before_paid(ask.section, event.outcome, True if untold else plain(event.error))
+        ask.ended = True
+
+    def feedback_lost(self, event: FeedbackLost) -> None:
+        put(self.step_and_ask(event)[1], "feedback_lost", True)
+
+    def judged(self, event: Judged) -> None:
+        step, section = self.step_and_ask(event)
+        key = f"plugin {event.plugin}"
+        paid = section.pop(key) if is_judging(section, key) else {}
+        retyped = event.replaced and event.plugin == "output_type" and same_value(event.new_solution, step.output)
+        verdict = told_verdict(event, unchanged=retyped)
+        put(section, key, "accepted" if verdict == {"accepted": True} and not paid else paid | verdict)
+        step.redirected_to = event.redirect_to
+        step.why_failed = None
+        if event.replaced:
+            step.output = event.new_solution
+        if not event.accepted and event.redirect_to is None:
+            step.rejections.append(Rejection(event.plugin, event.feedback or "", event.attempt))
+            step.why_failed = f"plugin '{event.plugin}' rejected the last draft: {event.feedback}"
+
+    def paid(self, event: Paid) -> None:
+        step, entry = self.outline.step(event.step), event.entry
+        number = self.requests[entry.path] = self.requests.get(entry.path, 0) + 1
+        told, place = payment(entry, number), ASK.fullmatch(entry.path)
+        if place is None or place["step"] != event.step:
+            put_payment(step.section, "paid", {"path": entry.path, **told})
+            return
+        ask = step.ask(int(place["attempt"]), int(place["hop"] or 0))
+        if place["plugin"] is None:
+            put_payment(ask.section, "paid_too_late" if ask.ended else "paid", told)
+        else:
+            put_payment(judging(ask.section, f"plugin {place['plugin']}"), "paid", told)
+
+    def not_admitted(self, event: NotAdmitted) -> None:
+        put(self.step_and_ask(event)[1], "not_admitted", not_admitted(event))
+
+    def untold(self, event: Chunk) -> None:
+        """The answer holds it."""
+
+    def unknown(self, event: Event) -> None:
+        """An event that this format has no words for is told by its fields."""
+        named = [item.name for item in fields(event) if item.name not in ("step", "at", "attempt", "hop")]
+        section = self.end
+        if isinstance(event, AskEvent):
+            section = self.step_and_ask(event)[1]
+        elif event.step:
+            section = self.outline.step(event.step).section
+        put(section, f"event {type(event).__name__}", {name: plain(getattr(event, name)) for name in named})
+
+    def step_and_ask(self, event: AskEvent) -> tuple[OpenStep, Section]:
+        step = self.outline.step(event.step)
+        return step, step.ask(event.attempt, event.hop).section
+
+
+def _plain_fields(context: object) -> Section:
+    """A context as plain data, field by field."""
+    return {name: plain(value) for name, value in (fields_of(context) or {}).items()}
+
+
+_TELL: dict[type[Event], Callable[[_Narration, Any], None]] = {
+    RunStarted: _Narration.run_started,
+    RunEnded: _Narration.run_ended,
+    StepStarted: _Narration.step_started,
+    StepEnded: _Narration.step_ended,
+    Asked: _Narration.asked,
+    Answered: _Narration.answered,
+    AskFailed: _Narration.ask_failed,
+    FeedbackLost: _Narration.feedback_lost,
+    Judged: _Narration.judged,
+    BackedOff: _Narration.backed_off,
+    Paid: _Narration.paid,
+    NotAdmitted: _Narration.not_admitted,
+    LimitPassed: _Narration.limit_passed,
+    ContextChanged: _Narration.context_changed,
+    BranchEnded: _Narration.branch_ended,
+    Merged: _Narration.merged,
+    Chunk: _Narration.untold,
+}

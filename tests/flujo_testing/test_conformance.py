@@ -1,0 +1,281 @@
+"""The contract of agents: every fake keeps it, and agents that break a sentence of it are found out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import anyio
+import pytest
+
+from flujo import AgentOutput, Usage
+from flujo_testing.agents import (
+    Chunks,
+    EchoAgent,
+    FailingAgent,
+    FunctionAgent,
+    Script,
+    ScriptedAgent,
+    SlowAgent,
+    StreamingAgent,
+)
+from flujo_testing.conformance import AgentConformance, ConformanceError
+
+USAGE = Usage(input_tokens=11, output_tokens=7)
+MODEL = "test:writer"
+pytestmark = pytest.mark.anyio
+
+
+class OfFakes(AgentConformance):
+    """The input is a dict, so that it could be changed."""
+
+    def make_input(self) -> Any:
+        return {"topic": "rain", "lines": ["grey"]}
+
+
+class TestScriptedAgent(OfFakes):
+    def make_agent(self) -> ScriptedAgent:
+        return ScriptedAgent(["grey"], ["grey"], model=MODEL, usage=USAGE, estimate_input=13, max_output_tokens=7)
+
+    def make_silent_agent(self) -> ScriptedAgent:
+        return ScriptedAgent("grey", model=MODEL)
+
+
+class TestScriptedAgentWithChunks(OfFakes):
+    def make_agent(self) -> ScriptedAgent:
+        return ScriptedAgent(Chunks(["gr", "ey"]), AgentOutput(Chunks(["rain"]), usage=USAGE, model=MODEL))
+
+    def make_silent_agent(self) -> ScriptedAgent:
+        return ScriptedAgent(Chunks(["grey"]), model=MODEL)
+
+
+class TestScriptedAgentByInput(OfFakes):
+    def make_agent(self) -> ScriptedAgent:
+        return ScriptedAgent.by_input([(self.make_input(), Script(["a"], ["a"]))], model=MODEL, usage=USAGE)
+
+    def make_silent_agent(self) -> ScriptedAgent:
+        return ScriptedAgent.by_input([(self.make_input(), "a")], model=MODEL)
+
+
+class TestFunctionAgent(OfFakes):
+    def make_agent(self) -> FunctionAgent:
+        return FunctionAgent(lambda given: [given["topic"]], model=MODEL, usage=USAGE)
+
+    def make_silent_agent(self) -> FunctionAgent:
+        return FunctionAgent(lambda given: [given["topic"]], model=MODEL)
+
+
+class TestEchoAgent(OfFakes):
+    def make_agent(self) -> EchoAgent:
+        return EchoAgent(model=MODEL, usage=USAGE, takes=())
+
+    def make_silent_agent(self) -> EchoAgent:
+        return EchoAgent(model=MODEL)
+
+
+class TestFailingAgent(OfFakes):
+    def make_agent(self) -> FailingAgent:
+        return FailingAgent(on_call=3, then=["fine"], model=MODEL, usage=USAGE, paid=USAGE)
+
+    def make_silent_agent(self) -> FailingAgent:
+        return FailingAgent(on_call=2, model=MODEL)
+
+
+class TestSlowAgent(OfFakes):
+    def make_agent(self) -> SlowAgent:
+        return SlowAgent(0, then={"late": []}, model=MODEL, usage=USAGE)
+
+    def make_silent_agent(self) -> SlowAgent:
+        return SlowAgent(0, model=MODEL)
+
+
+class TestStreamingAgent(OfFakes):
+    def make_agent(self) -> StreamingAgent:
+        return StreamingAgent("Grey ", "rain", model=MODEL, usage=USAGE)
+
+    def make_silent_agent(self) -> StreamingAgent:
+        return StreamingAgent("Grey ", "rain", model=MODEL)
+
+
+# Agents that break the contract ---------------------------------------------------------------------------
+
+
+class Guesses:
+    """Reports zeros where its provider reports nothing."""
+
+    async def run(self, input: Any) -> AgentOutput[str]:
+        return AgentOutput("grey", usage=Usage(), model=MODEL)
+
+
+class Mutates:
+    async def run(self, input: dict[str, Any]) -> str:
+        input["lines"].append("rain")
+        return "grey"
+
+
+class MutatesSettings:
+    async def run(self, input: Any, *, settings: dict[str, Any]) -> str:
+        settings.pop("temperature")
+        return "grey"
+
+
+class SharesItsHistory:
+    def __init__(self) -> None:
+        self.history: list[Any] = []
+
+    async def run(self, input: Any) -> list[Any]:
+        self.history.append(input)
+        return self.history
+
+
+class SharesAPart:
+    def __init__(self) -> None:
+        self.labels = ["weather"]
+
+    async def run(self, input: Any) -> dict[str, Any]:
+        return {"labels": self.labels}
+
+
+class SwallowsCancellation:
+    async def run(self, input: Any) -> str:
+        try:
+            await anyio.sleep(0)
+        except BaseException:
+            return "too late"
+        return "grey"
+
+
+class TurnsCancellationIntoAnError:
+    async def run(self, input: Any) -> str:
+        try:
+            await anyio.sleep(0)
+        except BaseException as error:
+            raise ConnectionError("lost") from error
+        return "grey"
+
+
+class NeverStops:
+    """Takes every cancellation for a passing fault."""
+
+    def __init__(self) -> None:
+        self.done = False
+
+    async def run(self, input: Any) -> str:
+        rounds = 0
+        while rounds < 3:
+            try:
+                await anyio.sleep(0)
+            except BaseException:
+                continue
+            rounds += 1
+        return "grey"
+
+
+class ForgetsToAwait:
+    async def answer(self, input: Any) -> str:
+        return "grey"
+
+    async def run(self, input: Any) -> Any:
+        return self.answer(input)
+
+
+class CountsInFloats:
+    async def run(self, input: Any) -> AgentOutput[str]:
+        return AgentOutput("grey", usage={"input_tokens": 11.0}, cost_usd=0.1)  # type: ignore[arg-type]
+
+
+class DeclaresText:
+    model = MODEL
+    max_output_tokens = "100"
+
+    async def run(self, input: Any) -> AgentOutput[str]:
+        return AgentOutput("grey", usage=USAGE)
+
+
+class StreamsBytes:
+    async def run(self, input: Any) -> str:
+        return "grey"
+
+    async def stream(self, input: Any) -> AsyncIterator[bytes]:
+        yield b"grey"
+
+
+class StreamsSomethingElse:
+    async def run(self, input: Any) -> str:
+        return "grey"
+
+    async def stream(self, input: Any) -> AsyncIterator[str | AgentOutput[str]]:
+        yield "blue"
+        yield AgentOutput("grey")
+
+
+class TakesTwoInputs:
+    async def run(self, input: Any, another: Any) -> str:
+        return "grey"
+
+
+class Fine:
+    async def run(self, input: Any) -> list[str]:
+        return ["grey"]
+
+
+TESTS = sorted(name for name in vars(AgentConformance) if name.startswith("test_"))
+ASKING = {
+    "test_cancellation_gets_through",
+    "test_it_answers_in_a_step_and_the_run_adds_up",
+    "test_it_does_not_guess_usage",
+    "test_it_leaves_its_input_and_settings_alone",
+    "test_its_answers_share_nothing",
+    "test_what_it_reports_is_exact",
+}
+
+
+async def broken_by(kind: Callable[[], Any]) -> set[str]:
+    """The tests that this kind of agent fails."""
+
+    class Candidate(OfFakes):
+        def make_agent(self) -> Any:
+            return kind()
+
+        def make_silent_agent(self) -> Any:
+            return kind()
+
+    failed = set()
+    for name in TESTS:
+        try:
+            await getattr(Candidate(), name)()
+        except ConformanceError:
+            failed.add(name)
+    return failed
+
+
+@pytest.mark.parametrize(
+    ("kind", "failed"),
+    [
+        (Fine, set()),
+        (Guesses, {"test_it_does_not_guess_usage"}),
+        (Mutates, {"test_it_leaves_its_input_and_settings_alone"}),
+        (MutatesSettings, {"test_it_leaves_its_input_and_settings_alone"}),
+        (SharesItsHistory, {"test_its_answers_share_nothing"}),
+        (SharesAPart, {"test_its_answers_share_nothing"}),
+        (SwallowsCancellation, {"test_cancellation_gets_through"}),
+        (TurnsCancellationIntoAnError, {"test_cancellation_gets_through"}),
+        (ForgetsToAwait, ASKING),
+        (DeclaresText, {"test_what_it_declares_is_sound"}),
+        (StreamsBytes, {"test_its_stream_is_text_with_the_answer_last"}),
+        (StreamsSomethingElse, {"test_its_stream_is_text_with_the_answer_last"}),
+    ],
+)
+async def test_an_agent_that_breaks_one_sentence_of_the_contract_fails_its_test(
+    kind: Callable[[], Any], failed: set[str]
+) -> None:
+    assert await broken_by(kind) == failed
+
+
+async def test_an_agent_that_never_stops_is_given_up_after_a_hundred_cancellations() -> None:
+    class Candidate(OfFakes):
+        def make_agent(self) -> NeverStops:
+            return NeverStops()
+
+    with pytest.raises(ConformanceError, match="cancelled 100 times, the agent still goes on"):
+        await Candidate().test_cancellation_gets_through()
