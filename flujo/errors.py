@@ -91,11 +91,11 @@ class RunError(FlujoError):
 
 
 class StepFailedError(RunError):
-    """A step used up its attempts, or met an error that is not retried; ``cause`` is the last one."""
+    """A step used up its ``attempts``, or met an error that is not retried; ``cause`` is the last error."""
 
     def __init__(self, path: str, attempts: int, cause: BaseException) -> None:
-        times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-        super().__init__(f"step '{path}' failed after {times}: {told(cause)}", path=path)
+        when = f"after {attempts} attempts" if attempts > 1 else "after 1 attempt" if attempts else "before it was asked"
+        super().__init__(f"step '{path}' failed {when}: {told(cause)}", path=path)
         self.attempts = attempts
         self.cause = cause
 

@@ -17,6 +17,7 @@ from flujo.events import (
     Event,
     Judged,
     Log,
+    NotAdmitted,
     Paid,
     RunEnded,
     RunStatus,
@@ -197,7 +198,7 @@ def steps_of(transcript: Transcript) -> Iterator[StepResult]:
 def _read_into(step: _Open, event: Event) -> None:
     if isinstance(event, Paid):
         step.entries.append(event.entry)
-    elif isinstance(event, AskEvent):
+    elif isinstance(event, AskEvent) and not isinstance(event, NotAdmitted):
         step.attempts = max(step.attempts, event.attempt)
         if isinstance(event, Judged) and not event.accepted and event.redirect_to is None:
             step.feedback = event.feedback

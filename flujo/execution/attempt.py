@@ -33,6 +33,11 @@ class Attempt(Place):
         self.base = base
         self.context: Any = None
 
+    @property
+    def made(self) -> int:
+        """How many attempts of the step have been made: this one counts once somebody was asked."""
+        return self.attempt if self.asked or self.hop else self.attempt - 1
+
     def redirected(self) -> None:
         """Go on to another agent: from the attempt's base, with the same input (law P4)."""
         self.hop += 1

@@ -91,6 +91,8 @@ class ParallelNode:
         if limiter is not None:
             await limiter.acquire()
         try:
+            if siblings.cancel_called:  # stopped before it began: its first call might never look up to be cancelled
+                return
             branch.output = await run_sequence(branch.nodes, branch.frame, value)
             branch.status = "completed"
         except BaseException as error:

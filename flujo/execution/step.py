@@ -96,11 +96,11 @@ class AgentNode:
             except AskFailure as failure:
                 error: BaseException = failure.error
                 if not self._may_retry(failure, frame):
-                    raise StepFailedError(self._path(frame), number, error) from error
+                    raise StepFailedError(self._path(frame), attempt.made, error) from error
             except Breached as breach:
                 if breach.budget is not purse.budget or purse is frame.purse:
                     raise
-                raise StepFailedError(self._path(frame), number, breach.error) from breach.error
+                raise StepFailedError(self._path(frame), attempt.made, breach.error) from breach.error
             else:
                 assert isinstance(verdict, Rejection)
                 rejections = (*rejections, verdict)

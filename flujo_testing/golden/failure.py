@@ -7,11 +7,13 @@ import os
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from flujo_testing.golden.inert import inert
 from flujo_testing.golden.mode import Mode
+
+if TYPE_CHECKING:
+    import pytest
 
 MAX_WORDS = 40
 MAX_DIFF_LINES = 200

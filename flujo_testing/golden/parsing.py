@@ -19,7 +19,7 @@ FORMAT = "flujo-golden/1"
 MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 400
 """Twice what a value of a run may have, so that every golden that can be written can be read."""
-MAX_NODES = 500_000
+MAX_NODES = 300_000
 MAX_DIGITS = 4300
 """Python's own limit for turning digits into an integer."""
 

@@ -82,7 +82,7 @@ def read_pending(root: Path, golden: str) -> Pending | None:
     if content is None:
         return None
     try:
-        told = json.loads(content)
+        told = json.loads(content.decode("utf-8"))
     except RecursionError:
         raise GoldenCorrupt(shown, 1, "is nested too deep") from None
     except json.JSONDecodeError as error:
@@ -102,11 +102,16 @@ def _checked(told: object, shown: str) -> Pending:
     optional = {"name", "base"}
     known = {"golden", "owner", "name", "test", "base", "text"}
     fit = fields.keys() == known and all(
-        isinstance(value, str) or (value is None and key in optional) for key, value in fields.items()
+        _is_text(value) or (value is None and key in optional) for key, value in fields.items()
     )
     if not fit:
         raise GoldenCorrupt(shown, 1, f"has other fields than a proposal: {', '.join(sorted(known))}")
     return Pending(**fields)
+
+
+def _is_text(value: object) -> bool:
+    """A lone surrogate, which JSON can hold, could not be written into a golden."""
+    return isinstance(value, str) and value.encode("utf-8", "replace") == value.encode("utf-8", "surrogatepass")
 
 
 def _relative(golden: str) -> str:

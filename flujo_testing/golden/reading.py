@@ -31,7 +31,7 @@ def read_bounded(root: Path, relative: str, shown: str, limit: int) -> bytes | N
     path = root / relative
     try:
         handle = os.open(path, _FLAGS)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise GoldenCorrupt(shown, 1, f"cannot be read: {error.strerror}") from error

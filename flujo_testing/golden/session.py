@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flujo_testing.golden.errors import GoldenCorrupt, GoldenDisagreement, GoldenMisuse
+from flujo_testing.golden.failure import told
 from flujo_testing.golden.findings import Comparison, Findings, Verdict, digest
 from flujo_testing.golden.leak import SecretScan
 from flujo_testing.golden.location import GoldenFolder, Place, same_on_some_disk
@@ -70,25 +71,31 @@ class GoldenSession:
             text=None if verdict is Verdict.EQUAL else text,
         )
         self.findings.add(comparison)
-        self._refuse_disagreement(comparison, shown)
+        self._refuse_disagreement(comparison, text, golden)
         return comparison
 
     def differences(self, golden: str | None, text: str, shown: str) -> list[str]:
-        """What has changed, in words; the renderings are compared as data, so that both went the same way."""
+        """What has changed, in words; both are read back as data, so that they went the same way."""
         if golden is None:
-            return ["there is no golden yet"]
+            return []
         old, new = (read_data(version.encode("utf-8"), shown) for version in (golden, text))
         return list(self.teller.differences(old, new)) or ["only the way it is written has changed"]
 
-    def _refuse_disagreement(self, comparison: Comparison, shown: str) -> None:
+    def _refuse_disagreement(self, comparison: Comparison, text: str, golden: str | None) -> None:
+        shown = self.folder.shown(comparison.path)
         for other in self.findings.comparisons[comparison.path].values():
             if other.test != comparison.test and other.digest != comparison.digest:
+                other_text = other.text if other.text is not None else golden or ""
                 raise GoldenDisagreement(
-                    f"{comparison.test} tells another story than {other.test}, but both have one golden, "
-                    f"{shown}. "
-                    f"This one: {_said(comparison.verdict)}; the other one: {_said(other.verdict)}. "
-                    "Make the two agree; a run that differs on purpose needs a golden of its own "
-                    "(golden.check(result, name=...))"
+                    told(
+                        f"{comparison.test} ({comparison.verdict}) tells another story than {other.test} "
+                        f"({other.verdict}), and both have one golden, {shown}",
+                        self.differences(other_text, text, shown),
+                        other_text,
+                        text,
+                        "next: make the two agree; a run that differs on purpose needs a golden of its own, "
+                        "golden.check(result, name=...)",
+                    )
                 )
 
 
@@ -111,11 +118,3 @@ def _verdict(text: str, golden: str | None) -> Verdict:
     if golden is None:
         return Verdict.MISSING
     return Verdict.EQUAL if golden == text else Verdict.CHANGED
-
-
-def _said(verdict: Verdict) -> str:
-    return {
-        Verdict.EQUAL: "as in the golden",
-        Verdict.CHANGED: "not as in the golden",
-        Verdict.MISSING: "there is no golden",
-    }[verdict]

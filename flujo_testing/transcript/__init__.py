@@ -6,16 +6,20 @@
 
 from __future__ import annotations
 
+from flujo_testing.transcript.difference import Difference
 from flujo_testing.transcript.plain import Unrepresentable, plain
 from flujo_testing.transcript.redaction import NotTellable, RedactionError, redacted
 from flujo_testing.transcript.story import FORMAT, story_of
+from flujo_testing.transcript.words import differences
 from flujo_testing.transcript.yaml import render
 
 __all__ = [
     "FORMAT",
+    "Difference",
     "NotTellable",
     "RedactionError",
     "Unrepresentable",
+    "differences",
     "plain",
     "redacted",
     "render",

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from flujo.isolation import MISSING
+from flujo.structure import MISSING
 from flujo_testing.transcript.plain import is_mark, plain, same
 
 WORDS: Final = frozenset({"set", "removed", "appended", "cut", "was", "now", "order", "by", "from"})
@@ -22,9 +22,21 @@ Row = tuple[str, object, object]
 """A field, what it was and what it is now; MISSING where there was or is none."""
 
 
-def changes_of(rows: Iterable[Row]) -> dict[str, Any]:
-    """The change of every field, as plain data."""
-    return {field_name(field): change(_plain(before), _plain(after)) for field, before, after in rows}
+def changes_of(rows: Iterable[Row], known: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The change of every field, and the fields after it, as plain data. ``known`` holds the fields before it.
+
+    A field that is said to have been otherwise than it is known has been changed without a word in between; then
+    both values are told.
+    """
+    told, fields = {}, dict(known)
+    for field, before, after in rows:
+        was, now = _plain(before), _plain(after)
+        secretly = not same(known.get(field, MISSING), was) and MISSING not in (before, after)
+        told[field_name(field)] = {"was": was, "now": now} if secretly else change(was, now)
+        fields.pop(field, None)
+        if now is not MISSING:
+            fields[field] = now
+    return told, fields
 
 
 def difference_of(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:

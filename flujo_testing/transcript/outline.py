@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flujo.isolation import MISSING
+from flujo.structure import MISSING
 from flujo.ports import Rejection
 from flujo_testing.transcript.plain import plain
 from flujo_testing.transcript.sections import Section, put
@@ -67,11 +67,15 @@ class OpenStep:
 
 @dataclass(slots=True)
 class Sequence:
-    """Steps in a row: where they are told, what the next one should be given, and how the last one ended."""
+    """Steps in a row: where they are told, what the next one should be given, and how the last one ended.
+
+    ``context`` holds the fields of the context that the next step should see.
+    """
 
     section: Section
     source: str
     value: object
+    context: Section
     status: str = "completed"
     error: str | None = None
     ended: bool = False
@@ -83,7 +87,7 @@ class Outline:
     def __init__(self) -> None:
         self.steps: Section = {}
         self.open: list[OpenStep] = []
-        self.sequences: dict[str, Sequence] = {"": Sequence(self.steps, RUN, MISSING)}
+        self.sequences: dict[str, Sequence] = {"": Sequence(self.steps, RUN, MISSING, {})}
 
     def step(self, path: str) -> OpenStep:
         """The open step at a path; one that has not been started is opened and told so."""
@@ -133,7 +137,8 @@ class Outline:
             for segment in place.removeprefix(around.path).split("/"):
                 if segment:
                     section = section.setdefault(_title(segment), {})
-            sequence = self.sequences[place] = Sequence(section, around.source, around.input)
+            context = self.sequence_of(around.path).context
+            sequence = self.sequences[place] = Sequence(section, around.source, around.input, context)
         return sequence
 
     def _leave_all_but(self, path: str) -> None:

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any, Final
 
 from flujo.entries import LedgerEntry
 from flujo.events import LimitPassed, NotAdmitted
+from flujo.execution.ledger import Ledger
 from flujo.money import show_usd
-from flujo.results import PipelineResult
 from flujo.usage import Usage
 
 UNKNOWN: Final = "unknown"
 ASK: Final = re.compile(r"(?P<step>.*)/attempt:(?P<attempt>\d+)(?:/redirect:(?P<hop>\d+))?(?:/plugin:(?P<plugin>.*))?", re.S)
 """The parts of the path of an ask."""
 
-_COUNTS: Final = (
-    "input_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "cache_write_1h_tokens",
-    "input_audio_tokens",
-    "cache_audio_read_tokens",
-    "input_image_tokens",
-    "output_tokens",
-    "output_reasoning_tokens",
-    "output_audio_tokens",
+_KINDS: Final = tuple(
+    (field.name, field.name.removesuffix("_tokens")) for field in fields(Usage) if field.name != "requests"
 )
-_ALWAYS: Final = frozenset({"input_tokens", "output_tokens"})
+KINDS: Final = frozenset(name for _, name in _KINDS)
+"""What a payment calls the kinds of tokens."""
+
+_ALWAYS: Final = frozenset({"input", "output"})
 
 
 def payment(entry: LedgerEntry, number: int) -> dict[str, Any]:
@@ -38,22 +33,28 @@ def payment(entry: LedgerEntry, number: int) -> dict[str, Any]:
     ok), is told only where it is otherwise.
     """
     told: dict[str, Any] = {} if entry.model is None else {"model": entry.model}
-    told |= {"usage": "absent"} if entry.usage is None else _counts(entry.usage, "")
-    if entry.usage is not None and entry.usage.requests != 1:
-        told["requests"] = entry.usage.requests
+    told |= {"usage": "absent"} if entry.usage is None else counts(entry.usage)
     told["usd"] = usd(entry.cost_usd)
     return told | _exceptions(entry) | _misplacements(entry, number)
 
 
-def spent(result: PipelineResult) -> dict[str, Any]:
-    """What the whole run has used and cost, as the engine sums it up."""
-    ledger, usage = result.ledger, result.usage
-    told: dict[str, Any] = {"usd": usd(result.total_cost_usd)}
+def counts(usage: Usage) -> dict[str, int]:
+    """Input and output tokens, and whatever else is not 0."""
+    told = {name: n for field, name in _KINDS if (n := getattr(usage, field)) or name in _ALWAYS}
+    return told if usage.requests == 1 else told | {"requests": usage.requests}
+
+
+def spent(ledger: Ledger) -> dict[str, Any]:
+    """What the whole run has used and cost."""
+    told: dict[str, Any] = {"usd": usd(ledger.total_cost_usd)}
     if ledger.unpriced_requests:
         told["known_usd"] = usd(ledger.known_cost_usd)
         told["possible_usd"] = usd(ledger.possible_cost_usd)
         told["unpriced_requests"] = ledger.unpriced_requests
-    return told | {"requests": usage.requests} | _counts(usage, "_tokens")
+    usages = [entry.usage for entry in ledger.entries if entry.usage is not None]
+    told["requests"] = sum(usage.requests for usage in usages) + len(ledger.entries) - len(usages)
+    sums = [(field, name, sum(getattr(usage, field) for usage in usages)) for field, name in _KINDS]
+    return told | {field: total for field, name, total in sums if total or name in _ALWAYS}
 
 
 def not_admitted(event: NotAdmitted) -> dict[str, Any]:
@@ -66,18 +67,13 @@ def not_admitted(event: NotAdmitted) -> dict[str, Any]:
 
 def limit_passed(event: LimitPassed) -> dict[str, Any]:
     unit = _unit(event.dimension)
-    spent, limit = (_amount(event.dimension, amount) for amount in (event.spent, event.limit))
-    return {f"spent_{unit}": spent, f"limit_{unit}": limit}
+    passed, limit = (_amount(event.dimension, amount) for amount in (event.spent, event.limit))
+    return {f"spent_{unit}": passed, f"limit_{unit}": limit}
 
 
 def usd(amount: Decimal | None) -> str:
     """In plain digits; ``unknown`` is not 0."""
     return UNKNOWN if amount is None else show_usd(amount)
-
-
-def _counts(usage: Usage, suffix: str) -> dict[str, Any]:
-    counts = [(name, getattr(usage, name)) for name in _COUNTS]
-    return {name.removesuffix("_tokens") + suffix: n for name, n in counts if n or name in _ALWAYS}
 
 
 def _exceptions(entry: LedgerEntry) -> dict[str, Any]:
@@ -106,14 +102,15 @@ def _misplacements(entry: LedgerEntry, number: int) -> dict[str, Any]:
         told["branch"] = entry.branch
     if entry.provider != _provider(entry.model):
         told["provider"] = entry.provider
-    identity = f"{entry.path}/request:"
-    if not entry.entry_id.endswith(f"/{identity}{number}"):
+    if not entry.entry_id.endswith(f"/{entry.path}/request:{number}"):
         told["request"] = entry.entry_id.rpartition(":")[2]
     return told
 
 
 def branch_of(path: str) -> str | None:
     """The path of the innermost branch that a path leads through."""
+    if "branch:" not in path:
+        return None
     segments = path.split("/")
     branches = [number for number, segment in enumerate(segments, 1) if segment.startswith("branch:")]
     return "/".join(segments[: branches[-1]]) if branches else None

@@ -60,7 +60,7 @@ def is_mark(data: object) -> bool:
 
 def same(left: Any, right: Any) -> bool:
     """Whether two pieces of plain data are the same: 1, 1.0 and True are not, nor are two orders of keys."""
-    return bool(left == right) and repr(left) == repr(right)
+    return left is right or repr(left) == repr(right)
 
 
 def _told(value: Any, room: int) -> Any:

@@ -80,7 +80,11 @@ def redacted(story: Mapping[str, Any], replacements: Mapping[str, Replacement]) 
 
 def refuse_unrepresentable(story: Mapping[str, Any]) -> None:
     """Raises NotTellable for the first value in a story that has no plain form."""
-    for path, value in _unrepresentable("", story):
+    if (found := _unrepresentable(story)) is not None:
+        keys, value = found
+        path = ""
+        for key in reversed(keys):
+            path = path_of(path, key)
         raise NotTellable(path, value.path, value.reason)
 
 
@@ -93,16 +97,16 @@ def path_of(path: str, key: str | int) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _unrepresentable(path: str, data: object) -> Iterator[tuple[str, Unrepresentable]]:
-    if isinstance(data, Unrepresentable):
-        yield path, data
-    elif isinstance(data, dict | list):
-        for key, item in data.items() if isinstance(data, dict) else enumerate(data):
-            if type(item) in _CONTAINERS:
-                yield from _unrepresentable(path_of(path, key), item)
-
-
-_CONTAINERS: Final = frozenset({dict, list, Unrepresentable})
+def _unrepresentable(data: Any) -> tuple[list[str | int], Unrepresentable] | None:
+    """The first value without plain form, and the keys that lead there, the innermost first."""
+    for key, item in data.items() if type(data) is dict else enumerate(data):
+        cls = type(item)
+        if cls is Unrepresentable:
+            return [key], item
+        if (cls is dict or cls is list) and (found := _unrepresentable(item)) is not None:
+            found[0].append(key)
+            return found
+    return None
 
 
 def _mapped(data: Any, parts: Sequence[_Part], replace: Callable[[object], object]) -> Any:

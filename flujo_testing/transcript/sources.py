@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import is_
 from typing import Final
 
-from flujo.isolation import MISSING
+from flujo.structure import MISSING
 from flujo_testing.transcript.plain import plain, same
 
 RUN: Final = "run"

@@ -32,12 +32,12 @@ from flujo.events import (
     StepEnded,
     StepStarted,
 )
-from flujo.isolation import MISSING, State
+from flujo.isolation import State
 from flujo.ports import Rejection
 from flujo.results import PipelineResult
-from flujo_testing.transcript.changes import Row, changes_of, difference_of, field_name
+from flujo_testing.transcript.changes import changes_of, difference_of, field_name
 from flujo_testing.transcript.outline import OpenStep, Outline
-from flujo_testing.transcript.payments import ASK, branch_of, limit_passed, not_admitted, payment, spent
+from flujo_testing.transcript.payments import ASK, limit_passed, not_admitted, payment, spent
 from flujo_testing.transcript.plain import fields_of, plain
 from flujo_testing.transcript.redaction import Replacement, redacted, refuse_unrepresentable
 from flujo_testing.transcript.sections import (
@@ -82,7 +82,6 @@ class _Narration:
         self.outline = Outline()
         self.error: str | None = next((e.error for e in reversed(self.events) if isinstance(e, RunEnded)), None)
         self.sources = Sources()
-        self.context: Section = {}
         self.requests: dict[str, int] = {}
 
     def story(self, owner: str | None) -> Section:
@@ -97,8 +96,8 @@ class _Narration:
 
     def ending(self) -> Section:
         if self.result.ledger.entries:
-            self.end["spent"] = spent(self.result)
-        if unexplained := difference_of(self.context, _plain_fields(self.result.context)):
+            self.end["spent"] = spent(self.result.ledger)
+        if unexplained := difference_of(self.outline.sequence("").context, _plain_fields(self.result.context)):
             self.end["context"] = unexplained
         return self.end
 
@@ -109,10 +108,10 @@ class _Narration:
             put(self.head, "pipeline", event.pipeline)
         put(self.head, "input", plain(event.input))
         context = event.context.view() if isinstance(event.context, State) else event.context
-        self.context = _plain_fields(context)
-        if self.context:
-            put(self.head, "context", dict(self.context))
-        self.outline.sequence("").value = event.input
+        first = self.outline.sequence("")
+        first.value, first.context = event.input, _plain_fields(context)
+        if first.context:
+            put(self.head, "context", first.context)
         self.sources.add(RUN, event.input)
 
     def run_ended(self, event: RunEnded) -> None:
@@ -128,10 +127,10 @@ class _Narration:
         step = self.outline.start(event.step)
         if event.kind not in ("step", "parallel"):
             put(step.section, "kind", event.kind)
-        row = self.outline.sequence_of(event.step)
+        sequence = self.outline.sequence_of(event.step)
         step.input = event.input
-        if same_value(event.input, row.value):
-            step.source = row.source
+        if same_value(event.input, sequence.value):
+            step.source = sequence.source
         else:
             source = self.sources.name_of(event.input)
             put_input(step.section, source, event.input)
@@ -146,14 +145,16 @@ class _Narration:
         if self.error_is_news(step, event):
             put(step.section, "error", plain(event.error))
         self.outline.end()
-        row, source = self.outline.sequence_of(event.step), source_name(event.step)
-        row.source, row.value, row.status, row.error = source, event.output, event.status, event.error
+        sequence, source = self.outline.sequence_of(event.step), source_name(event.step)
+        sequence.source, sequence.value, sequence.status, sequence.error = source, event.output, event.status, event.error
         self.sources.add(source, event.output)
         if self.outline.open:
             around = self.outline.open[-1]
             around.error = around.error or event.error
             if around.path == event.step.rpartition("/")[0]:  # a fallback speaks for its step
                 around.output = event.output
+                if event.status == "completed":
+                    self.outline.sequence_of(around.path).context = sequence.context
 
     def output_is_news(self, step: OpenStep, event: StepEnded) -> bool:
         if event.status != "completed":
@@ -169,44 +170,38 @@ class _Narration:
 
     def branch_ended(self, event: BranchEnded) -> None:
         step = self.outline.step(event.step)
-        row = self.outline.sequence(f"{event.step}/branch:{event.branch}")
+        sequence = self.outline.sequence(f"{event.step}/branch:{event.branch}")
         completed = event.status == "completed"
-        if event.status == row.status or (event.status, row.status) == ("stopped", "cancelled"):
-            told_once = unwrapped(row.section, f"step {event.branch}")
+        if event.status == sequence.status or (event.status, sequence.status) == ("stopped", "cancelled"):
+            told_once = unwrapped(sequence.section, f"step {event.branch}")
             if told_once and not completed:
-                del row.section["status"]
+                del sequence.section["status"]
         if event.ignored:
-            put(row.section, event.status, "ignored")
+            put(sequence.section, event.status, "ignored")
         elif not completed:
-            put(row.section, "status", event.status)
-        if not same_value(event.output, row.value if completed else None):
-            put(row.section, "output", plain(event.output))
-        if event.error != row.error and event.status != "cancelled":
-            put(row.section, "error", plain(event.error))
+            put(sequence.section, "status", event.status)
+        if not same_value(event.output, sequence.value if completed else None):
+            put(sequence.section, "output", plain(event.output))
+        if event.error != sequence.error and event.status != "cancelled":
+            put(sequence.section, "error", plain(event.error))
         if completed:
             step.branches[event.branch] = event.output
-        if row.ended:
-            put(row.section, "ended_again", True)
-        row.ended = True
+        if sequence.ended:
+            put(sequence.section, "ended_again", True)
+        sequence.ended = True
 
     def context_changed(self, event: ContextChanged) -> None:
-        put(self.outline.step(event.step).section, "context", changes_of(event.changes))
-        self.keep(event.step, event.changes)
+        step, sequence = self.outline.step(event.step), self.outline.sequence_of(event.step)
+        told, sequence.context = changes_of(event.changes, sequence.context)
+        put(step.section, "context", told)
 
     def merged(self, event: Merged) -> None:
-        told: Section = {"by": event.strategy, **changes_of(event.changes)}
+        step, sequence = self.outline.step(event.step), self.outline.sequence_of(event.step)
+        changes, sequence.context = changes_of(event.changes, sequence.context)
+        told: Section = {"by": event.strategy, **changes}
         for name, branches in event.sources:
             told[field_name(name)] = {**told.get(field_name(name), {}), "from": list(branches)}
-        put(self.outline.step(event.step).section, "merged", told)
-        self.keep(event.step, event.changes)
-
-    def keep(self, path: str, changes: tuple[Row, ...]) -> None:
-        """Follow the run's own context; that of a branch is another one."""
-        if branch_of(path) is None:
-            for name, _, after in changes:
-                self.context.pop(name, None)
-                if after is not MISSING:
-                    self.context[name] = plain(after)
+        put(step.section, "merged", told)
 
     def backed_off(self, event: BackedOff) -> None:
         put(self.outline.step(event.step).section, f"backoff {event.attempt}", {"delay_s": plain(event.delay_s)})

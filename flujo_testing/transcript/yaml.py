@@ -65,7 +65,7 @@ def _write(lines: list[str], head: str, indent: str, key: str, value: Any, *, wo
             lines.append(f"{head} {_text(value, key, words)}")
     elif value and (cls is dict or cls is list):
         try:
-            lines.append(f"{head} {_on_one_line(value, COLUMNS - len(head) - 1, key, words)}")
+            lines.append(f"{head} {_within(value, COLUMNS - len(head) - 1, key, words)}")
         except _TooWide:
             lines.append(head)
             _write_below(lines, f"{indent}  ", value, key, words)
@@ -87,15 +87,29 @@ def _write_below(lines: list[str], indent: str, value: Any, key: str, words: boo
             _write(lines, f"{indent}-", indent, key, item, words=words)
 
 
+def on_one_line(value: Any) -> str:
+    """Plain data in flow form, however long."""
+    cls = type(value)
+    if cls is str:
+        return quoted(value)
+    if cls is float:
+        return repr(value)
+    if cls is dict:
+        return f"{{{', '.join(f'{key_text(key)}: {on_one_line(item)}' for key, item in value.items())}}}"
+    if cls is list:
+        return f"[{', '.join(map(on_one_line, value))}]"
+    return _scalar(value)
+
+
 def _fits(value: Any, room: int, key: str, words: bool) -> bool:
     try:
-        _on_one_line(value, room, key, words)
+        _within(value, room, key, words)
     except _TooWide:
         return False
     return True
 
 
-def _on_one_line(value: Any, room: int, key: str, words: bool) -> str:
+def _within(value: Any, room: int, key: str, words: bool) -> str:
     """A filled collection in flow form, if that has at most ``room`` characters; gives up as soon as it has more."""
     parts = []
     if type(value) is dict:
@@ -120,7 +134,7 @@ def _part(value: Any, room: int, key: str, words: bool) -> str:
             raise _TooWide
         text = _text(value, key, words)
     elif value and (cls is dict or cls is list):
-        text = _on_one_line(value, room, key, words)
+        text = _within(value, room, key, words)
     else:
         text = _scalar(value)
     if len(text) > room:

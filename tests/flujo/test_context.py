@@ -6,12 +6,22 @@ import copy
 import pickle
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
-from flujo.context import EXTRA, FIELDS_SET, PENDING, PRIVATE, SLOTS, PipelineContext, hand_over, held_by
+from flujo.context import (
+    EXTRA,
+    FIELDS_SET,
+    PENDING,
+    PRIVATE,
+    SLOTS,
+    PipelineContext,
+    hand_over,
+    held_by,
+    prepare,
+)
 from flujo.errors import MisuseError
 
 
@@ -20,6 +30,12 @@ class Trip(PipelineContext):
     city: str = "Rome"
     days: list[int] = Field(default=[])
     _log: list[str] = PrivateAttr(default_factory=list)
+
+    if TYPE_CHECKING:  # extras
+
+        def __init__(self, **values: Any) -> None: ...
+
+        def __getattr__(self, name: str) -> Any: ...
 
     @cached_property
     def length(self) -> int:
@@ -31,6 +47,12 @@ class Plain(BaseModel):
     city: str = "Rome"
     days: list[int] = Field(default=[])
     _log: list[str] = PrivateAttr(default_factory=list)
+
+    if TYPE_CHECKING:  # extras
+
+        def __init__(self, **values: Any) -> None: ...
+
+        def __getattr__(self, name: str) -> Any: ...
 
 
 class Checked(PipelineContext):
@@ -68,9 +90,9 @@ class Shelf:
         del held_by(context)[PENDING]
 
 
-def pending(cls: type[Any] = Trip, **values: Any) -> tuple[Any, Shelf]:
+def pending(cls: Any = Trip, /, **values: Any) -> tuple[Any, Shelf]:
     shelf = Shelf(**values)
-    context = cls.__new__(cls)
+    context = object.__new__(cls)
     hand_over(context, {PENDING: shelf})
     return context, shelf
 
@@ -86,7 +108,7 @@ LOOKS: dict[str, Callable[[Any], object]] = {
     "an extra": lambda trip: trip.guide,
     "private": lambda trip: trip._log,
     "no such": lambda trip: getattr(trip, "nothing", 7),
-    "assignment": lambda trip: (setattr(trip, "city", "Oslo"), trip.city, trip.model_fields_set),
+    "assignment": lambda trip: (trip.__setattr__("city", "Oslo"), trip.city, trip.model_fields_set),
     "equal": lambda trip: trip == copy.deepcopy(trip),
     "copy": lambda trip: trip.model_copy(update={"city": "Oslo"}).model_dump(),
 }
@@ -94,8 +116,7 @@ LOOKS: dict[str, Callable[[Any], object]] = {
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_a_context_is_a_model_like_any_other(look: str) -> None:
-    given = {"days": [1], "guide": "Eva"}
-    assert LOOKS[look](Trip(**given)) == LOOKS[look](Plain(**given))
+    assert LOOKS[look](Trip(days=[1], guide="Eva")) == LOOKS[look](Plain(days=[1], guide="Eva"))
 
 
 def test_a_context_can_be_pickled() -> None:
@@ -194,3 +215,23 @@ def test_a_subclass_adds_fields_and_defaults() -> None:
 def test_a_cached_property_is_cached() -> None:
     trip = Trip(days=[1, 2])
     assert (trip.length, vars(trip)["length"]) == (2, 2)
+
+
+def test_a_class_prepared_without_pydantics_hook_is_prepared_once() -> None:
+    class Quiet(PipelineContext):
+        n: int = 0
+
+    before = vars(Quiet)["n"]
+    prepare(Quiet)
+    assert vars(Quiet)["n"] is before
+
+
+def test_a_context_that_is_not_pending_has_no_source_to_ask() -> None:
+    trip = Trip()
+    del trip.days
+    with pytest.raises(AttributeError, match=r"^'Trip' object has no attribute 'days'$"):
+        _ = trip.days
+
+
+def test_the_class_tells_pydantics_own_dict_slot() -> None:
+    assert vars(Trip.__mro__[1])["__dict__"].__get__(None, Trip) is vars(BaseModel)["__dict__"]

@@ -55,7 +55,7 @@ class Project:
     def run(self, *arguments: str, plugins: tuple[str, ...] = ("syrupy",)) -> pytest.RunResult:
         """Run pytest with our plugin and these, and no others."""
         loaded = [option for name in (*plugins, "flujo_testing.pytest_plugin") for option in ("-p", name)]
-        return self.pytester.runpytest_subprocess(*loaded, *arguments)
+        return self.pytester.runpytest_inprocess(*loaded, *arguments)
 
     def goldens(self) -> dict[str, str]:
         """The text of every golden, by path."""

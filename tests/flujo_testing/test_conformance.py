@@ -115,7 +115,7 @@ class Mutates:
 
 class MutatesSettings:
     async def run(self, input: Any, *, settings: dict[str, Any]) -> str:
-        settings.pop("temperature")
+        settings["seed"] = 7
         return "grey"
 
 
@@ -154,23 +154,6 @@ class TurnsCancellationIntoAnError:
         return "grey"
 
 
-class NeverStops:
-    """Takes every cancellation for a passing fault."""
-
-    def __init__(self) -> None:
-        self.done = False
-
-    async def run(self, input: Any) -> str:
-        rounds = 0
-        while rounds < 3:
-            try:
-                await anyio.sleep(0)
-            except BaseException:
-                continue
-            rounds += 1
-        return "grey"
-
-
 class ForgetsToAwait:
     async def answer(self, input: Any) -> str:
         return "grey"
@@ -188,8 +171,8 @@ class DeclaresText:
     model = MODEL
     max_output_tokens = "100"
 
-    async def run(self, input: Any) -> AgentOutput[str]:
-        return AgentOutput("grey", usage=USAGE)
+    async def run(self, input: Any) -> str:
+        return "grey"
 
 
 class StreamsBytes:
@@ -261,6 +244,14 @@ async def broken_by(kind: Callable[[], Any]) -> set[str]:
         (SwallowsCancellation, {"test_cancellation_gets_through"}),
         (TurnsCancellationIntoAnError, {"test_cancellation_gets_through"}),
         (ForgetsToAwait, ASKING),
+        (
+            CountsInFloats,
+            {
+                "test_it_answers_in_a_step_and_the_run_adds_up",
+                "test_it_does_not_guess_usage",
+                "test_what_it_reports_is_exact",
+            },
+        ),
         (DeclaresText, {"test_what_it_declares_is_sound"}),
         (StreamsBytes, {"test_its_stream_is_text_with_the_answer_last"}),
         (StreamsSomethingElse, {"test_its_stream_is_text_with_the_answer_last"}),
@@ -272,10 +263,50 @@ async def test_an_agent_that_breaks_one_sentence_of_the_contract_fails_its_test(
     assert await broken_by(kind) == failed
 
 
-async def test_an_agent_that_never_stops_is_given_up_after_a_hundred_cancellations() -> None:
-    class Candidate(OfFakes):
-        def make_agent(self) -> NeverStops:
-            return NeverStops()
+@pytest.mark.parametrize(
+    ("kind", "test", "message"),
+    [
+        (
+            TakesTwoInputs,
+            "test_it_can_be_asked",
+            "an agent is an object with 'async run(input)' or a function of one input; "
+            "but with Shown(TakesTwoInputs): missing a required argument: 'another'",
+        ),
+        (
+            Guesses,
+            "test_it_does_not_guess_usage",
+            "usage that the provider does not report is None; zero is an answer of the provider; "
+            f"but with Shown(Guesses): it reports {Usage()}",
+        ),
+        (
+            SwallowsCancellation,
+            "test_cancellation_gets_through",
+            "an agent that is cancelled stops and lets the cancellation pass; "
+            "but with Shown(SwallowsCancellation): it went on and answered 'too late'",
+        ),
+    ],
+)
+async def test_the_message_says_the_contract_the_agent_and_what_it_did(
+    kind: type[Any], test: str, message: str
+) -> None:
+    class Shown(kind):  # type: ignore[misc]
+        def __repr__(self) -> str:
+            return f"Shown({kind.__name__})"
 
-    with pytest.raises(ConformanceError, match="cancelled 100 times, the agent still goes on"):
-        await Candidate().test_cancellation_gets_through()
+    class Candidate(OfFakes):
+        def make_agent(self) -> Any:
+            return Shown()
+
+        def make_silent_agent(self) -> Any:
+            return Shown()
+
+    with pytest.raises(ConformanceError) as caught:
+        await getattr(Candidate(), test)()
+    assert str(caught.value) == message
+
+
+async def test_who_defines_no_agent_is_told_what_to_define() -> None:
+    with pytest.raises(NotImplementedError, match=r"AgentConformance must define make_agent\(self\)"):
+        await AgentConformance().test_it_can_be_asked()
+    with pytest.raises(NotImplementedError, match=r"AgentConformance must define make_silent_agent\(self\)"):
+        await AgentConformance().test_it_does_not_guess_usage()

@@ -20,6 +20,7 @@ from flujo.agents.openai.requests import (
     check_output,
     conversation,
     largest_output,
+    not_asked,
     plain,
     schema_of,
     told_again,
@@ -38,6 +39,8 @@ class Asking(ABC):
     """The key of the conversation in a request."""
     caps: ClassVar[tuple[str, ...]]
     """The settings that bound the output, the one that is sent first."""
+    forms: ClassVar[tuple[type, ...]]
+    """What a conversation may be on the wire."""
 
     def __init__(
         self,
@@ -101,9 +104,11 @@ class Asking(ABC):
             body |= plain(input)
         else:
             body[self.items] = self._opened(conversation(input))
+        said: Any = body[self.items]
+        if not isinstance(said, self.forms):
+            raise not_asked(f"'{self.items}' of a request cannot be a {type(said).__name__}: send a list")
         if again := told_again(feedback):
-            said = body[self.items]
-            body[self.items] = [*([user_message(said)] if isinstance(said, str) else said), *again]
+            body[self.items] = ([user_message(said)] if isinstance(said, str) else said) + again
         if self._schema is not None:
             self._ask_for(self._schema, body)
         if self.max_output_tokens is not None and not any(cap in body for cap in self.caps):

@@ -46,6 +46,7 @@ class OpenAIChat(Asking):
 
     items = "messages"
     caps = ("max_completion_tokens", "max_tokens")
+    forms = (list,)
 
     def __init__(
         self,

@@ -14,20 +14,18 @@ from flujo.ports import Rejection
 
 Body = dict[str, Any]
 
-_TEXT_ITEMS = frozenset(
-    {
-        "message",
-        "text",
-        "input_text",
-        "output_text",
-        "refusal",
-        "function_call",
-        "function_call_output",
-        "custom_tool_call",
-        "custom_tool_call_output",
-    }
+_TEXT_ITEMS = (
+    "message",
+    "text",
+    "input_text",
+    "output_text",
+    "refusal",
+    "function_call",
+    "function_call_output",
+    "custom_tool_call",
+    "custom_tool_call_output",
 )
-_TEXT_TOOLS = frozenset({"function", "custom"})
+_TEXT_TOOLS = ("function", "custom")
 # Each brings tokens that are not in the request: history, prompts and search results on the provider's side.
 _ELSEWHERE = frozenset({"previous_response_id", "conversation", "prompt", "web_search_options"})
 

@@ -22,9 +22,9 @@ from flujo.errors import AgentError
 from flujo.ports import AgentOutput, Rejection
 
 _KNOWN = frozenset(inspect.signature(AsyncResponses.create).parameters)
-_RUNNING = frozenset({"queued", "in_progress"})
-_LAST_EVENTS = frozenset({"response.completed", "response.failed", "response.incomplete"})
-_CALLS = frozenset({"function_call", "custom_tool_call"})
+_RUNNING = ("queued", "in_progress")
+_LAST_EVENTS = ("response.completed", "response.failed", "response.incomplete")
+_CALLS = ("function_call", "custom_tool_call")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class OpenAIResponses(Asking):
 
     items = "input"
     caps = ("max_output_tokens",)
+    forms = (list, str)
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
@@ -20,6 +20,12 @@ class Page(BaseModel):
     lines: list[str] = Field(default=[])
     _views: list[int] = PrivateAttr(default_factory=list)
 
+    if TYPE_CHECKING:  # extras
+
+        def __init__(self, **values: Any) -> None: ...
+
+        def __getattr__(self, name: str) -> Any: ...
+
 
 class Book(PipelineContext):
     model_config = ConfigDict(extra="allow")
@@ -30,6 +36,12 @@ class Book(PipelineContext):
     page: Page = Page()
     anything: Any = None
     _log: list[Any] = PrivateAttr(default_factory=list)
+
+    if TYPE_CHECKING:  # extras
+
+        def __init__(self, **values: Any) -> None: ...
+
+        def __getattr__(self, name: str) -> Any: ...
 
     @cached_property
     def length(self) -> int:

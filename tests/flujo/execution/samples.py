@@ -1,4 +1,4 @@
-"""Contexts and values to copy, a look at them that knows nothing of the code under test, ways to change them."""
+"""Contexts and values to copy, a look at them, and ways to change them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, computed_field
@@ -32,6 +32,12 @@ class Inner(BaseModel):
     xs: list[int] = Field(default=[])
     _hidden: list[int] = PrivateAttr(default_factory=list)
 
+    if TYPE_CHECKING:  # extras
+
+        def __init__(self, **values: Any) -> None: ...
+
+        def __getattr__(self, name: str) -> Any: ...
+
 
 class Color(enum.Enum):
     RED = 1
@@ -48,6 +54,12 @@ class Ctx(PipelineContext):
     point: Point = Field(default_factory=Point)
     anything: Any = None
     _log: list[Any] = PrivateAttr(default_factory=list)
+
+    if TYPE_CHECKING:  # extras
+
+        def __init__(self, **values: Any) -> None: ...
+
+        def __getattr__(self, name: str) -> Any: ...
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -180,7 +192,7 @@ DEEDS: dict[str, Deed] = {
     "dump": lambda context, name, other, value: context.model_dump_json(warnings=False),
     "private": lambda context, name, other, value: context._log.append(value),
     "cache": lambda context, name, other, value: normal(context.cache),
-    "vars": lambda context, name, other, value: vars(context).__setitem__(name, value),
+    "vars": lambda context, name, other, value: context.__dict__.update({name: value}),
     "deepen": _deepen,
 }
 

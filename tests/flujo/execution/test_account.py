@@ -159,7 +159,7 @@ async def test_an_unknown_model_is_an_error_before_the_call_under_a_limit_or_str
     result = await run(Step("s", agent, max_retries=3), **options)
     assert type(result.error) is StepFailedError
     assert type(result.error.cause) is UnknownModelPrice
-    assert (agent.calls, result.error.attempts, result.ledger.entries) == (0, 1, ())
+    assert (agent.calls, result.error.attempts, result.ledger.entries) == (0, 0, ())
 
 
 # A5: budgets reserve ----------------------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ async def test_a_steps_own_limit_fails_the_step_and_its_fallback_runs_under_the_
     assert result.status == "completed"
     assert (primary.calls, result.total_cost_usd) == (1, Decimal("0.04"))
     failed = await run(Step("s", Metered(), plugins=[never], max_retries=5, usage_limits=own), limit="1")
-    assert str(failed.error) == "step 's' failed after 2 attempts: s/attempt:2 may cost 0.02 USD, 0.01 of 0.03 left"
+    assert str(failed.error) == "step 's' failed after 1 attempt: s/attempt:2 may cost 0.02 USD, 0.01 of 0.03 left"
 
 
 async def test_every_dimension_is_a_limit() -> None:
@@ -361,7 +361,7 @@ async def test_a_cost_model_that_raises_fails_the_step_and_keeps_the_spend() -> 
     assert str(result.error) == "step 's' failed after 1 attempt: ZeroDivisionError: no price"
     assert [(entry.usage, entry.cost_usd) for entry in result.ledger.entries] == [(Usage(input_tokens=7), None)]
     before = await run(Step("s", Metered()), cost_model=Broken(), limit="1")
-    assert str(before.error) == "step 's' failed after 1 attempt: ZeroDivisionError: no price"
+    assert str(before.error) == "step 's' failed before it was asked: ZeroDivisionError: no price"
 
 
 async def test_an_estimate_that_raises_fails_the_step_before_the_call() -> None:
@@ -371,7 +371,7 @@ async def test_an_estimate_that_raises_fails_the_step_before_the_call() -> None:
 
     agent = Broken()
     result = await run(Step("s", agent), limit="1")
-    assert (str(result.error), agent.calls) == ("step 's' failed after 1 attempt: KeyError: 'tokens'", 0)
+    assert (str(result.error), agent.calls) == ("step 's' failed before it was asked: KeyError: 'tokens'", 0)
 
 
 async def test_an_unusable_answer_of_a_paid_call_is_booked_all_the_same() -> None:

@@ -116,14 +116,14 @@ async def test_a_call_cancelled_before_its_first_turn_leaves_nothing_behind() ->
     assert (queue.idle, gate.passed, gate.places) == (True, [], 1)
 
 
-async def test_what_is_served_while_a_call_is_new_waits_for_its_tick() -> None:
+async def test_a_call_is_not_served_in_the_tick_of_its_arrival() -> None:
     queue, gate = Admission(), Gate(places=1)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(queue.turn, (1,), gate.attempt("new"))
-        while queue.idle:
-            await anyio.lowlevel.checkpoint()
-            queue.serve()
-    assert gate.passed == ["new"]
+    call = queue.turn((1,), gate.attempt("new"))
+    call.send(None)
+    queue.serve()
+    assert (gate.passed, queue.idle) == ([], False)
+    call.close()
+    assert (gate.passed, queue.idle) == ([], True)
 
 
 async def test_a_thousand_calls_are_served_in_order() -> None:

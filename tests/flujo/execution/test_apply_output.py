@@ -106,14 +106,14 @@ def test_extras_are_set_where_the_context_allows_them() -> None:
     [
         (
             {"count": "many", "names": [1]},
-            "the output does not fit Order: $.count: Input should be a valid integer, unable to parse string as "
-            "an integer (got 'many'); $.names[0]: Input should be a valid string (got 1)",
+            "the output does not fit Order: $.count: Input should be a valid integer, unable to parse string "
+            "as an integer (got 'many'); $.names[0]: Input should be a valid string (got 1)",
         ),
         ({"names": "crash"}, "the output does not fit Order: RuntimeError: no names"),
         (
             {"cost": 1, "aliasName": "x"},
-            "the output has 'cost', 'aliasName', but Order has no such field; it has 'count', 'price', "
-            "'total', 'names', 'notes', 'alias_name'",
+            "the output has 'cost', 'aliasName', but Order has no such field; it has 'count', "
+            "'price', 'total', 'names', 'notes', 'alias_name'",
         ),
         ({1: 2}, "the output has the keys [1]; use the names of fields"),
         ([("count", 3)], "the output is of type list; only a mapping or a model can update the context"),

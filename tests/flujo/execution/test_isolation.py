@@ -334,7 +334,7 @@ def test_frozen_generic_and_checking_contexts_stay_what_they_are() -> None:
     with pytest.raises(ValidationError, match="Instance is frozen"):
         frozen.n = 2
     assert type(State.take(Gen[int](value=[1])).fork()) is Gen[int]
-    checked = State.take(Checked(items=[1])).fork()
+    checked: Any = State.take(Checked(items=[1])).fork()
     with pytest.raises(ValidationError, match="valid integer"):
         checked.n = "no"
     checked.items = ["3"]

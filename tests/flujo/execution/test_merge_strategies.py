@@ -7,7 +7,6 @@ import threading
 from typing import Any
 
 import pytest
-from pydantic import Field
 
 from flujo.context import PipelineContext
 from flujo.errors import ContextMergeConflict, ContextUpdateError, MisuseError
@@ -230,7 +229,7 @@ def test_what_a_function_raises_is_raised() -> None:
 
 
 def test_what_a_function_got_and_gave_reaches_no_state() -> None:
-    held: list[Any] = Field(default=[])
+    held: list[Any] = []
 
     def keep(base: Book, branches: dict[str, Book]) -> Book:
         held.extend([base, *branches.values()])

@@ -142,14 +142,14 @@ def test_cycles_are_kept() -> None:
     copied = clone(rows, {})
     assert copied[1][0] is copied
     assert copied is not rows
-    table: dict[str, Any] = Field(default={})
+    table: dict[str, Any] = {}
     table["self"] = Plain(table=table)
     again = clone(table, {})
     assert again["self"].table is again
 
 
 def test_one_tuple_in_a_cycle_stays_one() -> None:
-    rows: list[Any] = Field(default=[])
+    rows: list[Any] = []
     pair = (rows, 1)
     rows.append(pair)
     copied = clone(pair, {})
@@ -286,7 +286,7 @@ def test_one_comparison_of_several_pairs_sees_what_they_share() -> None:
 
 
 def test_cycles_are_compared() -> None:
-    one: list[Any] = Field(default=[])
+    one: list[Any] = []
     one.append(one)
     other = clone(one, {})
     assert Same()(one, other) is True
@@ -295,7 +295,7 @@ def test_cycles_are_compared() -> None:
 
 
 def deep(levels: int) -> list[Any]:
-    value: list[Any] = Field(default=[])
+    value: list[Any] = []
     for _ in range(levels):
         value = [value]
     return value
