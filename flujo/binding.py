@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +25,22 @@ class NotAnAgent(TypeError):
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """What a metered agent declares of its calls before they are made."""
+    """What a metered agent declares of its calls before they are made.
+
+    ``estimate_input`` may take, beside the input, those of OFFERED that bear on the request (``takes``).
+    """
 
     model: str
     max_output_tokens: int | None
     max_requests: int
-    estimate_input: Callable[[Any], int] | None
+    estimate_input: Callable[..., int | None] | None
+    takes: frozenset[str] = frozenset()
+
+    def estimate(self, input: object, offered: Mapping[str, Any]) -> int | None:
+        """The most input tokens that a call may use; None if nobody knows."""
+        if self.estimate_input is None:
+            return None
+        return self.estimate_input(input, **{name: offered[name] for name in self.takes & offered.keys()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +200,11 @@ def _meter_of(agent: object) -> Meter | None:
     model = getattr(agent, "model", None)
     if not isinstance(model, str):
         return None
+    estimate = getattr(agent, "estimate_input", None)
     return Meter(
         model=model,
         max_output_tokens=getattr(agent, "max_output_tokens", None),
         max_requests=getattr(agent, "max_requests", None) or 1,
-        estimate_input=getattr(agent, "estimate_input", None),
+        estimate_input=estimate,
+        takes=frozenset() if estimate is None else _takes(_signature_of(estimate)[0]),
     )

@@ -56,7 +56,8 @@ class AgentError(FlujoError):
     """Raised by an agent that failed; what the provider was paid before the failure is booked all the same.
 
     ``usage`` and ``model`` describe one request; ``requests`` several, then they replace the two.
-    ``cost_usd`` is what the provider says it charged, where it says so.
+    ``cost_usd`` is what the provider says it charged, where it says so: 0 for a request that was refused and not
+    charged. ``price_context`` names the variant it was bought in (batch, service tier).
     """
 
     def __init__(
@@ -67,8 +68,10 @@ class AgentError(FlujoError):
         model: str | None = None,
         cost_usd: Decimal | None = None,
         requests: Sequence[RequestUsage] | None = None,
+        price_context: str | None = None,
     ) -> None:
         super().__init__(message)
+        self.price_context = price_context
         self.usage = usage
         self.model = model
         self.cost_usd = cost_usd

@@ -43,7 +43,7 @@ class Agent(Protocol):
 
     An agent that names ``feedback`` in its signature is told every rejection so far and gets its input unchanged.
     Optional attributes: ``model`` (then its calls are metered), ``max_output_tokens``, ``max_requests``,
-    ``estimate_input(input) -> int`` (tokens), ``output_type`` (a type that pydantic can validate) and
+    ``estimate_input(input) -> int | None`` (tokens; it may take ``settings`` and ``feedback``, too), ``output_type`` (a type that pydantic can validate) and
     ``stream(input, ...)``, an async iterator of text chunks whose last item may be an ``AgentOutput``.
     """
 

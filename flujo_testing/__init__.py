@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "agents": (
-        "Call", "Chunks", "EchoAgent", "FailingAgent", "FakeAgent", "FakeError", "FunctionAgent", "Pass", "Script",
-        "ScriptExhausted", "ScriptLeftOver", "ScriptOrderUnclear", "ScriptUnmatched", "ScriptedAgent", "ScriptedHuman",
-        "ScriptedPlugin", "SlowAgent", "StreamingAgent",
+        "Call", "Chunks", "EchoAgent", "FailingAgent", "FakeAgent", "FakeError", "FunctionAgent", "Pass",
+        "Script", "ScriptExhausted", "ScriptLeftOver", "ScriptOrderUnclear", "ScriptUnmatched",
+        "ScriptedAgent", "ScriptedHuman", "ScriptedPlugin", "SlowAgent", "StreamingAgent",
     ),
     "clock": ("VirtualClock",),
     "conformance": ("AgentConformance", "ConformanceError"),

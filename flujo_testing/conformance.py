@@ -1,6 +1,8 @@
-"""What an agent must keep to, as tests to inherit: subclass ``AgentConformance`` and say how to make your agent.
+"""What an agent must keep to, as tests to inherit: subclass ``AgentConformance`` and say how to make your
+agent.
 
-Each test says in its failure what the contract is. Needs pytest; the tests run on the backends of anyio's plugin.
+Each test says in its failure what the contract is. Needs pytest; the tests run on the backends of anyio's
+plugin.
 """
 
 from __future__ import annotations
@@ -29,9 +31,11 @@ class ConformanceError(AssertionError):
 
 
 class AgentConformance:
-    """The contract of agents. Subclass it as ``class TestMyAgent(AgentConformance)`` and define the two makers.
+    """The contract of agents. Subclass it as ``class TestMyAgent(AgentConformance)`` and define the two
+    makers.
 
-    The agents that they make answer at least twice, at once or in virtual time, and never ask a real provider.
+    The agents that they make answer at least twice, at once or in virtual time, and never ask a real
+    provider.
     """
 
     pytestmark = pytest.mark.anyio
@@ -84,7 +88,9 @@ class AgentConformance:
         second = value_of(await ask(bound, self.make_input()))
         contract = "an answer belongs to the call that it was given to, and no later call touches it"
         if not Same()(before, first):
-            raise broken(agent, contract, f"the second call changed the first answer from {before} to {first}")
+            raise broken(
+                agent, contract, f"the second call changed the first answer from {before} to {first}"
+            )
         if shared := mutable_parts(first).keys() & mutable_parts(second).keys():
             parts = [mutable_parts(first)[part] for part in shared]
             raise broken(agent, contract, f"two answers hold the same object: {parts}")
@@ -145,7 +151,9 @@ class AgentConformance:
         if wrong := [item for item in items if not isinstance(item, str)]:
             raise broken(agent, contract, f"it streams {shown(wrong[0])}")
         if end is not None and items and "".join(items) != end.output:
-            raise broken(agent, contract, f"its pieces are {shown(''.join(items))}, its answer {shown(end.output)}")
+            raise broken(
+                agent, contract, f"its pieces are {shown(''.join(items))}, its answer {shown(end.output)}"
+            )
 
 
 # Asking an agent as the engine does -----------------------------------------------------------------------

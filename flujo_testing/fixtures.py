@@ -1,15 +1,16 @@
-"""The fixtures ``flujo_run``, ``flujo_agents`` and ``cost_model``, as functions that the pytest plugin yields from.
+"""The fixtures ``flujo_run``, ``flujo_agents`` and ``cost_model``, as functions for the pytest plugin.
 
-All of them, and ``pass_of`` by itself, put the test into a pass (``flujo_testing.agents.passes``): scripts start
-afresh, and every run that starts while the pass is open is checked, whoever starts it, in whichever thread.
+All of them, and ``pass_of`` by itself, put the test into a pass (``flujo_testing.agents.passes``): scripts
+start afresh, and every run that starts while the pass is open is checked, whoever starts it, in whichever
+thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, TypedDict, Unpack
+from typing import Any, Final, Protocol, TypedDict, Unpack
 
 import pytest
 
@@ -35,7 +36,7 @@ from flujo_testing.costs import default_cost_model
 
 PRIME_PRICES: Final = default_cost_model()
 CALL_FAILED: Final = pytest.StashKey[bool]()
-"""Set to True by the plugin when the test itself failed: then scripts of which something is left are no news."""
+"""True, set by the plugin, where the test itself failed: what is left of scripts is no news then."""
 
 
 class AgentNotFound(FakeError):
@@ -61,7 +62,7 @@ _OPEN: Final = pytest.StashKey[_OpenPass]()
 
 @contextmanager
 def pass_of(test: pytest.Item) -> Iterator[Pass]:
-    """The pass of a test: whoever comes first opens it, whoever leaves last closes it and raises what is wrong."""
+    """The pass of a test: who comes first opens it, who leaves last closes it and raises what is wrong."""
     opened = test.stash.setdefault(_OPEN, _OpenPass(Pass(test.nodeid, check=check_conservation)))
     with ExitStack() as closing:
         if opened.users == 0:
@@ -82,7 +83,7 @@ def pass_of(test: pytest.Item) -> Iterator[Pass]:
 
 
 class RunOptions(TypedDict, total=False):
-    """What a ``Flujo`` can be told; ``cost_model`` are the prime prices of ``cost_model()`` unless it is given."""
+    """What a ``Flujo`` can be told; ``cost_model`` has the prime prices of ``cost_model()`` unless given."""
 
     context_model: type[PipelineContext] | None
     usage_limits: UsageLimits | None
@@ -136,7 +137,7 @@ class FlujoRun:
         return self._checked(runner.run(input, run_id=run_id, context_data=context_data), metered)
 
     def _expect_agents_of(self, pipeline: Pipeline) -> set[str]:
-        """From now on the scripts of its fakes must be used up. The paths of those who are paid for every answer."""
+        """Expect its fakes to use up their scripts. Gives the paths of agents always paid for."""
         agents = {**dict(pipeline.agents()), **current().agents}
         for path, step in pipeline.walk():
             if isinstance(step, Step):
@@ -162,7 +163,7 @@ def _runner(
     if not isinstance(pipeline, Flujo):
         replaced = pipeline if isinstance(pipeline, Pipeline) else Pipeline.of(pipeline)
         options.setdefault("cost_model", PRIME_PRICES)
-        return Flujo(replaced.with_agents(agents), **options)
+        return Flujo(replaced.with_agents(agents) if agents else replaced, **options)
     if options:
         told = ", ".join(options)
         raise MisuseError(
@@ -191,18 +192,23 @@ def _expect(current_pass: Pass, agent: object, path: str) -> None:
 
 # flujo_agents -------------------------------------------------------------------------------------------
 
-UseAgents = Callable[[Mapping[str, object]], None]
+
+class UseAgents(Protocol):
+    """What the fixture gives: a function that takes agents by path."""
+
+    def __call__(self, agents: Mapping[str, object], /) -> None: ...
 
 
 def flujo_agents(request: pytest.FixtureRequest) -> Iterator[UseAgents]:
-    """The fixture of this name: ``flujo_agents({path: agent})`` holds for every run of the test that starts after it.
+    """The fixture of this name: ``flujo_agents({path: agent})`` holds for every later run of the test.
 
-    Runs in application code and in other threads included. A path that no run had is an error when the test ends.
+    Runs in application code and in other threads included. A path that no run had is an error when the test
+    ends.
     """
     with pass_of(request.node) as current_pass, ExitStack() as in_force:
         given: list[tuple[Mapping[str, object], Overrides]] = []
 
-        def use(agents: Mapping[str, object]) -> None:
+        def use(agents: Mapping[str, object], /) -> None:
             for path, agent in agents.items():
                 _expect(current_pass, agent, path)
             given.append((agents, in_force.enter_context(override(agents=agents))))

@@ -99,10 +99,10 @@ def flujo_golden(request: pytest.FixtureRequest) -> Iterator[Golden]:
 
 @pytest.fixture
 def virtual_clock(request: pytest.FixtureRequest, anyio_backend: Any) -> Iterator[VirtualClock]:
-    """Makes the time of an async test virtual: timeouts, back-off and rate limits take no time."""
-    from flujo_testing.clock import hold_virtual_time
+    """Makes the time of an async test and its runs virtual: timeouts, back-off and rate limits take none."""
+    from flujo_testing.clock import hold_virtual_time_of_runs
 
-    yield from hold_virtual_time(request, anyio_backend)
+    yield from hold_virtual_time_of_runs(request, anyio_backend)
 
 
 @pytest.fixture

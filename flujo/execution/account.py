@@ -6,13 +6,13 @@ whoever breaches a limit has been booked in full.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flujo.binding import BoundAgent, Meter
 from flujo.entries import LedgerEntry
@@ -22,6 +22,7 @@ from flujo.execution.budget import Amount, Breach, Budget, BudgetRefused, Hold
 from flujo.execution.ledger import price_entry
 from flujo.execution.signals import AskFailure, Breached
 from flujo.laws import Laws
+from flujo.money import multiply
 from flujo.ports import AgentOutput, Clock, PluginOutcome
 from flujo.prices import CostModel
 from flujo.usage import RequestOutcome, RequestUsage, UsageLimits
@@ -90,12 +91,14 @@ class Purse:
         """A purse inside this one: its own limits, and all those above (law A7)."""
         return Purse(self.account, Budget(limits, self.budget, name), limited=True)
 
-    async def hold(self, meter: Meter, place: Place, value: object, log: Log) -> Hold | None:
+    async def hold(
+        self, meter: Meter, place: Place, value: object, offered: Mapping[str, Any], log: Log
+    ) -> Hold | None:
         """Reserve the most that a call may use. Raises AskFailure for a price it lacks, Breached if not admitted."""
         account = self.account
         if not self.limited and not account.strict:
             return None
-        bound = self._bound(meter, value, place)
+        bound = self._bound(meter, value, offered, place)
         if not self.limited:
             return None
         try:
@@ -108,17 +111,17 @@ class Purse:
             error = UsageLimitExceededError(refused.told(place.path), path=place.path, dimension=refused.dimension)
             raise Breached(refused.budget, error) from refused
 
-    def _bound(self, meter: Meter, value: object, place: Place) -> Amount:
+    def _bound(self, meter: Meter, value: object, offered: Mapping[str, Any], place: Place) -> Amount:
         times = meter.max_requests
         try:
-            tokens = None if meter.estimate_input is None else meter.estimate_input(value)
+            tokens = meter.estimate(value, offered)
             cost = self._most(meter, tokens)
         except Exception as error:  # the user's estimate or cost model
             if isinstance(error, PriceError):
                 error.path = error.path or place.path
             raise AskFailure("refused", error, retryable=False) from error
         return Amount(
-            cost_usd=None if cost is None else cost * times,
+            cost_usd=None if cost is None else multiply(cost, times),
             input_tokens=None if tokens is None else tokens * times,
             output_tokens=None if meter.max_output_tokens is None else meter.max_output_tokens * times,
             requests=times,
@@ -178,7 +181,7 @@ class Purse:
     ) -> tuple[tuple[LedgerEntry, ...], Exception | None]:  # fmt: skip
         account, path, broken = self.account, place.path, None
         requested_at = _started(account.clock, asked_at)
-        possible = None if hold is None else hold.bound.cost_usd
+        possible = None if hold is None or len(requests) > 1 else hold.bound.cost_usd
         entries = []
         for number, request in enumerate(requests, 1):
             if request.model is None and callee.meter is not None:
@@ -239,4 +242,4 @@ def explicit(brought: object) -> bool:
 
 
 def price_context_of(brought: object) -> str | None:
-    return brought.price_context if isinstance(brought, AgentOutput) else None
+    return brought.price_context if isinstance(brought, AgentOutput | AgentError) else None

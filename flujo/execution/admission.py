@@ -50,7 +50,8 @@ class Admission:
         waiter = _Waiter((order, next(self._numbers)), attempt)
         self._arrived.append(waiter)
         try:
-            await anyio.lowlevel.checkpoint()
+            # Shielded: who is refused in this very tick says so, even if another's refusal cancels it meanwhile.
+            await anyio.lowlevel.cancel_shielded_checkpoint()
             if not waiter.ripe:
                 self._ripen()
                 self.serve()

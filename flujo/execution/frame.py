@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import anyio.lowlevel
+
 from flujo.binding import BoundAgent
 from flujo.errors import FlujoError, MisbehavedError
 from flujo.events import Event, Log, Scope
@@ -115,7 +117,7 @@ class Frame:
         if callee.meter is None and run.pace is None:
             hold = None
         else:
-            hold = await self._admitted(callee, place, value, purse)
+            hold = await self._admitted(callee, place, value, offered, purse)
             note = note and (note[0], run.now(), *note[2:])
         asked_at = note[1] if note else run.now()
         if note:
@@ -149,16 +151,22 @@ class Frame:
         return answer
 
 
-    async def _admitted(self, callee: BoundAgent, place: Place, value: object, purse: Purse) -> Hold | None:
+    async def _admitted(
+        self, callee: BoundAgent, place: Place, value: object, offered: Mapping[str, Any], purse: Purse
+    ) -> Hold | None:
         """Wait for the reader of a stream to keep up, and for the budget to admit the call."""
         run = self.run
         if run.pace is not None:
             await run.pace()
-        hold = None if callee.meter is None else await purse.hold(callee.meter, place, value, self.log)
-        if run.halted is not None:
+        hold = None if callee.meter is None else await purse.hold(callee.meter, place, value, offered, self.log)
+        try:
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            if run.halted is not None:
+                raise run.halted
+        except BaseException:
             if hold is not None:
                 hold.release()
-            raise run.halted
+            raise
         return hold
 
 

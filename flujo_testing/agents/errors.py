@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 class FakeError(AssertionError):
-    """A fake was used in a way that makes the test prove nothing; ``path`` is where it was asked, if that is known.
+    """A fake was used in a way that makes the test prove nothing; ``path`` is where it was asked, if known.
 
-    The engine takes what an agent raises for a failed attempt, so a retry or a fallback may hide this error in the run.
-    The pass of the test remembers it, and raises it again after the run.
+    The engine takes what an agent raises for a failed attempt, so a retry or a fallback may hide this error
+    in the run. The pass of the test remembers it, and raises it again after the run.
     """
 
     def __init__(self, message: str, *, path: str | None = None) -> None:
@@ -20,7 +20,7 @@ class ScriptExhausted(FakeError):
 
 
 class ScriptUnmatched(FakeError):
-    """A fake that is scripted by path or by input was asked at a path, or with an input, that its script lacks."""
+    """A fake scripted by path or by input was asked at a path, or with an input, that its script lacks."""
 
 
 class ScriptOrderUnclear(FakeError):

@@ -1,4 +1,4 @@
-"""What all fakes share: a name, a state that belongs to the pass of a test, and a record of what they were asked."""
+"""What all fakes share: a name, a state that belongs to the pass of a test, a record of their calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fake agents: scripted ones, and those that always do the same. No mocks: they keep the contract of real agents."""
+"""Fake agents: scripted ones, and those that always do the same. They keep the contract of real agents."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class FakeOptions(TypedDict, total=False):
 
 
 class FakeAgent(Fake):
-    """An agent that makes its answers up in ``_answer``. What it reports as used is what the test says, never guessed."""
+    """An agent that makes up its answers in ``_answer``. The usage that it reports is never guessed."""
 
     def __init__(self, scripts: Scripts | None = None, /, **options: Unpack[FakeOptions]) -> None:
         super().__init__(options.get("name"), scripts)
@@ -64,7 +64,7 @@ class FakeAgent(Fake):
 
     @property
     def run(self) -> Callable[..., Any]:
-        """``async run(input, ...)``, with a signature that names what this fake takes: the engine goes by it."""
+        """``async run(input, ...)``; its signature names what this fake takes, and the engine goes by it."""
         given = inspect.Parameter("input", inspect.Parameter.POSITIONAL_ONLY)
         taken = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
@@ -126,7 +126,7 @@ class ScriptedAgent(FakeAgent):
 
     @classmethod
     def by_path(cls, scripts: Mapping[str, Any], **options: Unpack[FakeOptions]) -> ScriptedAgent:
-        """Answers by the path of the step or of the ask: ``{"write": Script("long", "short"), "check": "fine"}``.
+        """Answers by the path of the step or of the ask: ``{"write": Script("a", "b"), "check": "fine"}``.
 
         Works where a pass follows the run, and says so elsewhere.
         """
@@ -147,7 +147,7 @@ class ScriptedAgent(FakeAgent):
 
     @property
     def always_pays(self) -> bool:
-        """Whether each of its answers must make an entry in the ledger; an explicitly empty ``requests`` makes none."""
+        """Whether each of its answers must make an entry in the ledger; an empty ``requests`` makes none."""
         items = [item for _, script in self.scripts.tracks for item in script]
         free = any(isinstance(item, AgentOutput) and item.requests == () for item in items)
         return super().always_pays and not free
@@ -161,7 +161,7 @@ class ScriptedAgent(FakeAgent):
 
 
 class FunctionAgent(FakeAgent):
-    """Answers with what a function returns, handed on as it is; the function's signature says what it takes."""
+    """Answers with what a function returns, as it is; the function's signature says what it takes."""
 
     def __init__(self, function: Callable[..., Any], **options: Unpack[FakeOptions]) -> None:
         options.setdefault("name", getattr(function, "__name__", None))
@@ -204,7 +204,7 @@ class EchoAgent(FakeAgent):
 
 
 class SlowAgent(FakeAgent):
-    """Takes ``seconds`` (virtual ones under ``virtual_clock``), then answers ``then``: a value, an exception, its input."""
+    """Takes ``seconds`` (virtual ones under ``virtual_clock``), then answers ``then``, or echoes."""
 
     def __init__(self, seconds: float, then: Any = ECHO, **options: Unpack[FakeOptions]) -> None:
         options["delay_s"] = seconds
@@ -216,7 +216,7 @@ class SlowAgent(FakeAgent):
 
 
 class StreamingAgent(FakeAgent):
-    """Streams the same pieces of text at every call, ``pause_s`` (virtual seconds) before each; whole, it is their join."""
+    """Streams the same pieces of text at every call, ``pause_s`` (virtual seconds) before each."""
 
     def __init__(self, *texts: str, pause_s: float = 0.0, **options: Unpack[FakeOptions]) -> None:
         super().__init__(**options)
@@ -227,11 +227,12 @@ class StreamingAgent(FakeAgent):
 
 
 class FailingAgent(FakeAgent):
-    """Fails on its ``on_call``-th call, from 1, or on every one; the other calls answer ``then``, or a copy of the input.
+    """Fails on its ``on_call``-th call, from 1, or on every one; else answers ``then``, or a copy of its
+    input.
 
-    With ``paid`` it fails after the provider was paid and reports that usage, without it before anything was. ``error``
-    is the text of the AgentError, or another exception, which can report no usage. A call that never came to fail is
-    left over at the end of the test.
+    With ``paid`` it fails after the provider was paid and reports that usage, without it before anything was.
+    ``error`` is the text of the AgentError, or another exception, which can report no usage. A call that
+    never came to fail is left over at the end of the test.
     """
 
     def __init__(

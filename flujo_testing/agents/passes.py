@@ -22,7 +22,7 @@ from flujo_testing.agents.places import FollowedRun, Place, follow
 
 @dataclass(slots=True)
 class Progress:
-    """How far one script has come: the places it was asked from, how many answers are taken, how many still given."""
+    """How far one script has come: where it was asked from, answers taken, answers still on their way."""
 
     asked_from: list[Place | None] = field(default_factory=list)
     taken: int = 0
@@ -64,11 +64,12 @@ class HasScript(Protocol):
 
 
 class Pass:
-    """One pass of a test: ``with Pass(): ...`` starts every script afresh and checks at the end that all is used up.
+    """One pass of a test: ``with Pass(): ...`` starts scripts afresh and checks at the end that they are used
+    up.
 
-    Passes nest; the innermost one counts. ``check`` is called with the events of every run that ended, in the order of
-    their arrival, and raises an AssertionError if they cannot be. At the end, unless an exception is on its way, the
-    first problem is raised, with the others as its notes.
+    Passes nest; the innermost one counts. ``check`` is called with the events of every run that ended, in the
+    order of their arrival, and raises an AssertionError if they cannot be. At the end, unless an exception is
+    on its way, the first problem is raised, with the others as its notes.
     """
 
     def __init__(self, name: str = "", *, check: Callable[[Sequence[Event]], None] | None = None) -> None:

@@ -25,7 +25,7 @@ class FollowedRun:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the current task is: in ``run``, at the ask ``path``; ``around`` is where the run itself was started."""
+    """Where the current task is: in ``run``, at the ask ``path``; ``around`` is where the run was started."""
 
     run: FollowedRun
     path: str | None = None

@@ -40,9 +40,10 @@ class Script:
 
 @dataclass(frozen=True, slots=True, init=False)
 class Chunks:
-    """A streamed answer: these pieces of text, ``pause_s`` (virtual seconds) before each, then ``error`` if there is one.
+    """A streamed answer: pieces of text, ``pause_s`` (virtual seconds) before each, then ``error`` if there
+    is one.
 
-    Whole, it is their join.
+    Where nobody reads along, it is their join.
     """
 
     texts: tuple[str, ...]
@@ -187,7 +188,7 @@ def is_error(item: object) -> bool:
 
 
 def copied(item: Any, what: str) -> Any:
-    """A deep copy; an exception is itself, for many cannot be copied. Raises FakeError for what can't be copied."""
+    """A deep copy; an exception is itself, for many can't be copied. Raises FakeError where there is none."""
     if is_error(item):
         return item
     if isinstance(item, Script):

@@ -15,9 +15,11 @@ from flujo_testing.agents.scripts import Scripts, is_error, shown
 
 
 class ScriptedPlugin(Fake):
-    """Gives the verdicts of its script: True, False or a reason to reject, PluginOutcome, exceptions (raised).
+    """Gives the verdicts of its script: True, False, a reason to reject, a PluginOutcome, an exception
+    (raised).
 
-    ``usage`` and ``model`` are reported with every verdict that brings none of its own. ``calls`` holds the drafts.
+    ``usage`` and ``model`` are reported with every verdict that brings none of its own. ``calls`` holds the
+    drafts.
     """
 
     def __init__(

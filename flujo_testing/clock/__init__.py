@@ -8,7 +8,7 @@ does not matter which fixture started it.
 from __future__ import annotations
 
 from flujo_testing.clock.errors import DeadlockError, VirtualClockError
-from flujo_testing.clock.fixture import hold_virtual_time
+from flujo_testing.clock.fixture import hold_virtual_time, hold_virtual_time_of_runs
 from flujo_testing.clock.virtual import VirtualClock
 
-__all__ = ["DeadlockError", "VirtualClock", "VirtualClockError", "hold_virtual_time"]
+__all__ = ["DeadlockError", "VirtualClock", "VirtualClockError", "hold_virtual_time", "hold_virtual_time_of_runs"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from flujo import override
 from flujo_testing.async_fixtures import first_living_async_fixture
 from flujo_testing.clock import library_internals as internals
 from flujo_testing.clock.asyncio_loop import AsyncioLoop
@@ -33,6 +34,13 @@ def hold_virtual_time(request: pytest.FixtureRequest, anyio_backend: object) -> 
         for loop in runner.run_asyncgen_fixture(hold, {}):
             with _test_driven_by(loop, test), _left_to_anyio(test):
                 yield loop.clock
+
+
+def hold_virtual_time_of_runs(request: pytest.FixtureRequest, anyio_backend: object) -> Iterator[VirtualClock]:
+    """The same, and the clock of every run that starts meanwhile."""
+    for clock in hold_virtual_time(request, anyio_backend):
+        with override(clock=clock):
+            yield clock
 
 
 async def _hold_loop(

@@ -11,6 +11,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from math import inf
+from random import Random
 from selectors import BaseSelector
 from types import FrameType
 from typing import Any
@@ -98,6 +99,22 @@ def is_system_clock(clock: Any) -> bool:
     from trio._core._run import SystemClock
 
     return isinstance(clock, SystemClock)
+
+
+class InOrder(Random):
+    """Stands in for the dice with which trio decides the order of the tasks that can run: first come, first served."""
+
+    def random(self) -> float:
+        return 0.0  # below one half trio turns its batch round, and takes tasks from the end
+
+
+def swap_trio_dice(dice: Random, sorts_first: bool = False) -> tuple[Random, bool]:
+    """Let trio order its tasks by these dice; returns those it had. It sorts first where Hypothesis asked for it."""
+    from trio._core import _run
+
+    before: tuple[Random, bool] = (_run._r, _run._ALLOW_DETERMINISTIC_SCHEDULING)
+    vars(_run).update(_r=dice, _ALLOW_DETERMINISTIC_SCHEDULING=sorts_first)
+    return before
 
 
 def tasks_waiting_for_io(statistics: Any) -> int:

@@ -1,6 +1,7 @@
 """Virtual time in a running trio loop: the runner's clock is replaced, and an instrument sees tasks wake.
 
-Not ``trio.testing.MockClock``: that one must be there from the start, and spins where no timer is left.
+Tasks that can run at the same instant run first come, first served, as they do on asyncio, so that a test under virtual
+time takes the same course on both. Not ``trio.testing.MockClock``: that one must be there from the start, and spins where no timer is left.
 """
 
 from __future__ import annotations
@@ -33,11 +34,13 @@ class TrioLoop(HeldLoop, trio.abc.Clock, trio.abc.Instrument):
         self._tasks_before = {task.handle for task in self.tasks()}
         trio.lowlevel.add_instrument(self)
         self._runner.clock = self
+        self._dice = internals.swap_trio_dice(internals.InOrder())
 
     def release(self) -> None:
         # The runner keeps this clock, now passing in real time: trio's own would go back.
         self.clock.run()
         trio.lowlevel.remove_instrument(self)
+        internals.swap_trio_dice(*self._dice)
 
     def start_clock(self) -> None:
         raise AssertionError("trio starts a clock before its first task, and this one came later")

@@ -223,9 +223,6 @@ def _asked(account: Account, event: Asked) -> None:
     asks = account.open[-1].asks
     if asks:
         last = asks[-1].asked
-        account.expect(
-            asks[-1].answered or asks[-1].failed, f"{last.path}: not answered when '{event.path}' was asked"
-        )
         right = {(last.attempt, last.hop + 1), (last.attempt + 1, 0)}
         after = f"after '{last.path}'"
     else:
@@ -273,7 +270,7 @@ def _paid(account: Account, event: Paid) -> None:
         event.step == step_of(entry.path), f"{entry.entry_id}: paid by '{event.step}', says its event"
     )
     if not account.expect(
-        _innermost_is(account, event.step), f"{entry.entry_id}: paid while its step was not running"
+        _innermost_is(account, step_of(entry.path)), f"{entry.entry_id}: paid while its step was not running"
     ):
         return
     execution = account.open[-1]
@@ -303,7 +300,8 @@ def _innermost_is(account: Account, path: str) -> bool:
 
 READERS: dict[type[Event], Callable[[Account, Any], None]] = {
     RunStarted: _run_started, RunEnded: _run_ended, StepStarted: _step_started, StepEnded: _step_ended,
-    BranchEnded: _branch_ended, Asked: _asked, Answered: _answered, AskFailed: _ask_failed, Judged: _judged, Paid: _paid,
+    BranchEnded: _branch_ended, Asked: _asked, Answered: _answered, AskFailed: _ask_failed, Judged: _judged,
+    Paid: _paid,
 }  # fmt: skip
 
 

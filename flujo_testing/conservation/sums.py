@@ -1,4 +1,4 @@
-"""Compares what a result says of usage and money with sums made here, of the entries themselves, in fractions."""
+"""Compares what a result says of usage and money with sums made here, of the entries, in fractions."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ def sums_violated(result: PipelineResult, account: Account) -> Iterator[str]:
     entries = account.entries
     yield from _spend_violated("the run", result.total_cost_usd, result.usage, entries)
     known = known_cost(entries)
-    if Fraction(result.ledger.known_cost_usd) != known:
-        yield f"the run: known_cost_usd is {result.ledger.known_cost_usd}, its entries add up to {shown_usd(known)}"
+    if Fraction(said := result.ledger.known_cost_usd) != known:
+        yield f"the run: known_cost_usd is {said}, its entries add up to {shown_usd(known)}"
     if result.total_tokens != (
         tokens := count_of(entries, "input_tokens") + count_of(entries, "output_tokens")
     ):
         yield f"the run: total_tokens is {result.total_tokens}, its entries add up to {tokens}"
     if result.ledger.entries != tuple(entries):
-        yield f"the run: its ledger has {len(result.ledger.entries)} entries, the transcript {len(entries)}, or others"
+        counted = len(result.ledger.entries)
+        yield f"the run: its ledger has {counted} entries, the transcript {len(entries)}, or others"
     yield from _groups_violated(result, entries)
     yield from _steps_violated("the run", result.step_history, account.top)
     yield from _status_violated(result, account)
@@ -97,7 +98,8 @@ def _steps_violated(
             yield f"{result.path}: {result.status}, but its output is {result.output!r}, not None"
         attempts = max((ask.asked.attempt for ask in execution.asks), default=0)
         if execution.asks and result.attempts != attempts:
-            yield f"{result.path}: attempts is {result.attempts}, but attempt {attempts} was the last one asked"
+            told = f"attempts is {result.attempts}"
+            yield f"{result.path}: {told}, but attempt {attempts} was the last one asked"
         yield from _steps_violated(result.path, result.step_history, execution.inner)
 
 

@@ -8,7 +8,12 @@ import pytest
 from syrupy.assertion import AssertionResult, SnapshotAssertion
 from syrupy.location import PyTestLocation
 
-from flujo_testing.golden.errors import GoldenMismatch, GoldenMisuse
+from flujo_testing.golden.errors import (
+    GoldenDisagreement,
+    GoldenError,
+    GoldenMismatch,
+    GoldenMisuse,
+)
 from flujo_testing.golden.extension import extension_for
 from flujo_testing.golden.failure import command_line, selection, told
 from flujo_testing.golden.findings import Comparison, Verdict
@@ -44,11 +49,9 @@ class Golden:
         Raises GoldenMismatch, or another GoldenError if the two cannot be compared.
         """
         __tracebackhide__ = True
-        try:
-            self._compare(result, name, redact)
-        except Exception as error:  # functions of the user redact and serialise
-            self._failed.append(error)
-            raise
+        failure = self._failure(result, name, redact)
+        if failure is not None:
+            raise failure
 
     def __eq__(self, result: object) -> bool:
         """True if the run is as in its golden. Never False: it raises as ``check`` does."""
@@ -73,14 +76,28 @@ class Golden:
                 f"failed and something swallowed the error. The first one: {self._failed[0]}"
             ) from self._failed[0]
 
+    def _failure(
+        self, result: object, name: str | None, redact: Mapping[str, object] | None
+    ) -> GoldenError | None:
+        """Without its frames: pytest shows the arguments of each, and secrets may be among them."""
+        try:
+            self._compare(result, name, redact)
+        except GoldenError as error:
+            self._failed.append(error)
+            return error.with_traceback(None)
+        except Exception as error:  # functions of the user redact and serialise
+            self._failed.append(error)
+            raise
+        return None
+
     def _compare(self, result: object, name: str | None, redact: Mapping[str, object] | None) -> None:
         __tracebackhide__ = True
         place = self._place(name)
         text = self._session.text_of(result, place, redact)
+        self._agree_with_earlier_pass(place, text)
         recalled = self._recall(place, text)
         golden = None if recalled.recalled_data is None else str(recalled.recalled_data)
         comparison = self._session.compare(place, self._item.nodeid, text, golden)
-        self._agree_with_earlier_pass(name, text)
         if comparison.verdict is Verdict.EQUAL:
             return
         if self._session.mode is not Mode.UPDATE:
@@ -109,17 +126,20 @@ class Golden:
             raise recalled.exception
         return recalled
 
-    def _agree_with_earlier_pass(self, name: str | None, text: str) -> None:
-        if self._pass.setdefault(name, text) != text:
-            raise GoldenMismatch(
-                told(
-                    f"{self._item.nodeid} tells another story than in an earlier pass",
-                    self._session.differences(self._pass[name], text, "this run"),
-                    self._pass[name],
-                    text,
-                    "next: make the story independent of the order in which branches finish",
-                )
+    def _agree_with_earlier_pass(self, place: Place, text: str) -> None:
+        earlier = self._pass.setdefault(place.name, text)
+        if earlier == text:
+            return
+        self._session.findings.forget(place.path, self._item.nodeid)
+        raise GoldenDisagreement(
+            told(
+                f"{self._item.nodeid} tells another story than in an earlier pass",
+                self._session.differences(earlier, text, self._session.folder.shown(place.path)),
+                earlier,
+                text,
+                "next: make the story independent of the order in which branches finish",
             )
+        )
 
     def _message(self, comparison: Comparison, golden: str | None, text: str) -> str:
         session = self._session

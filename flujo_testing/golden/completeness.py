@@ -28,6 +28,8 @@ def covers_everything(session: pytest.Session) -> bool:
 
 
 def _names_the_whole_project(config: pytest.Config) -> bool:
+    if config.args_source is config.ArgsSource.TESTPATHS:
+        return True
     root = config.inipath.parent if config.inipath is not None else config.rootpath
     tests = [root / path for path in config.getini("testpaths")] or [root]
     given = [Path(config.invocation_params.dir, argument) for argument in config.args]

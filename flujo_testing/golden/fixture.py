@@ -11,6 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from flujo_testing.golden.assertion import Golden
 
+_NEEDED = {"syrupy": "syrupy", "PyYAML": "yaml"}
 _EXTRA = "pip install 'flujo-pipelines[testing]'"
 
 
@@ -36,10 +37,7 @@ def compared_with_golden(request: pytest.FixtureRequest) -> Iterator[Golden]:
 
 def announce(config: pytest.Config) -> None:
     """``--golden`` was given: the run says how many goldens it compared, even if there were none."""
-    if _can_read():
-        from flujo_testing.golden.hooks import hooks_of
-
-        hooks_of(config)
+    collected(config, ())
 
 
 def collected(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
@@ -77,7 +75,7 @@ def _can_read() -> bool:
 
 def missing(config: pytest.Config) -> str | None:
     """What the fixture needs and does not have, with the remedy."""
-    absent = [name for name in ("syrupy", "yaml") if find_spec(name) is None]
+    absent = [name for name, module in _NEEDED.items() if find_spec(module) is None]
     if absent:
         return f"the fixture 'golden' needs {' and '.join(absent)}, not installed here: {_EXTRA}"
     if not config.pluginmanager.has_plugin("syrupy"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +43,7 @@ class GoldenHooks:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.outcome = Outcome()
-
-    @cached_property
-    def session(self) -> GoldenSession:
-        """Made when all plugins are configured."""
-        return _session(self.config)
+        self.session = _session(config)
 
     def claim_places(self, items: Iterable[pytest.Item]) -> None:
         """Learn from all collected tests who owns which golden, whichever of them run."""

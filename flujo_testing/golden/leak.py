@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
 from flujo_testing.golden.errors import SecretFound
@@ -36,7 +36,7 @@ _HIDDEN = "***"
 class SecretScan:
     """``needles``: what must not be written, each with what it is called."""
 
-    needles: tuple[tuple[str, bytes], ...] = ()
+    needles: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
 
     def refuse(self, data: bytes, shown: str) -> None:
         """Raise SecretFound if a secret is in the bytes of the file ``shown``."""

@@ -69,7 +69,8 @@ def golden_folder(anchor: Path, setting: str, snapshot_dirname: str) -> GoldenFo
     if Path(snapshot_dirname).name in Path(setting).parts:
         raise GoldenMisuse(
             f"flujo_golden_dir = {setting!r} lies in syrupy's folder {snapshot_dirname!r}, where "
-            "--snapshot-update deletes files: choose another name for one of the two (flujo_golden_dir, --snapshot-dirname)"
+            "--snapshot-update deletes files: choose another name for one of the two "
+            "(flujo_golden_dir, --snapshot-dirname)"
         )
     return GoldenFolder(anchor, folder)
 

@@ -24,7 +24,8 @@ def _relative(file: Path, anchor: Path) -> str:
         file, anchor = file.resolve(), anchor.resolve()
     if not file.is_relative_to(anchor):
         raise GoldenMisuse(
-            f"{file} lies outside of {anchor}, where the goldens are: move it below the folder of the ini file"
+            f"{file} lies outside of {anchor}, where the goldens are: "
+            "move it below the folder of the ini file"
         )
     return file.relative_to(anchor).as_posix()
 

@@ -1,7 +1,8 @@
 """Golden transcripts: a run as a story in plain data, its YAML text, and what differs between two stories.
 
-``story.py`` reads the events of a run, ``yaml.py`` writes what it told, ``redaction.py`` replaces values by path,
-``words.py`` says in the words of the field what differs. Reading a file and comparing it is not done here.
+``story.py`` reads the events of a run, ``yaml.py`` writes what it told, ``redaction.py`` replaces values by
+path, ``words.py`` says in the words of the field what differs. Reading a file and comparing it is not done
+here.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 * ``{set: 1}``: it was not there before; ``{removed: 1}``: it is gone, and was this
 * ``{appended: [..]}``, ``{cut: [..]}``: a list got these at its end, or lost these from it
 * ``{was: 1, now: 2}``: any other change of a value
-* ``{key: <change>, ...}``: a mapping changed in these keys; ``{order: [..]}`` where the order of its keys differs
+* ``{key: <change>, ...}``: a mapping changed in these keys; ``{order: [..]}`` where the order of its keys
+  differs
 
 A key that is one of these words gets a ``$`` in front, like one that begins with ``$``.
 """
@@ -23,10 +24,10 @@ Row = tuple[str, object, object]
 
 
 def changes_of(rows: Iterable[Row], known: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The change of every field, and the fields after it, as plain data. ``known`` holds the fields before it.
+    """The change of every field, and the fields after it, as plain data. ``known``: the fields before it.
 
-    A field that is said to have been otherwise than it is known has been changed without a word in between; then
-    both values are told.
+    A field that is said to have been otherwise than it is known has been changed without a word in between;
+    then both values are told.
     """
     told, fields = {}, dict(known)
     for field, before, after in rows:

@@ -1,4 +1,4 @@
-"""One thing in which two stories differ, and how values are shown in a line of text: short, inert, and never alike."""
+"""One thing in which two stories differ, and how values are shown in a line of text."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _AROUND: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """``kind`` says what changed (``paid``, ``feedback``, ``order``, ...), ``path`` where: an engine path, empty for the run.
+    """``kind`` says what changed (``paid``, ``feedback``, ...), ``path`` where (engine path; empty: the run).
 
-    ``before`` and ``after`` are plain data, MISSING where there was or is nothing. ``text`` says it in one line.
+    ``before`` and ``after`` are plain data, MISSING where there was or is nothing. ``text`` says it in one
+    line.
     """
 
     kind: str
@@ -35,7 +36,10 @@ class Difference:
 
 
 def leaves(before: Any, after: Any, inner: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Where two different values differ, as (path within them, before, after); (path, MISSING, MISSING): in the order of keys."""
+    """Where two different values differ, as (path within them, before, after).
+
+    MISSING for both says that the keys there are in another order.
+    """
     if _is_table(before) and _is_table(after):
         yield from _leaves_of_tables(before, after, inner)
     elif type(before) is list and type(after) is list:
@@ -74,7 +78,9 @@ def _cut(text: str, start: int) -> str:
     return f"{'...' if start else ''}{text[start:end]}{'...' if end < len(text) else ''}"
 
 
-def _leaves_of_tables(before: dict[str, Any], after: dict[str, Any], inner: str) -> Iterator[tuple[str, Any, Any]]:
+def _leaves_of_tables(
+    before: dict[str, Any], after: dict[str, Any], inner: str
+) -> Iterator[tuple[str, Any, Any]]:
     for key in {**before, **after}:
         was, now = before.get(key, MISSING), after.get(key, MISSING)
         if not same(was, now):

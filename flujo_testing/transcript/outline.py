@@ -1,15 +1,15 @@
-"""The sections of a story while it is written: which step is open, and where its asks, branches and fallback are told.
+"""The sections of a story while it is written: which step is open, and where what happens in it is told.
 
-The paths of the events say it all. What does not fit together (a step that never started or never ended, a second one
-at the same path) gets a section and says so.
+The paths of the events say it all. What does not fit together (a step that never started or never ended, a
+second one at the same path) gets a section and says so.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flujo.structure import MISSING
 from flujo.ports import Rejection
+from flujo.structure import MISSING
 from flujo_testing.transcript.plain import plain
 from flujo_testing.transcript.sections import Section, put
 from flujo_testing.transcript.sources import RUN, STEP
@@ -27,8 +27,8 @@ class Ask:
 class OpenStep:
     """A step whose end has not been read yet.
 
-    ``input`` came from ``source``. ``output`` is what the step should end with and ``error`` the one it should end
-    with, as far as is known; ``why_failed`` says why its last draft was none.
+    ``input`` came from ``source``. ``output`` is what the step should end with and ``error`` the one it
+    should end with, as far as is known; ``why_failed`` says why its last draft was none.
     """
 
     path: str
@@ -39,6 +39,7 @@ class OpenStep:
     error: str | None = None
     why_failed: str | None = None
     redirected_to: str | None = None
+    attempts: int = 0
     rejections: list[Rejection] = field(default_factory=list)
     asks: dict[tuple[int, int], Ask] = field(default_factory=dict)
     last_ask: Ask | None = None
@@ -60,8 +61,7 @@ class OpenStep:
         """The error of a step that failed for what its last attempt tells; None where that tells nothing."""
         if status != "failed" or self.why_failed is None:
             return None
-        attempts = max(attempt for attempt, _ in self.asks)
-        times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+        times = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
         return f"step '{self.path}' failed after {times}: {self.why_failed}"
 
 
@@ -82,7 +82,7 @@ class Sequence:
 
 
 class Outline:
-    """The open steps of one run, the innermost last, and its sequences by the path that their steps stand below."""
+    """The open steps of one run, the innermost last, and its sequences by the path that they stand below."""
 
     def __init__(self) -> None:
         self.steps: Section = {}
@@ -125,7 +125,7 @@ class Outline:
             self._leave_unfinished()
 
     def sequence_of(self, path: str) -> Sequence:
-        """The sequence that a step stands in. A fallback stands in one of its own, below the step that it saves."""
+        """The sequence that a step stands in. A fallback stands in one of its own, below its step."""
         return self.sequence(path.rpartition("/")[0])
 
     def sequence(self, place: str) -> Sequence:

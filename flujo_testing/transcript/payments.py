@@ -14,7 +14,9 @@ from flujo.money import show_usd
 from flujo.usage import Usage
 
 UNKNOWN: Final = "unknown"
-ASK: Final = re.compile(r"(?P<step>.*)/attempt:(?P<attempt>\d+)(?:/redirect:(?P<hop>\d+))?(?:/plugin:(?P<plugin>.*))?", re.S)
+ASK: Final = re.compile(
+    r"(?P<step>.*)/attempt:(?P<attempt>\d+)(?:/redirect:(?P<hop>\d+))?(?:/plugin:(?P<plugin>.*))?", re.S
+)
 """The parts of the path of an ask."""
 
 _KINDS: Final = tuple(
@@ -29,8 +31,8 @@ _ALWAYS: Final = frozenset({"input", "output"})
 def payment(entry: LedgerEntry, number: int) -> dict[str, Any]:
     """One entry of the ledger, the ``number``-th of its ask: model, what it used, what it cost, how it ended.
 
-    What follows from the place where it stands, or is the rule (priced by table, reported by the provider, outcome
-    ok), is told only where it is otherwise.
+    What follows from the place where it stands, or is the rule (priced by table, reported by the provider,
+    outcome ok), is told only where it is otherwise.
     """
     told: dict[str, Any] = {} if entry.model is None else {"model": entry.model}
     told |= {"usage": "absent"} if entry.usage is None else counts(entry.usage)
@@ -83,7 +85,10 @@ def _exceptions(entry: LedgerEntry) -> dict[str, Any]:
         told["usage_from"] = "estimate"
     if entry.cost_source not in ("estimate" if estimated else "table", "unpriced"):
         told["usd_from"] = entry.cost_source
-    if entry.provider_cost_usd is not None and (entry.cost_source, entry.cost_usd) != ("provider", entry.provider_cost_usd):
+    if entry.provider_cost_usd is not None and (entry.cost_source, entry.cost_usd) != (
+        "provider",
+        entry.provider_cost_usd,
+    ):
         told["provider_usd"] = usd(entry.provider_cost_usd)
     if entry.uncertain and entry.possible_usd is not None:
         told["possible_usd"] = usd(entry.possible_usd)

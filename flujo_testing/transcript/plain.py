@@ -1,7 +1,7 @@
-"""Any value of a run as plain data that tells every value from every other, and that any YAML parser reads as it is.
+"""Any value of a run as plain data: no two look alike, and any YAML parser reads them as they are.
 
-Plain data is None, bool, text, int, finite float, list, and dict with text keys. What is none of these is told by a
-*marked* mapping of one key, so that no two values look alike:
+Plain data is None, bool, text, int, finite float, list, and dict with text keys. What is none of these is
+told by a *marked* mapping of one key, so that no two values look alike:
 
 * ``{"$float": "nan"}`` (``inf``, ``-inf``), ``{"$decimal": "1.50"}``, ``{"$base64": "AAE="}`` (bytes)
 * ``{"$int": "9007199254740993"}``: past 2**53, where other parsers round
@@ -35,7 +35,7 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Unrepresentable:
-    """Stands in a story for a value without plain form, until it is redacted; ``path`` leads on from there."""
+    """Stands for a value without plain form until it is redacted; ``path`` leads on from there."""
 
     path: str
     reason: str
@@ -46,7 +46,7 @@ class _TooDeep(Exception):
 
 
 def plain(value: object) -> Any:
-    """The value as plain data that shares no container with it; Unrepresentable stands for what has no such form."""
+    """The value as plain data, copied. Unrepresentable stands for what has no such form."""
     try:
         return _told(value, MAX_DEPTH)
     except _TooDeep:

@@ -1,4 +1,4 @@
-"""Text as YAML scalars that show every character: nothing invisible, nothing that two parsers read differently."""
+"""Text as YAML scalars that show every character: nothing hidden, and read alike by all parsers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HIDDEN: Final = (
     "\u2028-\u202f\u205f-\u206f\u2800\u3164\ud800-\uf8ff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff"
     "\U0001d173-\U0001d17a\U000e0000-\U0010ffff"
 )
-# Combining marks newer than Unicode 14: whether text that holds them is normal depends on the version of Python.
+# Combining marks newer than Unicode 14: whether text that holds them is normal depends on the Python.
 _YOUNG: Final = "\U00010efd-\U00010eff\U00011f41\U00011f42\U0001e08f\U0001e4ec-\U0001e4ef"
 _ESCAPED: Final = re.compile(rf'[\n"\\{_HIDDEN}{_YOUNG}]')
 # Editors remove space at the end of a line.
@@ -28,7 +28,7 @@ _NOT_TEXT: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false
 
 
 def quoted(text: str) -> str:
-    """The text in double quotes, on one line however long. What is not in normal form C is written in ASCII."""
+    """The text in double quotes, on one line however long; in ASCII if it is not in normal form C."""
     line = f'"{_ESCAPED.sub(_escape, text)}"'
     if line.isascii() or unicodedata.is_normalized("NFC", line):
         return line
@@ -38,8 +38,8 @@ def quoted(text: str) -> str:
 def block_lines(text: str) -> list[str] | None:
     """The header and the lines of a literal block that holds exactly this text; None where it must be quoted.
 
-    A block holds text of several lines, with at most one line break at its end, all of it visible as it is, with a
-    first line that is not empty and begins with no space.
+    A block holds text of several lines, with at most one line break at its end, all of it visible as it is,
+    with a first line that is not empty and begins with no space.
     """
     if "\n" not in text[:-1] or text[0] in " \n" or text.endswith("\n\n") or _NOT_IN_A_BLOCK.search(text):
         return None

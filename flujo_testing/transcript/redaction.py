@@ -1,16 +1,16 @@
 """Replaces values of a story by path: what is secret, different in every run, or has no plain form.
 
-A path names keys, joined by dots: ``steps.write.attempt 1.output``. ``*`` stands for any characters of one key
-(``steps.*.attempt *.output``), ``[2]`` for the third item of a list, ``[*]`` for each, ``..`` for any number of levels
-(``$..notes``, ``steps..paid``), and ``["a.b"]`` for a key with other characters. ``$`` is the story itself and may be
-left out.
+A path names keys, joined by dots: ``steps.write.attempt 1.output``. ``*`` stands for any characters of one
+key (``steps.*.attempt *.output``), ``[2]`` for the third item of a list, ``[*]`` for each, ``..`` for any
+number of levels (``$..notes``, ``steps..paid``), and ``["a.b"]`` for a key with other characters. ``$`` is
+the story itself and may be left out.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,12 +19,14 @@ from flujo_testing.transcript.plain import Unrepresentable, plain
 Replacement = object
 """What stands in the place of a value: plain data, or a function of the value."""
 
-_PART: Final = re.compile(r'(?P<dots>\.{0,2})(?:(?P<name>[^.\[\]"]+)|\[(?P<index>\d+|\*)\]|\[(?P<key>"(?:[^"\\]|\\.)*")\])')
+_PART: Final = re.compile(
+    r'(?P<dots>\.{0,2})(?:(?P<name>[^.\[\]"]+)|\[(?P<index>\d+|\*)\]|\[(?P<key>"(?:[^"\\]|\\.)*")\])'
+)
 _PLAIN_KEY: Final = re.compile(r'[^.\[\]"*]+')
 
 
 class RedactionError(ValueError):
-    """A path of a redaction cannot be read, or there is nothing at it; ``path`` is the path as it was written."""
+    """A path of a redaction cannot be read, or there is nothing at it; ``path`` is as it was written."""
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"redaction {path!r}: {reason}")
@@ -32,7 +34,7 @@ class RedactionError(ValueError):
 
 
 class NotTellable(ValueError):
-    """A run holds a value without plain form. ``path`` is its place in the story, ``inner`` where in the value."""
+    """A run holds a value without plain form: at ``path`` in its story, at ``inner`` in the value there."""
 
     def __init__(self, path: str, inner: str, reason: str) -> None:
         super().__init__(
@@ -46,7 +48,7 @@ class NotTellable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One step of a path. ``index`` is None for a key, -1 for every item; ``deep``: at any depth from here."""
+    """One part of a path. ``index`` is None for a key, -1 for every item; ``deep``: at any depth below."""
 
     deep: bool
     key: re.Pattern[str] | None
@@ -61,8 +63,9 @@ class _Part:
 def redacted(story: Mapping[str, Any], replacements: Mapping[str, Replacement]) -> dict[str, Any]:
     """A copy of the story with the values at these paths replaced, in this order.
 
-    A function is called with the value that it replaces. What it returns is told as plain data. Raises RedactionError
-    for a path with nothing at it: a redaction that does nothing hides that the run has changed.
+    A function is called with the value that it replaces. What it returns is told as plain data. Raises
+    RedactionError for a path with nothing at it: a redaction that does nothing hides that the run has
+    changed.
     """
     told: Any = dict(story)
     for path, replacement in replacements.items():
@@ -119,7 +122,9 @@ def _mapped(data: Any, parts: Sequence[_Part], replace: Callable[[object], objec
     return data
 
 
-def _mapped_child(key: str | int, item: Any, parts: Sequence[_Part], replace: Callable[[object], object]) -> Any:
+def _mapped_child(
+    key: str | int, item: Any, parts: Sequence[_Part], replace: Callable[[object], object]
+) -> Any:
     if parts[0].deep:
         item = _mapped(item, parts, replace)
     return _mapped(item, parts[1:], replace) if parts[0].fits(key) else item
@@ -131,7 +136,9 @@ def _parts(path: str) -> list[_Part]:
         match = _PART.match(rest, position)
         first = position == 0 and rest == path
         if match is None or (match["name"] is not None and not match["dots"] and not first):
-            raise RedactionError(path, f"'{rest[position:]}' is no part of a path; write steps.write.attempt 1.output")
+            raise RedactionError(
+                path, f"'{rest[position:]}' is no part of a path; write steps.write.attempt 1.output"
+            )
         parts.append(_part(match))
         position = match.end()
     if not parts:

@@ -54,7 +54,7 @@ def unwrapped(section: Section, key: str) -> bool:
 
 
 def judging(section: Section, key: str) -> Section:
-    """The section of a plugin that has paid and not spoken yet; a new one if it has spoken, or not paid so far."""
+    """The section of a plugin that has paid and not spoken yet; a new one if there is none."""
     if not is_judging(section, key):
         put(section, key, {})
         key = list(section)[-1]

@@ -1,4 +1,4 @@
-"""Where a value came from: the run's input or the output of a step that ended earlier. Values count, not objects."""
+"""Where a value came from: the run's input, or the output of an earlier step. Values count, not objects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STEP: Final = "step"
 
 
 class Sources:
-    """The values known so far, each with the name of where it first came from. None is looked into before it must be."""
+    """The values known so far, each with the name of where it first came from; read when first asked for."""
 
     __slots__ = ("_names", "_unread")
 
@@ -38,7 +38,7 @@ def source_name(path: str) -> str:
 
 
 def same_value(left: object, right: object) -> bool:
-    """Whether two values are told in the same way; cheap for one object and for tables that hold the same objects."""
+    """Whether two values are told in the same way; cheap for one object and tables of the same ones."""
     if left is right:
         return True
     if left is MISSING or right is MISSING:

@@ -1,8 +1,8 @@
-"""From the events of a run to its story: nested plain data that a golden file shows. Decides nothing, renders nothing.
+"""From the events of a run to its story: nested plain data, as a golden file shows it. It renders nothing.
 
-Every event leaves its mark, at the place where it belongs: left out is only what follows from the rest of the story,
-so that a fact which is missing, doubled, or out of its order makes another story. Not told: times, ids, latency, and
-streamed chunks (the answer holds them).
+Every event leaves its mark, at the place where it belongs: left out is only what follows from the rest of the
+story, so that a fact which is missing, doubled, or out of its order makes another story. Not told: times,
+ids, latency, and streamed chunks (the answer holds them).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from flujo.events import (
     Answered,
-    AskEvent,
     Asked,
+    AskEvent,
     AskFailed,
     BackedOff,
     BranchEnded,
@@ -59,10 +59,11 @@ FORMAT: Final = "flujo-golden/1"
 def story_of(
     result: PipelineResult, *, owner: str | None = None, redact: Mapping[str, Replacement] | None = None
 ) -> Section:
-    """The run as nested plain data: its header, how it ended (``result``), and what every step did (``steps``).
+    """The run as nested plain data: its header, how it ended (``result``), what every step did (``steps``).
 
     ``owner`` names the test that it belongs to. ``redact`` replaces values by path, see ``redacted``. Raises
-    NotTellable for a value without plain form that is not redacted, RedactionError for a path that leads nowhere.
+    NotTellable for a value without plain form that is not redacted, RedactionError for a path that leads
+    nowhere.
     """
     story = _Narration(result).story(owner)
     if redact:
@@ -80,7 +81,9 @@ class _Narration:
         self.head: Section = {}
         self.end: Section = {}
         self.outline = Outline()
-        self.error: str | None = next((e.error for e in reversed(self.events) if isinstance(e, RunEnded)), None)
+        self.error: str | None = next(
+            (e.error for e in reversed(self.events) if isinstance(e, RunEnded)), None
+        )
         self.sources = Sources()
         self.requests: dict[str, int] = {}
 
@@ -97,7 +100,8 @@ class _Narration:
     def ending(self) -> Section:
         if self.result.ledger.entries:
             self.end["spent"] = spent(self.result.ledger)
-        if unexplained := difference_of(self.outline.sequence("").context, _plain_fields(self.result.context)):
+        followed, final = self.outline.sequence("").context, _plain_fields(self.result.context)
+        if unexplained := difference_of(followed, final):
             self.end["context"] = unexplained
         return self.end
 
@@ -146,11 +150,13 @@ class _Narration:
             put(step.section, "error", plain(event.error))
         self.outline.end()
         sequence, source = self.outline.sequence_of(event.step), source_name(event.step)
-        sequence.source, sequence.value, sequence.status, sequence.error = source, event.output, event.status, event.error
+        sequence.source, sequence.value = source, event.output
+        sequence.status, sequence.error = event.status, event.error
         self.sources.add(source, event.output)
         if self.outline.open:
             around = self.outline.open[-1]
-            around.error = around.error or event.error
+            if event.status != "cancelled":
+                around.error = around.error or event.error
             if around.path == event.step.rpartition("/")[0]:  # a fallback speaks for its step
                 around.output = event.output
                 if event.status == "completed":
@@ -163,10 +169,12 @@ class _Narration:
         return not same_value(event.output, expected)
 
     def error_is_news(self, step: OpenStep, event: StepEnded) -> bool:
-        """An error is told once: in a step inside, in the step's last attempt, or by the run, if it ended with it."""
+        """An error is told once: by a step inside, by the step's last attempt, or by the run it ended."""
         if event.status == "completed":
             return event.error is not None
-        return event.status != "cancelled" and event.error != (step.error or step.failure(event.status) or self.error)
+        return event.status != "cancelled" and event.error != (
+            step.error or step.failure(event.status) or self.error
+        )
 
     def branch_ended(self, event: BranchEnded) -> None:
         step = self.outline.step(event.step)
@@ -182,7 +190,9 @@ class _Narration:
             put(sequence.section, "status", event.status)
         if not same_value(event.output, sequence.value if completed else None):
             put(sequence.section, "output", plain(event.output))
-        if event.error != sequence.error and event.status != "cancelled":
+        # What a cancellation says differs between backends and runs.
+        told = sequence.error if sequence.status != "cancelled" else None
+        if event.error != told and event.status != "cancelled":
             put(sequence.section, "error", plain(event.error))
         if completed:
             step.branches[event.branch] = event.output
@@ -204,7 +214,11 @@ class _Narration:
         put(step.section, "merged", told)
 
     def backed_off(self, event: BackedOff) -> None:
-        put(self.outline.step(event.step).section, f"backoff {event.attempt}", {"delay_s": plain(event.delay_s)})
+        put(
+            self.outline.step(event.step).section,
+            f"backoff {event.attempt}",
+            {"delay_s": plain(event.delay_s)},
+        )
 
     def limit_passed(self, event: LimitPassed) -> None:
         step = self.outline.step(event.step)
@@ -215,7 +229,7 @@ class _Narration:
 
     def asked(self, event: Asked) -> None:
         step, section = self.step_and_ask(event)
-        step.why_failed = None
+        step.attempts, step.why_failed = max(step.attempts, event.attempt), None
         if event.hop and event.agent != step.redirected_to:
             put(section, "agent", event.agent)
         if same_value(event.input, step.input):
@@ -249,7 +263,9 @@ class _Narration:
         step, section = self.step_and_ask(event)
         key = f"plugin {event.plugin}"
         paid = section.pop(key) if is_judging(section, key) else {}
-        retyped = event.replaced and event.plugin == "output_type" and same_value(event.new_solution, step.output)
+        retyped = (
+            event.replaced and event.plugin == "output_type" and same_value(event.new_solution, step.output)
+        )
         verdict = told_verdict(event, unchanged=retyped)
         put(section, key, "accepted" if verdict == {"accepted": True} and not paid else paid | verdict)
         step.redirected_to = event.redirect_to

@@ -10,7 +10,7 @@ from flujo_testing.transcript.plain import plain
 
 
 def told_verdict(event: Judged, *, unchanged: bool) -> dict[str, Any]:
-    """A plugin's verdict: ``{accepted: true}``, ``{rejected: why}``, ``{redirect_to: agent, feedback: why}``, ...
+    """A plugin's verdict: ``{accepted: true}``, ``{rejected: why}``, ``{redirect_to: agent}``, ...
 
     ``unchanged`` says that what replaced the draft reads as the draft did.
     """
@@ -32,6 +32,6 @@ def told_verdict(event: Judged, *, unchanged: bool) -> dict[str, Any]:
 
 
 def told_rejection(rejection: Rejection, *, known: bool) -> dict[str, Any]:
-    """What an agent was told of one rejection; ``known``: exactly what the plugins of its step have said so far."""
+    """What an agent was told of a rejection; ``known``: just what the plugins of its step said so far."""
     told = {"from": rejection.plugin, "text": plain(rejection.feedback)}
     return told if known else told | {"attempt": rejection.attempt}

@@ -1,4 +1,4 @@
-"""What differs between two stories, in the words of the field. Never empty for different stories, empty for equal ones.
+"""What differs between two stories, in the words of the field: empty for equal ones, and for no others.
 
 Equal is what reads the same: 1 and true differ, and so do two orders of keys.
 """
@@ -34,9 +34,10 @@ _RESULT: Final = {"context": "final context"}
 
 
 def differences(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> list[Difference]:
-    """Everything in which two stories differ, in the order of the expected one, what is new last in each section."""
+    """Everything in which two stories differ: the steps first, then what follows for the result."""
     before, after = dict(expected), dict(actual)
-    found = [change for key, was, now in _pairs(before, after) for change in _of_run(key, was, now)]
+    pairs = sorted(_pairs(before, after), key=lambda pair: pair[0] == "result")
+    found = [change for key, was, now in pairs for change in _of_run(key, was, now)]
     return [*found, *_order("", before, after)]
 
 
@@ -70,7 +71,7 @@ def _of_steps(name: str, before: Any, after: Any) -> Found:
 
 
 def _part(kind: str, title: str, path: str, before: Any, after: Any) -> Found:
-    """A step, an attempt, a branch, ...: new, gone, or different inside. ``title`` is what a reader calls it."""
+    """A step, an attempt, a branch, ...: new, gone, or different inside. A reader calls it ``title``."""
     if before is MISSING or after is MISSING:
         became = "is new" if before is MISSING else "is gone"
         yield Difference(kind, path, before, after, f"{title} {became}")
@@ -118,7 +119,11 @@ def _has_steps(before: Table, after: Table) -> bool:
 def _order(path: str, before: Table, after: Table) -> Found:
     if not in_another_order(before, after):
         return
-    told = [words for start, words in _FAMILIES.items() if in_another_order(_family(before, start), _family(after, start))]
+    told = [
+        words
+        for start, words in _FAMILIES.items()
+        if in_another_order(_family(before, start), _family(after, start))
+    ]
     for words in told or ["parts of {} are in another order"]:
         yield Difference("order", path, list(before), list(after), words.format(_place(path)))
 
@@ -186,7 +191,9 @@ def _plugin(path: str, key: str, before: Any, after: Any) -> Found:
         if not same(was.get("paid", MISSING), now.get("paid", MISSING)):
             yield from _paid(payer, "paid", was.pop("paid", MISSING), now.pop("paid", MISSING))
         if not same(was, now):
-            yield Difference("verdict", path, before, after, f"{key} in {path}: {_judgement(was)} -> {_judgement(now)}")
+            yield Difference(
+                "verdict", path, before, after, f"{key} in {path}: {_judgement(was)} -> {_judgement(now)}"
+            )
 
 
 def _verdict(told: Any) -> Table:

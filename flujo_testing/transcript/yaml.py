@@ -1,8 +1,8 @@
-"""Writes a story as YAML that every parser, 1.1 or 1.2, reads to the same data. No reader, and no YAML library.
+"""Writes a story as YAML that every parser, 1.1 or 1.2, reads to the same data. It reads nothing.
 
-Text of users is in double quotes or, where it has lines, a literal block; no anchors, aliases, tags or folding. What
-fits on one line of ``COLUMNS`` is written on one, but for the sections of a story, which are always blocks. The text
-depends on the data alone.
+Text of users is in double quotes or, where it has lines, a literal block; no anchors, aliases, tags or
+folding. What fits on one line of ``COLUMNS`` is written on one, but for the sections of a story, which are
+always blocks. The text depends on the data alone.
 """
 
 from __future__ import annotations
@@ -17,9 +17,14 @@ from flujo_testing.transcript.quoting import block_lines, key_text, quoted, word
 COLUMNS: Final = 100
 
 _SECTION: Final = re.compile(r"(attempt|branch|fallback|item|iteration|redirect|step) ")
-# Words of ours, or names of the pipeline; plain where that is safe. Below a key of _DATA all text is a user's.
-_WORDS: Final = frozenset({"by", "failed", "format", "from", "input_from", "redirect_to", "status", "usd"})
-_DATA: Final = frozenset({"appended", "context", "cut", "input", "now", "output", "removed", "replaced", "set", "was"})
+# Words of ours, or names of the pipeline: plain where safe. Below a key of _DATA all text is a user's.
+_WORDS: Final = frozenset(
+    {"bound_usd", "by", "failed", "format", "from", "input_from", "outcome", "possible_usd", "redirect_to"}
+    | {"status", "usage", "usage_from", "usd", "usd_from"}
+)
+_DATA: Final = frozenset(
+    {"appended", "context", "cut", "input", "now", "output", "removed", "replaced", "set", "was"}
+)
 
 
 class _TooWide(Exception):
@@ -27,7 +32,7 @@ class _TooWide(Exception):
 
 
 def render(story: Mapping[str, Any]) -> str:
-    """The YAML text of a story, or of any plain data in a mapping. TypeError or ValueError for what is not plain."""
+    """The YAML text of a story, or of any mapping of plain data. TypeError or ValueError for what is not."""
     lines: list[str] = []
     for key, value in story.items():
         if key == "steps" and _is_filled_table(value):
@@ -39,7 +44,9 @@ def render(story: Mapping[str, Any]) -> str:
     return "\n".join([*lines, ""]) if lines else "{}\n"
 
 
-def _write_section(lines: list[str], head: str, indent: str, key: str, value: Any, *, is_section: bool) -> None:
+def _write_section(
+    lines: list[str], head: str, indent: str, key: str, value: Any, *, is_section: bool
+) -> None:
     if not is_section or not _is_filled_table(value):
         _write(lines, head, indent, key, value, words=True)
         return
@@ -110,7 +117,7 @@ def _fits(value: Any, room: int, key: str, words: bool) -> bool:
 
 
 def _within(value: Any, room: int, key: str, words: bool) -> str:
-    """A filled collection in flow form, if that has at most ``room`` characters; gives up as soon as it has more."""
+    """A filled collection in flow form. Raises _TooWide as soon as it has more than ``room`` characters."""
     parts = []
     if type(value) is dict:
         for name, item in value.items():

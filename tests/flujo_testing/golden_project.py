@@ -1,4 +1,4 @@
-"""A small project with goldens, and pytest runs of it; what it tells are dicts instead of runs of pipelines."""
+"""A small project with goldens, and pytest runs of it; it tells dicts instead of runs of pipelines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+# Runs in this process forget what they import; YAML's C extension cannot be imported twice.
+import flujo_testing.golden.assertion
+import flujo_testing.golden.hooks  # noqa: F401
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -53,9 +57,12 @@ class Project:
         return file
 
     def run(self, *arguments: str, plugins: tuple[str, ...] = ("syrupy",)) -> pytest.RunResult:
-        """Run pytest with our plugin and these, and no others."""
-        loaded = [option for name in (*plugins, "flujo_testing.pytest_plugin") for option in ("-p", name)]
-        return self.pytester.runpytest_inprocess(*loaded, *arguments)
+        """Run pytest in this process with these plugins and ours, and no others."""
+        return self.pytester.runpytest_inprocess(*_loading(plugins), *arguments)
+
+    def run_apart(self, *arguments: str, plugins: tuple[str, ...] = ("syrupy",)) -> pytest.RunResult:
+        """The same in a process of its own."""
+        return self.pytester.runpytest_subprocess(*_loading(plugins), *arguments)
 
     def goldens(self) -> dict[str, str]:
         """The text of every golden, by path."""
@@ -68,6 +75,11 @@ class Project:
         root = self.path / "golden"
         files = sorted(path for path in root.rglob("*") if path.is_file())
         return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+
+
+def _loading(plugins: tuple[str, ...]) -> list[str]:
+    names = dict.fromkeys((*plugins, "flujo_testing.pytest_plugin"))
+    return [option for name in names for option in ("-p", name)]
 
 
 def project_of(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
@@ -87,3 +99,7 @@ def golden_text(owner: str, name: str | None = None, **story: object) -> str:
     """A golden as the project above writes it."""
     header = {"format": "flujo-golden/1", "owner": owner} | ({} if name is None else {"name": name})
     return "".join(f"{key}: {json.dumps(value)}\n" for key, value in (header | story).items())
+
+
+def last_goldens_line(result: pytest.RunResult) -> str:
+    return [line for line in result.outlines if line.startswith("goldens: ")][-1]

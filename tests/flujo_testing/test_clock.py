@@ -191,7 +191,7 @@ async def test_another_thread_reads_the_time_of_the_test(virtual_clock: VirtualC
 
 async def _serve_echo(stream: ByteStream) -> None:
     async with stream:
-        while True:
+        for _ in range(20):
             await _receive(stream)
             await anyio.sleep(5)
             await stream.send(b"x" * 100_000)
@@ -208,14 +208,13 @@ async def test_data_on_its_way_arrives_before_time_jumps(virtual_clock: VirtualC
     port = listener.extra(SocketAttribute.local_port)
     async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, _serve_echo)
-        client = await anyio.connect_tcp("127.0.0.1", port)
-        for _ in range(20):
-            with anyio.fail_after(HOUR):
-                await client.send(b"x" * 100_000)
-                await _receive(client)
-            await anyio.sleep(1)
+        async with await anyio.connect_tcp("127.0.0.1", port) as client:
+            for _ in range(20):
+                with anyio.fail_after(HOUR):
+                    await client.send(b"x" * 100_000)
+                    await _receive(client)
+                await anyio.sleep(1)
         tasks.cancel_scope.cancel()
-        await client.aclose()
     assert virtual_clock.elapsed == 20 * (5 + 1)
 
 

@@ -260,6 +260,24 @@ async def test_trio_counts_the_tasks_that_wait_for_a_socket(anyio_backend: str) 
 
 
 @on_trio
+async def test_trio_can_be_made_to_run_tasks_in_order(anyio_backend: str) -> None:
+    dice = internals.swap_trio_dice(internals.InOrder())
+    try:
+        for _ in range(10):
+            order: list[int] = []
+            async with anyio.create_task_group() as group:
+                for number in range(20):
+                    group.start_soon(_note, order, number)
+            assert order == list(range(20))
+    finally:
+        assert type(internals.swap_trio_dice(*dice)[0]) is internals.InOrder
+
+
+async def _note(order: list[int], number: int) -> None:
+    order.append(number)
+
+
+@on_trio
 async def test_an_error_can_be_thrown_where_a_trio_task_waits(anyio_backend: str) -> None:
     caught: list[str] = []
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from flujo import AgentOutput, Usage
@@ -35,7 +36,9 @@ class OfFakes(AgentConformance):
 
 class TestScriptedAgent(OfFakes):
     def make_agent(self) -> ScriptedAgent:
-        return ScriptedAgent(["grey"], ["grey"], model=MODEL, usage=USAGE, estimate_input=13, max_output_tokens=7)
+        return ScriptedAgent(
+            ["grey"], ["grey"], model=MODEL, usage=USAGE, estimate_input=13, max_output_tokens=7
+        )
 
     def make_silent_agent(self) -> ScriptedAgent:
         return ScriptedAgent("grey", model=MODEL)
@@ -139,7 +142,7 @@ class SharesAPart:
 class SwallowsCancellation:
     async def run(self, input: Any) -> str:
         try:
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
         except BaseException:
             return "too late"
         return "grey"
@@ -148,7 +151,7 @@ class SwallowsCancellation:
 class TurnsCancellationIntoAnError:
     async def run(self, input: Any) -> str:
         try:
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
         except BaseException as error:
             raise ConnectionError("lost") from error
         return "grey"

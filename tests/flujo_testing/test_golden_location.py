@@ -24,7 +24,12 @@ ANCHOR = Path("/project")
     ("file", "names", "name", "path"),
     [
         ("tests/test_rain.py", ("test_it",), None, "test_rain/test_it.yaml"),
-        ("tests/sub/test_rain.py", ("TestA", "TestB", "test_it"), None, "sub/test_rain/TestA.TestB.test_it.yaml"),
+        (
+            "tests/sub/test_rain.py",
+            ("TestA", "TestB", "test_it"),
+            None,
+            "sub/test_rain/TestA.TestB.test_it.yaml",
+        ),
         ("test_rain.py", ("test_it[1-two]",), None, "test_rain/test_it[1-two].yaml"),
         ("checks/tests/test_rain.py", ("test_it",), None, "checks/tests/test_rain/test_it.yaml"),
         ("tests/test_rain.py", ("test_it",), "resumed", "test_rain/test_it@resumed.yaml"),
@@ -52,7 +57,8 @@ def test_long_names_that_begin_alike_have_files_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "reserved", ["con", "CON", "nul.txt", "COM1", "lpt9.a.b", "..", ".hidden", "trailing.", "-option", "", "a b"]
+    "reserved",
+    ["con", "CON", "nul.txt", "COM1", "lpt9.a.b", "..", ".hidden", "trailing.", "-option", "", "a b"],
 )
 def test_a_name_that_some_system_reserves_becomes_another_with_a_hash(reserved: str) -> None:
     name = portable(reserved)
@@ -73,7 +79,9 @@ def test_a_name_with_a_hash_is_no_name_of_another_test() -> None:
 
 
 def test_paths_that_differ_in_case_are_one_on_some_disk() -> None:
-    assert same_on_some_disk("test_rain/TestA.test_it.yaml") == same_on_some_disk("test_rain/testa.test_it.yaml")
+    assert same_on_some_disk("test_rain/TestA.test_it.yaml") == same_on_some_disk(
+        "test_rain/testa.test_it.yaml"
+    )
 
 
 def test_the_folder_is_anchored_at_the_project() -> None:

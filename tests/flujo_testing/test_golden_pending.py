@@ -72,8 +72,8 @@ def _json(**changed: object) -> bytes:
     [
         (b"{", "is not JSON: Expecting property name enclosed in double quotes"),
         (b"[" * 200_000, "is nested too deep"),
-        (b"9" * 5000, "is not JSON: Exceeds the limit (4300 digits) for integer string conversion: value has 5000 "
-         "digits; use sys.set_int_max_str_digits() to increase the limit"),
+        (b"9" * 5000,
+         "is not JSON: Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits"),
         (b"\xff\xfe", "is not JSON: 'utf-8' codec can't decode byte 0xff"),
         (b"[]", "is no proposal in the format 'flujo-pending/1'"),
         (_json(format="flujo-pending/2"), "is no proposal in the format 'flujo-pending/1'"),
@@ -102,5 +102,7 @@ def test_a_proposal_for_a_path_outside_is_not_looked_for(tmp_path: Path) -> None
 def test_a_huge_proposal_is_refused_before_it_is_read(tmp_path: Path) -> None:
     with (tmp_path / "b.yaml.json").open("wb") as file:
         file.truncate(MAX_PENDING_BYTES + 1)  # sparse
-    with pytest.raises(GoldenCorrupt, match=rf"has {MAX_PENDING_BYTES + 1} bytes, at most {MAX_PENDING_BYTES}"):
+    with pytest.raises(
+        GoldenCorrupt, match=rf"has {MAX_PENDING_BYTES + 1} bytes, at most {MAX_PENDING_BYTES}"
+    ):
         read_pending(tmp_path, "b.yaml")

@@ -133,6 +133,7 @@ def test_only_bytes_are_still_compressed(
         ("a: 1\na: 2", 2, "key 'a' stands twice in one mapping"),
         ("a: 1\n---\nb: 2", 3, "holds a second document"),
         ("a:\n  [b]: 1", 2, "a key that is a list or a mapping"),
+        ("a: 0b_", 1, "'0b_' is not a number"),
         ("a: .inf", 1, "'.inf' is a number that JSON cannot write"),
         ("a: !!binary \n  §", 1, "'!!binary' that is not base64"),
         ("a: 1\n<<<<<<< ours\nb: 1\n", 2, "holds the markers of an unresolved merge conflict"),

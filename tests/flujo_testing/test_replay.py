@@ -210,6 +210,6 @@ async def test_a_miss_that_is_wrapped_on_its_way_is_named_all_the_same(tmp_path:
         await agent_on(WrappingTransport(written(tmp_path))).run("Snow?")
     assert str(failed.value).startswith(
         "openai:gpt-x could not be reached: Connection error., because of ConnectError: no connection, "
-        "because of ReplayMiss: no recording answers POST https://api.openai.com/v1/chat/completions; the nearest"
+        f"because of ReplayMiss: no recording answers POST {URL}; the nearest"
     )
     assert '$.messages[1].content: recorded "Rain?", asked "Snow?"' in str(failed.value)

@@ -15,6 +15,7 @@ from openai import AsyncOpenAI
 from flujo.agents.openai.connection import Connection
 from flujo.agents.openai.requests import (
     Body,
+    as_items,
     bound_of_input,
     check_model,
     check_output,
@@ -24,7 +25,6 @@ from flujo.agents.openai.requests import (
     plain,
     schema_of,
     told_again,
-    user_message,
 )
 from flujo.ports import AgentOutput, Rejection
 
@@ -108,7 +108,7 @@ class Asking(ABC):
         if not isinstance(said, self.forms):
             raise not_asked(f"'{self.items}' of a request cannot be a {type(said).__name__}: send a list")
         if again := told_again(feedback):
-            body[self.items] = ([user_message(said)] if isinstance(said, str) else said) + again
+            body[self.items] = as_items(said) + again
         if self._schema is not None:
             self._ask_for(self._schema, body)
         if self.max_output_tokens is not None and not any(cap in body for cap in self.caps):

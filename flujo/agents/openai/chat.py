@@ -15,7 +15,7 @@ from flujo.agents.openai.asking import Asking, Said
 from flujo.agents.openai.calls import events, whole
 from flujo.agents.openai.chat_stream import ChatStream
 from flujo.agents.openai.failures import AGAIN
-from flujo.agents.openai.requests import Body, arguments, user_message
+from flujo.agents.openai.requests import Body, arguments, as_items
 from flujo.agents.openai.wire import Json, chat_usage, excerpt, rows, table, text
 from flujo.errors import AgentError
 from flujo.ports import AgentOutput
@@ -74,7 +74,7 @@ class OpenAIChat(Asking):
         self._include_usage = include_usage
 
     def _opened(self, said: list[Any] | str) -> list[Any]:
-        return [*self._instructions, *([user_message(said)] if isinstance(said, str) else said)]
+        return self._instructions + as_items(said)
 
     def _ask_for(self, schema: Body, body: Body) -> None:
         body.setdefault("response_format", {"type": "json_schema", "json_schema": schema})

@@ -57,6 +57,11 @@ def _is_item(item: object) -> bool:
     return isinstance(item, dict) and ("role" in item or "type" in item)
 
 
+def as_items(said: Any) -> list[Any]:
+    """A conversation as a list: a text is one message of the user's."""
+    return [user_message(said)] if isinstance(said, str) else said
+
+
 def user_message(content: str) -> Body:
     return {"role": "user", "content": content}
 

@@ -10,13 +10,16 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openai import APIError, AsyncOpenAI
 
 from flujo import AgentError, AgentOutput, Flujo, Step, Usage
 from flujo.agents.openai import OpenAIChat, OpenAIResponses
+from flujo.agents.openai.failures import failure_of
 from tests.flujo.agents.wire import (
     ALL_KINDS,
     USAGE,
     Answer,
+    Wire,
     answer,
     chunk,
     client,
@@ -210,9 +213,9 @@ async def test_half_a_stream_is_a_failure_that_books_what_was_reported(
     assert (error, usage) == (told, paid)
 
 
-async def test_a_connection_that_is_lost_after_the_end_of_the_answer_loses_nothing() -> None:
+async def test_what_comes_after_the_end_of_the_answer_is_passed_over() -> None:
     whole = sse(*HALF, chunk({}, "stop"), done=False)
-    sdk, _ = client(in_pieces(whole + b"data: [DONE]\n\n", b": bye\n\n"))
+    sdk, _ = client(in_pieces(whole + b"data: [DONE]\n\n", b"data: bye\n\n"))
     output = await OpenAIChat("gpt-x", client=sdk, stream=True).run("Rain?")
     assert output == AgentOutput("Gre", usage=ALL_KINDS, model="openai:gpt-x-1")
 
@@ -268,3 +271,32 @@ except ModuleNotFoundError as error:
     assert done.stdout == (
         "flujo.agents.openai needs the OpenAI SDK: pip install 'flujo-pipelines[openai]'\n"
     )
+
+
+async def test_a_client_is_made_when_first_needed_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "unused")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    for agent in (OpenAIChat("gpt-x"), OpenAIChat("gpt-x", stream=True)):
+        with pytest.raises(AgentError, match="openai:gpt-x could not be reached: Connection error"):
+            await agent.run("Rain?")
+
+
+async def test_a_hook_of_the_client_may_close_an_answer_before_it_is_read() -> None:
+    async def close(response: httpx2.Response) -> None:
+        await response.aclose()
+
+    wire = Wire(answer({**REFUSED, "usage": USAGE}, 400))
+    http_client = httpx2.AsyncClient(transport=wire, event_hooks={"response": [close]})
+    sdk = AsyncOpenAI(api_key="unused", base_url="https://api.test/v1", http_client=http_client)
+    with pytest.raises(AgentError) as failed:
+        await OpenAIChat("gpt-x", client=sdk, stream=True).run("Rain?")
+    assert str(failed.value) == "openai:gpt-x answered 400: Error code: 400. Correct the request"
+    assert failed.value.usage is None
+
+
+def test_another_error_of_the_sdk_is_told_in_its_own_words() -> None:
+    error = failure_of(
+        APIError("Odd.", httpx2.Request("POST", "https://api.test"), body=None), "openai:gpt-x"
+    )
+    assert str(error) == f"openai:gpt-x failed: Odd.. {AGAIN}"
+    assert (error.usage, error.model, error.requests) == (None, "openai:gpt-x", None)

@@ -28,7 +28,7 @@ from flujo import (
     validator,
 )
 from flujo.errors import MisbehavedError
-from flujo.events import Asked, LimitPassed, NotAdmitted, Paid, StepEnded
+from flujo.events import Asked, BranchEnded, LimitPassed, NotAdmitted, Paid
 
 PRICES = PriceTable({"test:m": Price(input="3", output="17"), "test:n": Price(input="5", output="13")})
 
@@ -259,8 +259,8 @@ async def test_a_breach_stops_siblings_promptly() -> None:
     fan = Step.parallel("fan", {"a": Step("s", waits), "b": Step("s", Metered())})
     result = await run(fan, limit="0.01")
     assert result.status == "limited"
-    assert [(event.step, event.status) for event in result.transcript.of(StepEnded)] == [
-        ("fan/branch:a/s", "cancelled"), ("fan/branch:b/s", "limited"), ("fan", "limited"),
+    assert [(event.branch, event.status) for event in result.transcript.of(BranchEnded)] == [
+        ("a", "stopped"), ("b", "limited"),
     ]  # fmt: skip
 
 
