@@ -14,7 +14,6 @@ from flujo_testing.clock.errors import DeadlockError, VirtualClockError
 from flujo_testing.clock.virtual import VirtualClock
 from flujo_testing.clock.waiting_tasks import WaitingTask, describe
 
-SOCKET_GRACE_S = 0.002  # data sent over loopback can lag one poll behind on a loaded machine
 SOCKET_PATIENCE = 30  # a network answers later than a thread
 
 AsyncFunction = Callable[..., Awaitable[object]]
@@ -67,7 +66,7 @@ class HeldLoop(ABC):
             return max(0.0, deadline - self.clock.loop_time() - self._waited_s)
         self._waited_s = 0.0
         if deadline < inf:
-            return SOCKET_GRACE_S if self.has_open_sockets() else 0.0
+            return self.clock.socket_grace_s if self.has_open_sockets() else 0.0
         return self.clock.deadlock_after_s * (SOCKET_PATIENCE if self.has_open_sockets() else 1)
 
     def woken_after(self, real_seconds: float) -> None:

@@ -19,7 +19,8 @@ class VirtualClock:
 
     ``max_jumps``: after that many jumps a test that still waits is given up. ``deadlock_after_s``: real
     seconds that a loop without timers is given before it counts as deadlocked, since a thread that nobody
-    announced may still wake it; thirty times as long where a socket is open. A test may set both.
+    announced may still wake it; thirty times as long where a socket is open. ``socket_grace_s``: real seconds
+    that data on its way is given before each jump while a socket is open. A test may set all three.
 
     Times may be read from any thread, also after the test.
     """
@@ -29,6 +30,7 @@ class VirtualClock:
         # longer-lived fixtures set before or during the test stay right.
         self.max_jumps = 100_000
         self.deadlock_after_s = 1.0
+        self.socket_grace_s = 0.01  # loopback on a loaded machine lags by more than 0.002
         self._real_time = real_time
         self._start = start
         self._stopped_at: float | None = start

@@ -20,6 +20,11 @@ from flujo.execution.structure import MISSING, Same, clone, same_atom
 from tests.flujo.execution.samples import Color, Inner, Point, Slotted, a_context, normal, values
 
 
+def _kind(value: object) -> str:
+    """The id of a parameter: the same in every process, which a repr with an address is not."""
+    return type(value).__name__
+
+
 class Plain:
     def __init__(self, **attributes: object) -> None:
         self.__dict__.update(attributes)
@@ -198,11 +203,6 @@ def test_what_a_context_within_a_value_shares_stays_shared() -> None:
 def test_what_cannot_be_copied_raises_what_deepcopy_raises() -> None:
     with pytest.raises(TypeError, match=r"cannot pickle '_thread\.lock' object"):
         clone({"a": [threading.Lock()]}, {})
-
-
-def _kind(value: object) -> str:
-    """The id of a parameter: the same in every process, which a repr with an address is not."""
-    return type(value).__name__
 
 
 def twice(value: Any) -> list[Any]:
