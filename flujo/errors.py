@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flujo.usage import RequestUsage, Usage, check_report
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
-
-    from flujo.usage import RequestUsage, Usage
 
 
 class FlujoError(Exception):
@@ -71,6 +71,7 @@ class AgentError(FlujoError):
         price_context: str | None = None,
     ) -> None:
         super().__init__(message)
+        check_report(usage, model, cost_usd, requests)
         self.price_context = price_context
         self.usage = usage
         self.model = model

@@ -57,6 +57,7 @@ def override(
             laws=laws or outer.laws,
             listeners=(*outer.listeners, *listeners),
             cost_model=cost_model or outer.cost_model,
+            used=outer.used if outer.agents else set(),
         )
     try:
         yield inner

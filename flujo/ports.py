@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypedDict, TypeVar, final, runtime_ch
 
 from flujo.entries import LedgerEntry
 from flujo.structure import MISSING
-from flujo.usage import RequestUsage, Usage
+from flujo.usage import RequestUsage, Usage, check_report
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -35,6 +35,9 @@ class AgentOutput(Generic[T_co]):
     cost_usd: Decimal | None = None
     requests: tuple[RequestUsage, ...] | None = None
     price_context: str | None = None
+
+    def __post_init__(self) -> None:
+        check_report(self.usage, self.model, self.cost_usd, self.requests)
 
 
 @runtime_checkable
@@ -84,6 +87,9 @@ class PluginOutcome:
     new_solution: Any = MISSING
     usage: Usage | None = None
     model: str | None = None
+
+    def __post_init__(self) -> None:
+        check_report(self.usage, self.model)
 
     @property
     def replaces_output(self) -> bool:

@@ -154,3 +154,16 @@ def not_negative(field: str, value: Decimal | str | int) -> Decimal:
 
 NO_USAGE = Usage(requests=0)
 """Where a sum of usages starts."""
+
+
+def check_report(usage: object, model: object, cost_usd: object = None, requests: object = None) -> None:
+    """TypeError for a report of usage that could not be booked: it would be paid and never counted."""
+    if usage is not None and not isinstance(usage, Usage):
+        raise TypeError(f"usage must be a Usage, not {type(usage).__name__} {usage!r}")
+    if model is not None and not isinstance(model, str):
+        raise TypeError(f"model must be text such as 'openai:gpt-4o', not {model!r}")
+    if cost_usd is not None and not isinstance(cost_usd, Decimal):
+        raise TypeError(f"cost_usd must be a Decimal, not {type(cost_usd).__name__} {cost_usd!r}")
+    many = requests if isinstance(requests, tuple | list) else ([] if requests is None else [requests])
+    if strangers := [request for request in many if not isinstance(request, RequestUsage)]:
+        raise TypeError(f"requests must be a tuple of RequestUsage, not {strangers[0]!r}")

@@ -47,6 +47,7 @@ class Admission:
 
     async def turn(self, order: Order, attempt: Callable[[], bool]) -> None:
         """Wait until ``attempt``, tried whenever it is this call's turn, has returned True. Cancellable."""
+        await anyio.lowlevel.checkpoint_if_cancelled()
         waiter = _Waiter((order, next(self._numbers)), attempt)
         self._arrived.append(waiter)
         try:

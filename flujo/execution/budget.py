@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Literal
 
+import anyio.lowlevel
+
 from flujo.errors import FlujoError
 from flujo.execution.admission import Admission, Order
 from flujo.execution.amount import (
@@ -160,6 +162,8 @@ class Budget:
         if not (uncontended and hold.decide()):
             try:
                 await self._admission.turn(order, hold.decide)
+                if hold.refused is None:
+                    await anyio.lowlevel.checkpoint_if_cancelled()
             except BaseException:
                 hold.release()
                 raise

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import anyio.lowlevel
-
 from flujo.binding import BoundAgent
 from flujo.errors import FlujoError, MisbehavedError
 from flujo.events import Event, Log, Scope
@@ -159,14 +157,10 @@ class Frame:
         if run.pace is not None:
             await run.pace()
         hold = None if callee.meter is None else await purse.hold(callee.meter, place, value, offered, self.log)
-        try:
-            await anyio.lowlevel.checkpoint_if_cancelled()
-            if run.halted is not None:
-                raise run.halted
-        except BaseException:
+        if run.halted is not None:
             if hold is not None:
                 hold.release()
-            raise
+            raise run.halted
         return hold
 
 

@@ -38,9 +38,9 @@ def render(story: Mapping[str, Any]) -> str:
         if key == "steps" and _is_filled_table(value):
             lines.append("steps:")
             for name, section in value.items():
-                _write_section(lines, f"  {key_text(name)}:", "  ", name, section, is_section=True)
+                _write_section(lines, f"  {_head(name, '  ')}", "  ", name, section, is_section=True)
         else:
-            _write_section(lines, f"{key_text(key)}:", "", key, value, is_section=key == "result")
+            _write_section(lines, _head(key, ""), "", key, value, is_section=key == "result")
     return "\n".join([*lines, ""]) if lines else "{}\n"
 
 

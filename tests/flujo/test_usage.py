@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flujo import AgentError, AgentOutput
 from flujo.usage import NO_USAGE, RequestUsage, Usage, UsageLimits
 
 FIELDS = [
@@ -234,3 +237,19 @@ def test_equal_limits_are_equal_and_can_be_varied() -> None:
     assert dataclasses.replace(limits, request_limit=5) == UsageLimits(
         total_cost_usd_limit="0.5", request_limit=5
     )
+
+
+@pytest.mark.parametrize(
+    ("report", "message"),
+    [
+        ({"usage": {"input_tokens": 3}}, "usage must be a Usage, not dict {'input_tokens': 3}"),
+        ({"model": 3}, "model must be text such as 'openai:gpt-4o', not 3"),
+        ({"cost_usd": 0.1}, "cost_usd must be a Decimal, not float 0.1"),
+        ({"requests": ("one",)}, "requests must be a tuple of RequestUsage, not 'one'"),
+        ({"requests": 3}, "requests must be a tuple of RequestUsage, not 3"),
+    ],
+)
+def test_a_report_that_could_not_be_booked_is_refused(report: dict[str, Any], message: str) -> None:
+    for kind in (AgentOutput, AgentError):
+        with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+            kind("x", **report)

@@ -147,6 +147,7 @@ def test_an_empty_story_is_an_empty_mapping() -> None:
 
 def test_a_key_too_long_for_parsers_is_marked_as_a_key() -> None:
     key = "k" * 1001
+    assert render({key: 1, "steps": {key: {"output": 1}}}) == f"? {key}\n: 1\nsteps:\n  ? {key}\n  :\n    output: 1\n"
     assert render({"v": {key: 1}}) == f"v:\n  ? {key}\n  : 1\n"
     assert render({"v": [{key: "a\nb", "c": {key: [key]}}]}) == (
         f'v:\n  - ? {key}\n    : |-\n      a\n      b\n    c:\n      ? {key}\n      :\n        - "{key}"\n'

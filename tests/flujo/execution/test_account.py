@@ -245,7 +245,7 @@ async def test_the_earliest_declared_branch_is_admitted_first() -> None:
 
 
 async def test_a_breach_is_neither_retried_nor_ignored_nor_saved_by_a_fallback() -> None:
-    fallback = Metered(input_tokens=1, output_tokens=1)
+    fallback = Metered(input_tokens=1, output_tokens=1, bound=1)
     dear = Step("dear", Metered(), max_retries=5, fallback=Step("cheap", fallback))
     fan = Step.parallel("fan", {"a": dear, "b": Step("s", fallback)}, on_branch_failure=BranchFailureStrategy.IGNORE)
     result = await run(fan, limit="0.01")
