@@ -1,0 +1,53 @@
+"""``python -m examples.support_triage``: answers one ticket, and tells whether the run is as in its golden.
+
+The OpenAI SDK is the real one; an in-process transport answers it from ``answers.yaml``. No key is needed and
+no connection is opened. Exits with 1 if the run tells another story than its golden.
+"""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+
+import anyio
+import httpx2
+from openai import AsyncOpenAI
+from rich.console import Console
+
+from examples.support_triage.comparison import ANSWERS, GOLDEN, changes, stop_at_a_miss, tell_changes
+from examples.support_triage.lines import say
+from examples.support_triage.pipeline import Setup, build
+from examples.support_triage.progress import Progress
+from examples.support_triage.report import tell_costs, tell_reply
+from examples.support_triage.tickets import EXAMPLE
+from flujo_testing.golden import GoldenError
+from flujo_testing.recordings.transport import ReplayTransport
+
+
+async def main(console: Console, setup: Setup) -> int:
+    """Answer the example ticket; returns the exit code."""
+    transport = ReplayTransport(ANSWERS)
+    progress = Progress(console, setup.budget.total_cost_usd_limit or Decimal(0))
+    listeners = (progress.told, stop_at_a_miss(transport.replay))
+    say(console, f'Ticket {EXAMPLE.number} from {EXAMPLE.customer}: "{EXAMPLE.subject}"\n', "bold")
+    async with AsyncOpenAI(
+        api_key="no key needed", http_client=httpx2.AsyncClient(transport=transport)
+    ) as client:
+        with progress.shown():
+            result = await build(client, setup, listeners).run_async(EXAMPLE, context_data={"ticket": EXAMPLE})
+    try:
+        found = changes(result)
+    except GoldenError as error:
+        say(console, f"\n{error}", "bold red")
+        return 1
+    if found is None or found:
+        tell_changes(console, found, transport.replay.misses)
+        return 1
+    tell_reply(console, result.output)
+    tell_costs(console, result)
+    say(console, f"\nThe run is as in its golden transcript: {GOLDEN}", "bold green")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(anyio.run(main, Console(highlight=False), Setup()))

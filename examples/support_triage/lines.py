@@ -13,10 +13,13 @@ from flujo_testing.golden.inert import inert
 def say(console: Console, text: str, style: str = "", *, indent: int = 2) -> None:
     """Print a text, which models may have written; lines that do not fit go on ``indent`` columns further."""
     for line in inert(text).split("\n"):
-        shown = [line]
-        if console.is_terminal:
-            shown = textwrap.wrap(
-                line, console.width, subsequent_indent=" " * indent, drop_whitespace=False
-            ) or [""]
-        for part in shown:
-            console.print(Text(part.rstrip(), style=style), soft_wrap=True)
+        for part in _wrapped(line, console.width, indent) if console.is_terminal else [line]:
+            console.print(Text(part, style=style), soft_wrap=True)
+
+
+def _wrapped(line: str, width: int, indent: int) -> list[str]:
+    """Paths and commands stay whole, so that they can be copied."""
+    wrapped = textwrap.wrap(
+        line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    )
+    return wrapped or [""]

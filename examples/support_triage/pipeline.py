@@ -62,7 +62,7 @@ def max_words(draft: str) -> bool | str:
 
 
 @dataclass(frozen=True, slots=True)
-class Desktop:
+class Setup:
     """What a company tunes: prompts, the rules for drafts, prices, the budget of one ticket."""
 
     prompts: Prompts = field(default_factory=Prompts)
@@ -71,19 +71,19 @@ class Desktop:
     budget: UsageLimits = BUDGET
 
 
-def build(client: AsyncOpenAI, desk: Desktop, listeners: Sequence[Listener] = ()) -> Flujo:
+def build(client: AsyncOpenAI, setup: Setup, listeners: Sequence[Listener] = ()) -> Flujo:
     """A runner for tickets: ``run(ticket, context_data={"ticket": ticket})``, whose output is a Reply."""
     return Flujo(
-        pipeline(client, desk),
+        pipeline(client, setup),
         context_model=Desk,
-        usage_limits=desk.budget,
-        cost_model=desk.prices,
+        usage_limits=setup.budget,
+        cost_model=setup.prices,
         listeners=listeners,
     )
 
 
-def pipeline(client: AsyncOpenAI, desk: Desktop) -> Pipeline:
-    prompts = desk.prompts
+def pipeline(client: AsyncOpenAI, setup: Setup) -> Pipeline:
+    prompts = setup.prompts
     sorter = OpenAIChat(SMALL, client=client, output_type=Triage, max_output_tokens=150)
     classify = Step(
         "classify",
@@ -95,22 +95,22 @@ def pipeline(client: AsyncOpenAI, desk: Desktop) -> Pipeline:
     )
     reviewers = {"tone": prompts.tone, "facts": prompts.facts, "policy": prompts.policy}
     review = Step.parallel("review", branches(client, reviewers), merge_strategy=MergeStrategy.CONTEXT_UPDATE)
-    steps = classify >> brief >> draft(client, desk) >> hand_in >> review >> decide
+    steps = classify >> brief >> draft(client, setup) >> hand_in >> review >> decide
     return steps.named("support_triage")
 
 
-def draft(client: AsyncOpenAI, desk: Desktop) -> Step:
+def draft(client: AsyncOpenAI, setup: Setup) -> Step:
     """Up to three drafts of the large model, then those of a small one that costs a fifth of it."""
     large, small = (OpenAIChat(model, client=client, max_output_tokens=300) for model in (LARGE, SMALL))
-    prompt = about_case(desk.prompts.draft)
+    prompt = about_case(setup.prompts.draft)
     fallback = Step(
-        "draft_small", small, input_processors=[prompt], plugins=desk.rules, backoff=PATIENCE, timeout_s=20
+        "draft_small", small, input_processors=[prompt], plugins=setup.rules, backoff=PATIENCE, timeout_s=20
     )
     return Step(
         "draft",
         large,
         input_processors=[prompt],
-        plugins=desk.rules,
+        plugins=setup.rules,
         max_retries=2,
         backoff=PATIENCE,
         timeout_s=40,

@@ -47,7 +47,8 @@ class Progress:
         self._budget = budget
         self._spent = ZERO
         self._asking: dict[str, str] = {}
-        self._live: Live | None = None
+        self._paying: set[str] = set()
+        self._spinner = Spinner("line")
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -55,7 +56,7 @@ class Progress:
         if not self._console.is_terminal:
             yield
             return
-        with Live(console=self._console, transient=True, get_renderable=self._now) as self._live:
+        with Live(console=self._console, transient=True, get_renderable=self._now):
             yield
 
     def told(self, event: Event) -> None:
@@ -80,6 +81,7 @@ class Progress:
 
     def paid(self, event: Paid) -> None:
         entry = event.entry
+        self._paying.add(event.step)
         self._spent = add(self._spent, entry.cost_usd or ZERO)
         cost = "an unknown amount" if entry.cost_usd is None else f"{show_usd(entry.cost_usd)} USD"
         left = show_usd(subtract(self._budget, self._spent))
@@ -90,6 +92,8 @@ class Progress:
         self._say(event.step, f"{_attempt(event)} failed: {event.error}", "red")
 
     def judged(self, event: Judged) -> None:
+        if event.plugin == "output_type" and event.accepted and event.step not in self._paying:
+            return  # a function that returned what it says it returns is no news
         verdict = "accepted" if event.accepted else f"rejected: {event.feedback}"
         if event.redirect_to is not None:
             verdict = f"redirected to {event.redirect_to}: {event.feedback}"
@@ -116,11 +120,13 @@ class Progress:
         say(self._console, f"{place_of(path):<{PLACE}} {text}", style, indent=PLACE + 1)
 
     def _now(self) -> Group:
-        asking = [Spinner("line", Text(f" {text}", style="dim")) for text in self._asking.values()]
+        asking = Table.grid(padding=(0, 1))
+        for text in self._asking.values():
+            asking.add_row(self._spinner, Text(text, style="dim", no_wrap=True, overflow="crop"))
         budget = Table.grid(padding=(0, 1))
         bar = ProgressBar(total=float(self._budget), completed=float(self._spent), width=20)
         budget.add_row("budget", bar, f"{show_usd(self._spent)} of {show_usd(self._budget)} USD")
-        return Group(*asking, budget)
+        return Group(asking, budget)
 
 
 def place_of(path: str) -> str:

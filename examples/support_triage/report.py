@@ -37,10 +37,11 @@ def tell_costs(console: Console, result: PipelineResult) -> None:
 
 
 def costs(what: str, ledger: Ledger, group: Callable[[LedgerEntry], str]) -> Table:
-    """Requests, tokens and USD by group, and their sum; all tokens that went in include the cached ones."""
-    table = Table(title=f"Cost by {what}", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    """Calls, tokens and USD by group, and their sum; all tokens that went in include the cached ones."""
+    table = Table(title=f"Cost by {what}", title_justify="left", title_style="bold")
+    table.box, table.show_edge, table.pad_edge = box.SIMPLE_HEAD, False, False
     table.add_column(what, no_wrap=True)
-    for column in ("requests", "input", "cached", "output", "USD"):
+    for column in ("calls", "input", "cached", "output", "USD"):
         table.add_column(column, justify="right", no_wrap=True)
     groups: dict[str, list[LedgerEntry]] = {}
     for entry in ledger.entries:

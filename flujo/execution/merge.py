@@ -19,8 +19,8 @@ from pydantic import BaseModel
 from flujo.canonical import NotRepresentable, canonical_json, path_segment
 from flujo.context import EXTRA, FIELDS_SET, PRIVATE, PipelineContext
 from flujo.errors import ContextMergeConflict, ContextUpdateError, MisuseError
-from flujo.execution.isolation import State, apply_output, assembled, changed, private_copy, updated
-from flujo.execution.structure import MISSING, Same, private_of
+from flujo.isolation import State, apply_output, assembled, changed, private_copy, updated
+from flujo.structure import MISSING, Same, private_of
 
 C = TypeVar("C", bound=PipelineContext)
 Claims = Sequence[tuple[str, Any]]

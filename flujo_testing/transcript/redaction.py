@@ -19,8 +19,9 @@ from flujo_testing.transcript.plain import Unrepresentable, plain
 Replacement = object
 """What stands in the place of a value: plain data, or a function of the value."""
 
+_JSON_TEXT: Final = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
 _PART: Final = re.compile(
-    r'(?P<dots>\.{0,2})(?:(?P<name>[^.\[\]"]+)|\[(?P<index>\d+|\*)\]|\[(?P<key>"(?:[^"\\]|\\.)*")\])'
+    rf'(?P<dots>\.{{0,2}})(?:(?P<name>[^.\[\]"]+)|\[(?P<index>\d+|\*)\]|\[(?P<key>{_JSON_TEXT})\])'
 )
 _PLAIN_KEY: Final = re.compile(r'[^.\[\]"*]+')
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from flujo.context import PipelineContext
-from flujo.execution.isolation import State
+from flujo.isolation import State
 from flujo.execution.merge import MergeNote, merge_context
 
 

@@ -15,9 +15,9 @@ from pydantic import (
 
 from flujo.context import PipelineContext
 from flujo.errors import ContextUpdateError
-from flujo.execution.isolation import State, apply_output, changed, updated
-from flujo.execution.structure import MISSING
-from tests.flujo.execution.samples import a_context, normal
+from flujo.isolation import State, apply_output, changed, updated
+from flujo.structure import MISSING
+from tests.flujo.samples import a_context, normal
 
 
 class Order(PipelineContext):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from flujo.errors import ContextMergeConflict
-from flujo.execution.isolation import State
+from flujo.isolation import State
 from flujo.execution.merge import MergeNote, merge_context
 from tests.flujo.execution.books import Bare, Book, a_book, adds, branched, merged, notes_of, sets
 

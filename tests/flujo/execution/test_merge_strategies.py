@@ -10,11 +10,11 @@ import pytest
 
 from flujo.context import PipelineContext
 from flujo.errors import ContextMergeConflict, ContextUpdateError, MisuseError
-from flujo.execution.isolation import State
+from flujo.isolation import State
 from flujo.execution.merge import MergeNote, merge_context
-from flujo.execution.structure import MISSING
+from flujo.structure import MISSING
 from tests.flujo.execution.books import Book, Change, Page, a_book, adds, branched, merged, notes_of, sets
-from tests.flujo.execution.samples import normal
+from tests.flujo.samples import normal
 
 # Conflicts --------------------------------------------------------------------------------------------
 

@@ -12,9 +12,9 @@ from pydantic import (
 
 from flujo.context import PipelineContext
 from flujo.errors import MisuseError
-from flujo.execution.isolation import State, changed, private_copy
-from flujo.execution.loading import NotCopyable
-from tests.flujo.execution.samples import Ctx, a_context, normal
+from flujo.isolation import State, changed, private_copy
+from flujo.loading import NotCopyable
+from tests.flujo.samples import Ctx, a_context, normal
 
 
 class Copies:

@@ -20,9 +20,9 @@ from pydantic import (
 )
 
 from flujo.context import PENDING, PipelineContext, held_by
-from flujo.execution.isolation import State, changed
-from flujo.execution.structure import MISSING, Same
-from tests.flujo.execution.samples import Color, Ctx, a_context, contexts, deeds, do, normal
+from flujo.isolation import State, changed
+from flujo.structure import MISSING, Same
+from tests.flujo.samples import Color, Ctx, a_context, contexts, deeds, do, normal
 
 T = TypeVar("T")
 

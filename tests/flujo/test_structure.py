@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from pydantic import BaseModel, Field, PrivateAttr
 
 from flujo.context import PipelineContext
-from flujo.execution.structure import MISSING, Same, clone, same_atom
-from tests.flujo.execution.samples import Color, Inner, Point, Slotted, a_context, normal, values
+from flujo.structure import MISSING, Same, clone, same_atom
+from tests.flujo.samples import Color, Inner, Point, Slotted, a_context, normal, values
 
 
 def _kind(value: object) -> str:

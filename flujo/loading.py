@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from flujo.context import EXTRA, PENDING, PRIVATE, SLOTS, PipelineContext, held_by
 from flujo.errors import MisuseError
-from flujo.execution.structure import clone, clone_named
+from flujo.structure import clone, clone_named
 
 if TYPE_CHECKING:
-    from flujo.execution.isolation import State
+    from flujo.isolation import State
 
 
 class NotCopyable(MisuseError, TypeError):
