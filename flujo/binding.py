@@ -6,6 +6,7 @@ Nothing asks an object what it is while a pipeline runs: it has been bound befor
 from __future__ import annotations
 
 import inspect
+import types
 import typing
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -208,3 +209,25 @@ def _meter_of(agent: object) -> Meter | None:
         estimate_input=estimate,
         takes=frozenset() if estimate is None else _takes(_signature_of(estimate)[0]),
     )
+
+
+def may_be(accepts: Any, given: Any) -> bool:
+    """Whether a value of type ``given`` may be what ``accepts`` asks for; True where the types don't decide it."""
+    if isinstance(accepts, types.UnionType) or typing.get_origin(accepts) is typing.Union:
+        return any(may_be(one, given) for one in typing.get_args(accepts))
+    if accepts is Any or given is Any:  # Any is a class since Python 3.11
+        return True
+    accepts = typing.get_origin(accepts) or accepts
+    given = typing.get_origin(given) or given
+    if given is None or given is type(None):
+        return accepts is None or accepts is type(None) or accepts is object or not isinstance(accepts, type)
+    if not (isinstance(accepts, type) and isinstance(given, type)) or accepts is object or given is object:
+        return True
+    if inspect.isabstract(accepts) or getattr(accepts, "_is_protocol", False):
+        return True
+    return issubclass(given, accepts) or (given, accepts) in {(int, float), (int, complex), (float, complex)}
+
+
+def shown(annotation: object) -> str:
+    """A type as messages tell it."""
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)

@@ -264,7 +264,7 @@ def updated(state: State[C], fresh: Mapping[str, Any], what: str) -> State[C]:
     fields = {
         name: value
         for name, value in accepted.__dict__.items()
-        if name in cls.model_fields and (name in fresh or not Same()(before.get(name, MISSING), value))
+        if name in cls.model_fields and not Same()(before.get(name, MISSING), value)
     }
     held_by(after).update(fields)
     if not Same()(present.__pydantic_extra__, accepted.__pydantic_extra__):

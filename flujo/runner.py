@@ -36,11 +36,11 @@ from flujo.execution.signals import Aborted, Breached
 from flujo.isolation import State
 from flujo.laws import DEFAULT
 from flujo.overrides import Overrides, current
-from flujo.pipeline import Pipeline
+from flujo.pipeline import Part, Pipeline
 from flujo.ports import Clock, Journal, Listener
 from flujo.prices import CostModel
 from flujo.results import PipelineResult
-from flujo.steps import Step, StepKind
+from flujo.steps import Step
 from flujo.usage import UsageLimits
 
 
@@ -70,7 +70,7 @@ class Flujo:
 
     def __init__(
         self,
-        pipeline: Pipeline | StepKind,
+        pipeline: Pipeline | Part,
         *,
         context_model: type[PipelineContext] | None = None,
         resources: object = None,

@@ -6,21 +6,17 @@ Frozen data, checked when it is built; nothing here runs a step. ``StepKind`` is
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
-from flujo.binding import NotAnAgent, bind_agent, bind_plugin, takes_input
+from flujo.binding import NotAnAgent, bind_agent, bind_plugin, may_be, shown, takes_input
 from flujo.errors import PipelineDefinitionError, Problem
+from flujo.pipeline import Part, Pipeline, joined, steps_of
 from flujo.ports import Draft, PluginOutcome
 from flujo.usage import UsageLimits
-
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    from flujo.pipeline import Pipeline
 
 
 class MergeStrategy(StrEnum):
@@ -61,23 +57,7 @@ class Backoff:
 
 
 @dataclass(frozen=True)
-class _Named:
-    """What all kinds of steps have: a name, ``>>`` and ``named``."""
-
-    name: str
-
-    def named(self, name: str) -> Any:
-        """A copy under another name."""
-        return replace(self, name=name)
-
-    def __rshift__(self, after: StepKind | Pipeline) -> Pipeline:
-        from flujo.pipeline import Pipeline
-
-        return Pipeline.of(self, after)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True)
-class Step(_Named):
+class Step(Part):
     """Asks one agent, and asks it again while its plugins reject the draft or it fails.
 
     Attempts allowed: 1 + ``max_retries``. ``retry_on`` filters the agent's own exceptions; rejections and timeouts
@@ -95,7 +75,7 @@ class Step(_Named):
     retry_on: type[Exception] | tuple[type[Exception], ...] = field(default=Exception, kw_only=True)
     backoff: Callable[[int], float] | None = field(default=None, kw_only=True)
     timeout_s: float | None = field(default=None, kw_only=True)
-    fallback: StepKind | None = field(default=None, kw_only=True)
+    fallback: Part | None = field(default=None, kw_only=True)
     updates_context: bool = field(default=False, kw_only=True)
     settings: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     usage_limits: UsageLimits | None = field(default=None, kw_only=True)
@@ -109,10 +89,47 @@ class Step(_Named):
         if problems := [*_name_problems(self.name), *_step_problems(self)]:
             raise PipelineDefinitionError(problems)
 
+    def inside(self) -> Iterator[tuple[str, Sequence[Part]]]:
+        if self.fallback is not None:
+            yield "fallback:", (self.fallback,)
+
+    def asked(self) -> Iterator[object]:
+        yield self.agent
+
+    def with_agents(self, here: str, agents: Mapping[str, object]) -> Step:
+        fallback = self.fallback
+        if fallback is not None:
+            fallback = fallback.with_agents(joined(here, f"fallback:{fallback.name}"), agents)
+        return replace(self, agent=agents.get(here, self.agent), fallback=fallback)
+
+    def problems(self, here: str) -> Iterator[Problem]:
+        bound = bind_agent(self.agent)
+        may_reject = bool(self.plugins) or bound.output is not None
+        if not may_reject or self.max_retries == 0 or "feedback" in bound.takes or self.input_processors:
+            return
+        if bound.accepts is not None and not may_be(bound.accepts, str):
+            text = (
+                f"a rejected draft is retried, but agent '{bound.name}' takes {shown(bound.accepts)}, "
+                "which carries no feedback"
+            )
+            fix = "Let the agent take 'feedback' by keyword, or set max_retries=0."
+            yield Problem("feedback-undeliverable", here, text, fix)
+
+    def shape(self) -> list[object]:
+        names = [plugin.name for plugin in self.plugins]
+        return ["step", bind_agent(self.agent).name, names, self.max_retries, self.updates_context]
+
+    def accepts(self) -> object | None:
+        return None if self.input_processors else bind_agent(self.agent).accepts
+
+    def returns(self) -> object | None:
+        shaped = self.output_processors or self.plugins  # what these return is not known before they run
+        return None if shaped else bind_agent(self.agent).returns
+
     @staticmethod
     def parallel(
         name: str,
-        branches: Mapping[str, StepKind | Pipeline],
+        branches: Mapping[str, Part | Pipeline],
         *,
         merge_strategy: MergeStrategy | MergeFunction = MergeStrategy.NO_MERGE,
         on_branch_failure: BranchFailureStrategy = BranchFailureStrategy.PROPAGATE,
@@ -131,7 +148,7 @@ class Step(_Named):
 
 
 @dataclass(frozen=True)
-class ParallelStep(_Named):
+class ParallelStep(Part):
     """Branches that run at once, each on its own snapshot of the context; see ``Step.parallel``.
 
     ``context_include_keys`` names the context fields that branches see and whose changes are merged; the others have
@@ -151,8 +168,32 @@ class ParallelStep(_Named):
         if problems := [*_name_problems(self.name), *_parallel_problems(self)]:
             raise PipelineDefinitionError(problems)
 
+    def inside(self) -> Iterator[tuple[str, Sequence[Part]]]:
+        for key, branch in self.branches.items():
+            yield f"branch:{key}", steps_of(branch)
+
+    def asked(self) -> Iterator[object]:
+        return iter(())
+
+    def with_agents(self, here: str, agents: Mapping[str, object]) -> ParallelStep:
+        branches = {}
+        for key, branch in self.branches.items():
+            inside = joined(here, f"branch:{key}")
+            if isinstance(branch, Pipeline):
+                branches[key] = branch.with_agents_at(inside, agents)
+            else:
+                branches[key] = branch.with_agents(joined(inside, branch.name), agents)
+        return replace(self, branches=branches)
+
+    def problems(self, here: str) -> Iterator[Problem]:
+        return iter(())
+
+    def shape(self) -> list[object]:
+        return ["parallel", list(self.branches), str(self.on_branch_failure)]
+
 
 StepKind: TypeAlias = Step | ParallelStep
+"""The closed union of all kinds of steps."""
 
 
 def step(
@@ -215,7 +256,7 @@ def _step_problems(step: Step) -> list[Problem]:
         if not callable(processor) or inspect.iscoroutinefunction(processor):
             text = f"the processor {processor!r} is no plain function"
             problems.append(Problem("processor-not-plain", path, text, "Whatever awaits is a step of its own."))
-    if step.fallback is not None and not isinstance(step.fallback, _Named):
+    if step.fallback is not None and not isinstance(step.fallback, Part):
         text = f"the fallback {step.fallback!r} is no step"
         problems.append(Problem("fallback-not-a-step", path, text, "Pass fallback=Step(name, agent)."))
     if step.usage_limits is not None and not isinstance(step.usage_limits, UsageLimits):
@@ -294,7 +335,7 @@ def _parallel_problems(step: ParallelStep) -> list[Problem]:
         if _name_problems(key):
             text = f"the branch name {key!r} is empty or contains '/' or ':'"
             problems.append(Problem("name-illegal", path, text, "Use another name."))
-        if not isinstance(branch, _Named) and not hasattr(branch, "steps"):
+        if not isinstance(branch, Part | Pipeline):
             text = f"branch {key!r} is {branch!r}"
             problems.append(Problem("branch-not-a-step", path, text, "Pass a Step or a Pipeline."))
     if not isinstance(step.merge_strategy, MergeStrategy) and not callable(step.merge_strategy):

@@ -28,7 +28,7 @@ from flujo import (
 from flujo.events import StepStarted
 from flujo.overrides import Overrides, current
 from flujo.ports import Clock, Journal, Listener
-from flujo.steps import StepKind
+from flujo.pipeline import Part
 from flujo_testing.agents import FakeAgent, FakeError, Pass
 from flujo_testing.agents.fake import Fake
 from flujo_testing.conservation import check_conservation
@@ -109,7 +109,7 @@ class FlujoRun:
 
     async def __call__(
         self,
-        pipeline: Pipeline | StepKind | Flujo,
+        pipeline: Pipeline | Part | Flujo,
         input: Any = None,
         *,
         agents: Mapping[str, object] | None = None,
@@ -123,7 +123,7 @@ class FlujoRun:
 
     def sync(
         self,
-        pipeline: Pipeline | StepKind | Flujo,
+        pipeline: Pipeline | Part | Flujo,
         input: Any = None,
         *,
         agents: Mapping[str, object] | None = None,
@@ -158,7 +158,7 @@ def flujo_run(request: pytest.FixtureRequest) -> Iterator[FlujoRun]:
 
 
 def _runner(
-    pipeline: Pipeline | StepKind | Flujo, agents: Mapping[str, object], options: RunOptions
+    pipeline: Pipeline | Part | Flujo, agents: Mapping[str, object], options: RunOptions
 ) -> Flujo:
     if not isinstance(pipeline, Flujo):
         replaced = pipeline if isinstance(pipeline, Pipeline) else Pipeline.of(pipeline)

@@ -24,14 +24,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         dest="flujo_golden",
         choices=("check", "pending", "update"),
         help="check: compare goldens and write nothing (default in CI). "
-        "pending: leave proposals for 'flujo golden review' (default elsewhere). "
+        "pending: leave proposals in golden/.pending (default elsewhere). "
         "update: write the goldens of the tests that run.",
     )
     group.addoption(
         "--golden-artifacts",
         dest="flujo_golden_artifacts",
         metavar="DIR",
-        help="Leave proposals in DIR, for 'flujo golden review --from DIR' on another machine.",
+        help="Leave proposals in DIR, also where nothing else is written.",
     )
     parser.addini(
         "flujo_golden_dir",

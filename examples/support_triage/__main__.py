@@ -30,22 +30,22 @@ async def main(console: Console, setup: Setup) -> int:
     progress = Progress(console, setup.budget.total_cost_usd_limit or Decimal(0))
     listeners = (progress.told, stop_at_a_miss(transport.replay))
     say(console, f'Ticket {EXAMPLE.number} from {EXAMPLE.customer}: "{EXAMPLE.subject}"\n', "bold")
-    async with AsyncOpenAI(
-        api_key="no key needed", http_client=httpx2.AsyncClient(transport=transport)
-    ) as client:
+    http_client = httpx2.AsyncClient(transport=transport)
+    async with AsyncOpenAI(api_key="no key needed", http_client=http_client) as client:
+        runner = build(client, setup, listeners)
         with progress.shown():
-            result = await build(client, setup, listeners).run_async(EXAMPLE, context_data={"ticket": EXAMPLE})
+            result = await runner.run_async(EXAMPLE, context_data={"ticket": EXAMPLE})
     try:
         found = changes(result)
     except GoldenError as error:
         say(console, f"\n{error}", "bold red")
         return 1
     if found is None or found:
-        tell_changes(console, found, transport.replay.misses)
+        tell_changes(console, found, transport.replay)
         return 1
     tell_reply(console, result.output)
     tell_costs(console, result)
-    say(console, f"\nThe run is as in its golden transcript: {GOLDEN}", "bold green")
+    say(console, f"\nThe run is as in its golden transcript:\n  {GOLDEN}", "bold green")
     return 0
 
 

@@ -13,7 +13,7 @@ from flujo.ports import Listener
 from flujo_testing.golden.location import OwningTest, golden_folder, place_of
 from flujo_testing.golden.parsing import read_data
 from flujo_testing.golden.reading import read_golden
-from flujo_testing.recordings import Replay, ReplayMiss
+from flujo_testing.recordings import Replay
 from flujo_testing.transcript import Difference, differences, render, story_of
 
 MAX_LINES = 40
@@ -49,20 +49,21 @@ def changes(result: PipelineResult) -> list[Difference] | None:
     return differences(read_data(content, GOLDEN), read_data(story, "this run"))
 
 
-def tell_changes(console: Console, found: list[Difference] | None, misses: list[ReplayMiss]) -> None:
+def tell_changes(console: Console, found: list[Difference] | None, replay: Replay) -> None:
     """The differences in words, then how to accept them."""
     if found is None:
         say(console, f"\n{GOLDEN} does not exist. To write it:\n  {UPDATE}", "bold red")
         return
-    causes = up_to_the_prompt(found) if misses else found
+    causes = up_to_the_prompt(found) if replay.misses else found
     say(console, f"\nThis run tells another story than {GOLDEN}:", "bold red")
     for difference in causes[:MAX_LINES]:
         say(console, f"  {in_words(difference)}", indent=4)
-    if more := len(found) - len(causes[:MAX_LINES]):
-        why = ", because the run stopped there" if misses else ""
-        say(console, f"  ... and {more} more differences{why}")
-    if misses:
-        tell_misses(console, misses)
+    if replay.misses:
+        say(console, "  ... and what follows from it, because the run stopped there")
+    elif len(found) > MAX_LINES:
+        say(console, f"  ... and {len(found) - MAX_LINES} more differences")
+    if replay.misses:
+        tell_what_to_record(console, replay)
     else:
         say(console, "\nIf that is what you want, accept it and read the diff of the golden:", "bold")
         say(console, f"  {UPDATE}")
@@ -74,14 +75,13 @@ def up_to_the_prompt(found: list[Difference]) -> list[Difference]:
     return found[: at + 1]
 
 
-def tell_misses(console: Console, misses: list[ReplayMiss]) -> None:
+def tell_what_to_record(console: Console, replay: Replay) -> None:
     """The run stopped at a prompt, for nobody knows what the model answers to it."""
     file = ANSWERS.relative_to(ROOT).as_posix()
     say(console, f"\nA prompt changed, and {file} has no answer to the new one:", "bold red")
-    for miss in misses:
-        if miss.nearest is not None:
-            where = f"line {miss.nearest.line} (exchange {miss.nearest.position})"
-            say(console, f"  the nearest request is in {where}, where {miss.path} differs", indent=4)
+    for exchange in replay.unused[:1]:
+        where = f"line {exchange.line} (exchange {exchange.position})"
+        say(console, f"  the first request there that was not made is in {where}", indent=4)
     say(console, "\nIf that is what you want:", "bold")
     say(console, f"  1. put the new prompt into each request of {file} that has", indent=5)
     say(console, "     the old one, and below it what the model answers to it;", indent=5)

@@ -1,6 +1,7 @@
 """The pipeline: classify a ticket, draft an answer, have it reviewed three times at once, decide.
 
-``build`` is all that production would call, with a client of its own; where answers come from is not said here.
+``build`` is all that production would call, with a client of its own. Where answers come from is not said
+here.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from flujo import (
     Step,
     UsageLimits,
     ValidationPlugin,
-    step,
     validator,
 )
 from flujo.agents.openai import OpenAIChat
@@ -32,8 +32,8 @@ from flujo.ports import Listener
 LARGE = "gpt-4.1-2025-04-14"
 SMALL = "gpt-4.1-mini-2025-04-14"
 
-# Example prices in USD per million tokens, as of 2025-04-14. They are pinned so that this example always costs
-# the same, and nobody keeps them up to date: in production, pin a snapshot of your provider's price list.
+# Example prices in USD per million tokens, as of 2025-04-14. They are pinned so that this example always
+# costs the same, and nobody keeps them up to date: in production, pin a snapshot of your provider's list.
 PRICES = PriceTable(
     {
         f"openai:{LARGE}": Price(input="2.00", cache_read="0.50", output="8.00"),
@@ -47,7 +47,7 @@ MAX_WORDS = 80
 PATIENCE = Backoff(initial_s=0.25)
 
 
-@validator(priority=10)
+@validator
 def no_promises(draft: str) -> bool | str:
     """Rejects what only the billing team may say."""
     found = ", ".join(f"'{words}'" for words in PROMISES.findall(draft))
@@ -95,7 +95,14 @@ def pipeline(client: AsyncOpenAI, setup: Setup) -> Pipeline:
     )
     reviewers = {"tone": prompts.tone, "facts": prompts.facts, "policy": prompts.policy}
     review = Step.parallel("review", branches(client, reviewers), merge_strategy=MergeStrategy.CONTEXT_UPDATE)
-    steps = classify >> brief >> draft(client, setup) >> hand_in >> review >> decide
+    steps = (
+        classify
+        >> Step("brief", brief, max_retries=0)
+        >> draft(client, setup)
+        >> Step("hand_in", hand_in, max_retries=0)
+        >> review
+        >> Step("decide", decide, max_retries=0)
+    )
     return steps.named("support_triage")
 
 
@@ -128,13 +135,11 @@ def branches(client: AsyncOpenAI, reviewers: Mapping[str, str]) -> dict[str, Pip
     }
 
 
-@step(max_retries=0)
 def brief(triage: Triage, *, context: Desk) -> Case:
     """What whoever drafts has to know."""
     return Case(ticket=context.ticket, summary=triage.summary)
 
 
-@step(max_retries=0)
 def hand_in(draft: str, *, context: Desk) -> Case:
     """The accepted draft, on its way to the reviewers."""
     context.draft = draft
@@ -149,7 +154,6 @@ def file_under(name: str) -> Step:
     return Step("file", file, max_retries=0)
 
 
-@step(max_retries=0)
 def decide(reviews: Mapping[str, object], *, context: Desk) -> Reply:
     """Sent if nobody objects."""
     return Reply(

@@ -1,7 +1,7 @@
 """The live view: one line for each thing that happens, and on a terminal what is being asked at the moment.
 
-A listener of events. Nothing is counted here that the transcript does not hold; the lines of branches that run
-at once come in order of arrival.
+A listener of events. Nothing is counted here that the transcript does not hold. The lines of branches that
+run at once come in order of arrival.
 """
 
 from __future__ import annotations
@@ -109,7 +109,8 @@ class Progress:
         self._say(event.step, f"merged {fields}", "dim")
 
     def not_admitted(self, event: NotAdmitted) -> None:
-        text = f"{_attempt(event)} not admitted: may take {event.bound} of {event.dimension}, {event.left} left"
+        bound = f"{event.dimension} up to {event.bound}, {event.left} left"
+        text = f"{_attempt(event)} not admitted: {bound}"
         self._say(event.step, text, "bold red")
 
     def limit_passed(self, event: LimitPassed) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from flujo import PipelineContext
 
@@ -65,7 +65,7 @@ class Desk(PipelineContext):
     urgency: Urgency = "normal"
     summary: str = ""
     draft: str = ""
-    reviews: dict[str, Review] = {}
+    reviews: dict[str, Review] = Field(default_factory=dict)
 
 
 EXAMPLE = Ticket(

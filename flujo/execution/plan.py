@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, Protocol, assert_never, cast
 
 from flujo.execution.parallel import ParallelNode
 from flujo.execution.step import AgentNode
-from flujo.pipeline import steps_of
+from flujo.pipeline import Part, steps_of
 from flujo.steps import ParallelStep, Step, StepKind
 
 if TYPE_CHECKING:
@@ -20,13 +20,14 @@ class Node(Protocol):
     async def run(self, frame: Frame, value: object) -> object: ...
 
 
-def compiled(steps: Sequence[StepKind]) -> tuple[Node, ...]:
+def compiled(steps: Sequence[Part]) -> tuple[Node, ...]:
     """The nodes of a sequence."""
     return tuple(node_of(step, step.name) for step in steps)
 
 
-def node_of(step: StepKind, name: str) -> Node:
+def node_of(part: Part, name: str) -> Node:
     """The node of one step, which paths call ``name``."""
+    step = cast(StepKind, part)  # the union is closed: nothing else is a Part
     match step:
         case Step():
             fallback = step.fallback

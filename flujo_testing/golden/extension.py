@@ -58,7 +58,7 @@ class GoldenExtension(SingleFileSnapshotExtension):
         raise GoldenMisuse(f"{snapshot_collection.location}: goldens are written by --golden=update only")
 
     def delete_snapshots(self, *, snapshot_location: str, snapshot_names: set[str]) -> NoReturn:
-        raise GoldenMisuse(f"{snapshot_location}: goldens are deleted by 'flujo golden prune' only")
+        raise GoldenMisuse(f"{snapshot_location}: goldens are deleted by people only")
 
 
 def extension_for(folder: GoldenFolder) -> type[GoldenExtension]:

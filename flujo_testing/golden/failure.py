@@ -45,12 +45,10 @@ def line_diff(old: str, new: str) -> Iterator[str]:
 
 def command_line(mode: Mode, artifacts: Path | None, test: str) -> str:
     """What to type next, to the letter."""
-    again = f"python -m pytest {shlex.quote(test)} --golden="
+    accept = f"python -m pytest {shlex.quote(test)} --golden=update"
     if artifacts is not None and mode is Mode.CHECK:
-        return f"next: flujo golden review --from {shlex.quote(str(artifacts))}"
-    if mode is Mode.CHECK:
-        return f"next: {again}pending"
-    return f"next: flujo golden review    (or accept it unseen: {again}update)"
+        return f"next: read the proposal in {shlex.quote(str(artifacts))}, then, to accept it: {accept}"
+    return f"next, if this is what it should be: {accept}"
 
 
 def selection(item: pytest.Item) -> str:

@@ -314,6 +314,16 @@ def test_a_deleted_field_stays_deleted() -> None:
     assert changed(state, after) == (("items", [1, [2]], MISSING),)
 
 
+def test_what_was_put_beside_the_fields_is_found() -> None:
+    state = State.take(a_context())
+    fork = state.fork()
+    vars(fork)["beside"] = [1]
+    state = state.commit(fork)
+    fork = state.fork()
+    fork.beside.append(2)
+    assert (state.fork().beside, state.commit(fork).fork().beside) == ([1], [1, 2])
+
+
 def test_a_field_removed_behind_the_models_back_comes_back() -> None:
     state = State.take(a_context())
     fork = state.fork()

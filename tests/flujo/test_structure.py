@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import copy
+import copyreg
 import datetime as dt
 import decimal
 import enum
@@ -164,6 +165,18 @@ def test_one_tuple_in_a_cycle_stays_one() -> None:
 def test_a_class_says_itself_how_it_is_copied() -> None:
     copied = clone([Counted(), OwnModel(x=[1]), Reduced([1])], {})
     assert (copied[0].copies, copied[1].x, copied[2].parts) == (1, [1, 0], [1])
+
+
+def test_a_class_whose_copies_are_registered_is_copied_so() -> None:
+    class Registered:
+        def __init__(self, x: int) -> None:
+            self.x = x
+
+    copyreg.pickle(Registered, lambda value: (Registered, (value.x + 1,)))
+    try:
+        assert clone([Registered(1)], {})[0].x == 2
+    finally:
+        del copyreg.dispatch_table[Registered]
 
 
 def test_sets_of_objects_are_copied_with_their_objects() -> None:

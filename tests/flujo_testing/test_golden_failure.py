@@ -59,17 +59,16 @@ def test_a_long_message_is_cut_and_says_so() -> None:
     assert f"... and {1003 - MAX_DIFF_LINES} more lines" in text.splitlines()
 
 
+UPDATE = "python -m pytest 'tests/test_a.py::test_b[1]' --golden=update"
+ACCEPT = f"next, if this is what it should be: {UPDATE}"
+
+
 @pytest.mark.parametrize(
     ("mode", "artifacts", "command"),
     [
-        (Mode.CHECK, None, "next: python -m pytest 'tests/test_a.py::test_b[1]' --golden=pending"),
-        (Mode.CHECK, Path("out dir"), "next: flujo golden review --from 'out dir'"),
-        (
-            Mode.PENDING,
-            None,
-            "next: flujo golden review    (or accept it unseen: "
-            "python -m pytest 'tests/test_a.py::test_b[1]' --golden=update)",
-        ),
+        (Mode.CHECK, None, ACCEPT),
+        (Mode.CHECK, Path("out dir"), f"next: read the proposal in 'out dir', then, to accept it: {UPDATE}"),
+        (Mode.PENDING, None, ACCEPT),
     ],
 )
 def test_the_next_command_fits_the_mode(mode: Mode, artifacts: Path | None, command: str) -> None:

@@ -39,8 +39,7 @@ def test_a_missing_golden_fails_the_test_and_leaves_a_proposal(project: Project)
         [
             "E *GoldenMismatch: golden/test_rain/test_rain.yaml does not exist yet",
             'E *+input: "rain"',
-            "E *next: flujo golden review    (or accept it unseen: "
-            "python -m pytest tests/test_rain.py::test_rain --golden=update)",
+            "E *next, if this is what it should be: python -m pytest tests/test_rain.py::test_rain --golden=update",
             "goldens: 1 compared, 0 changed, 1 missing, 0 unused, 0 written",
         ]
     )
@@ -111,7 +110,7 @@ def test_in_ci_nothing_is_written(project: Project, ci: str) -> None:
     project.write("tests/test_rain.py", RAIN)
     result = project.run()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E *next: python -m pytest tests/test_rain.py::test_rain --golden=pending"])
+    result.stdout.fnmatch_lines(["E *next, if this is what it should be: python -m pytest tests/test_rain.py::test_rain --golden=update"])
     assert not (project.path / "golden").exists()
 
 
@@ -120,7 +119,7 @@ def test_in_ci_proposals_go_to_the_artifacts_folder_alone(project: Project) -> N
     project.write("tests/test_rain.py", RAIN)
     result = project.run("--golden-artifacts=out")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([f"E *next: flujo golden review --from {project.path}/out"])
+    result.stdout.fnmatch_lines([f"E *next: read the proposal in {project.path}/out, then, to accept it: *--golden=update"])
     assert list(pending_goldens(project.path / "out")) == ["test_rain/test_rain.yaml"]
     assert not (project.path / "golden").exists()
 
@@ -164,7 +163,7 @@ def test_unused_goldens_are_reported_after_a_complete_run_only_and_never_deleted
     complete.stdout.fnmatch_lines(
         [
             "goldens: 1 compared, 0 changed, 0 missing, 1 unused, 0 written",
-            "unused: golden/test_rain/test_snow.yaml (next: flujo golden prune)",
+            "unused: golden/test_rain/test_snow.yaml (next: delete it, if its test is gone for good)",
         ]
     )
     assert project.files() == before

@@ -56,13 +56,18 @@ def test_only_fields_that_differ_are_told() -> None:
 
 DATA = st.recursive(
     st.integers(0, 2) | st.sampled_from(["", "a"]) | st.none(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "set", "was", "$a"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "b", "set", "was", "$a"]), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
 
 @settings(deadline=None, max_examples=400)
 @given(DATA, DATA, DATA)
-def test_two_changes_of_one_value_read_alike_only_if_they_lead_to_the_same(before: Any, one: Any, other: Any) -> None:
+def test_two_changes_of_one_value_read_alike_only_if_they_lead_to_the_same(
+    before: Any, one: Any, other: Any
+) -> None:
     if not same(before, one) and not same(before, other):
         assert same(change(before, one), change(before, other)) is same(one, other)

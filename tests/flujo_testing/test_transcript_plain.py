@@ -54,7 +54,11 @@ DIFFERENT: list[object] = [
 
 def test_values_that_differ_never_render_equal() -> None:
     texts = [render({"v": plain(value)}) for value in DIFFERENT]
-    assert [(one, other) for one, other in itertools.combinations(range(len(texts)), 2) if texts[one] == texts[other]] == []
+    assert [
+        (one, other)
+        for one, other in itertools.combinations(range(len(texts)), 2)
+        if texts[one] == texts[other]
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -135,17 +139,35 @@ def test_a_class_is_no_value() -> None:
 
 @pytest.mark.parametrize(
     ("data", "marked"),
-    [({"$float": "nan"}, True), ({"$$float": "nan"}, False), ({"$float": "nan", "a": 1}, False), ({}, False), ("$float", False)],
+    [
+        ({"$float": "nan"}, True),
+        ({"$$float": "nan"}, False),
+        ({"$float": "nan", "a": 1}, False),
+        ({}, False),
+        ("$float", False),
+    ],
 )
 def test_marked_mappings_are_known_by_their_one_key(data: object, marked: bool) -> None:
     assert is_mark(data) is marked
 
 
 SCALARS = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=3) | st.text("\ud800\udfffa\\$")
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary(max_size=3)
+    | st.text("\ud800\udfffa\\$")
 )
-KEYS = st.text(max_size=3) | st.text("$\ud800a\\", max_size=3) | st.integers(-2, 2) | st.booleans() | st.none()
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=8)
+KEYS = (
+    st.text(max_size=3) | st.text("$\ud800a\\", max_size=3) | st.integers(-2, 2) | st.booleans() | st.none()
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
 
 
 def identity(value: object) -> object:

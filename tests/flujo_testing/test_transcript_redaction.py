@@ -63,7 +63,9 @@ def test_the_story_itself_stays_as_it_is() -> None:
 
 
 def test_replacements_are_told_as_plain_data_and_come_one_after_the_other() -> None:
-    told = redacted({"a": 1, "b": "x"}, {"a": lambda value: {"was": (value, float("nan"))}, "a.was[0]": b"", "*": None})
+    told = redacted(
+        {"a": 1, "b": "x"}, {"a": lambda value: {"was": (value, float("nan"))}, "a.was[0]": b"", "*": None}
+    )
     assert told == {"a": None, "b": None}
     assert redacted({"a": 1}, {"a": lambda value: (value, float("nan"))}) == {"a": [1, {"$float": "nan"}]}
 
@@ -115,7 +117,11 @@ def test_a_path_is_written_as_it_is_read(keys: list[str | int], path: str) -> No
 
 
 def test_the_first_value_without_plain_form_is_named_with_its_path() -> None:
-    story = {"a": 1, "b": {"c": [0, {"d": Unrepresentable("$[2]", "it is odd")}]}, "e": Unrepresentable("$", "later")}
+    story = {
+        "a": 1,
+        "b": {"c": [0, {"d": Unrepresentable("$[2]", "it is odd")}]},
+        "e": Unrepresentable("$", "later"),
+    }
     with pytest.raises(NotTellable) as caught:
         refuse_unrepresentable(story)
     assert (caught.value.path, caught.value.inner, caught.value.reason) == ("b.c[1].d", "$[2]", "it is odd")

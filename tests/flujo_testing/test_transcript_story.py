@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from flujo import AgentOutput, BranchFailureStrategy, MergeStrategy, PipelineContext, PluginOutcome, Step, Usage, UsageLimits
+from flujo import (
+    AgentOutput,
+    BranchFailureStrategy,
+    MergeStrategy,
+    PipelineContext,
+    PluginOutcome,
+    Step,
+    Usage,
+    UsageLimits,
+)
 from flujo.events import (
     Answered,
     Asked,
@@ -28,7 +37,19 @@ from flujo.execution.ledger import Ledger
 from flujo.pipeline import Pipeline
 from flujo.ports import Rejection
 from flujo_testing.transcript import NotTellable, RedactionError, render, story_of
-from tests.flujo_testing.transcript_runs import OK, RUNS, Answers, Ctx, Says, echo, fell_back, keep, parallel, rejected, run
+from tests.flujo_testing.transcript_runs import (
+    OK,
+    RUNS,
+    Answers,
+    Ctx,
+    Says,
+    echo,
+    fell_back,
+    keep,
+    parallel,
+    rejected,
+    run,
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +76,11 @@ async def test_an_event_that_is_missing_makes_another_story(name: str) -> None:
     result = await RUNS[name]()
     events = list(result.transcript)
     golden = render(retold(result, events))
-    same = [event for i, event in enumerate(events) if render(retold(result, events[:i] + events[i + 1 :])) == golden]
+    same = [
+        event
+        for i, event in enumerate(events)
+        if render(retold(result, events[:i] + events[i + 1 :])) == golden
+    ]
     assert same == []
 
 
@@ -64,7 +89,11 @@ async def test_an_event_that_comes_twice_makes_another_story(name: str) -> None:
     result = await RUNS[name]()
     events = list(result.transcript)
     golden = render(retold(result, events))
-    same = [event for i, event in enumerate(events) if render(retold(result, [*events[: i + 1], *events[i:]])) == golden]
+    same = [
+        event
+        for i, event in enumerate(events)
+        if render(retold(result, [*events[: i + 1], *events[i:]])) == golden
+    ]
     assert same == []
 
 
@@ -105,10 +134,14 @@ async def test_a_plugin_that_pays_after_its_verdict_is_told_apart_from_one_that_
 async def test_a_payment_at_the_path_of_another_step_is_shown_with_its_path() -> None:
     result = await rejected()
     events = [
-        replace(event, entry=replace(event.entry, path="other/attempt:1")) if isinstance(event, Paid) else event
+        replace(event, entry=replace(event.entry, path="other/attempt:1"))
+        if isinstance(event, Paid)
+        else event
         for event in result.transcript
     ]
-    assert [payment["path"] for payment in retold(result, events)["steps"]["write"]["paid"]] == ["other/attempt:1"] * 2
+    assert [payment["path"] for payment in retold(result, events)["steps"]["write"]["paid"]] == [
+        "other/attempt:1"
+    ] * 2
 
 
 async def test_a_payment_that_contradicts_its_place_says_so() -> None:
@@ -117,7 +150,9 @@ async def test_a_payment_that_contradicts_its_place_says_so() -> None:
     at = next(i for i, event in enumerate(events) if isinstance(event, Paid))
     paid = events[at]
     assert type(paid) is Paid
-    wrong = replace(paid.entry, attempt=7, branch="x/branch:y", provider="elsewhere", entry_id="other/request:9")
+    wrong = replace(
+        paid.entry, attempt=7, branch="x/branch:y", provider="elsewhere", entry_id="other/request:9"
+    )
     events[at] = replace(paid, entry=wrong)
     assert retold(result, events)["steps"]["write"]["attempt 1"]["paid"] == {
         "model": "test:writer", "input": 120, "output": 40, "usd": "0.00104",
@@ -141,7 +176,8 @@ async def test_feedback_that_is_not_what_the_plugins_said_names_its_attempt() ->
 async def test_a_redirect_that_asks_somebody_else_names_whom_it_asked() -> None:
     result = await RUNS["redirected"]()
     events = [
-        replace(event, agent="junior") if isinstance(event, Asked) and event.hop else event for event in result.transcript
+        replace(event, agent="junior") if isinstance(event, Asked) and event.hop else event
+        for event in result.transcript
     ]
     assert retold(result, events)["steps"]["write"]["attempt 1"]["redirect 1 to senior"]["agent"] == "junior"
 
@@ -159,7 +195,16 @@ class Wondered(Answered):
 async def test_an_event_without_words_of_its_own_is_told_by_its_fields() -> None:
     result = await rejected()
     started, *events = result.transcript
-    told = retold(result, [started, Rested("", 0.0, 1), events[0], Rested("write", 0.0, 2), Wondered("write", 0.0, 1, 0, "?", 0.5)])
+    told = retold(
+        result,
+        [
+            started,
+            Rested("", 0.0, 1),
+            events[0],
+            Rested("write", 0.0, 2),
+            Wondered("write", 0.0, 1, 0, "?", 0.5),
+        ],
+    )
     assert told["result"] == {"event Rested": {"seconds": 1}}
     assert told["steps"]["write"] == {
         "event Rested": {"seconds": 2},
@@ -176,7 +221,8 @@ async def test_a_step_that_never_started_and_one_that_never_ended_say_so() -> No
     events = [
         event
         for event in result.transcript
-        if not (isinstance(event, StepEnded) and event.step == "a") and not (isinstance(event, StepStarted) and event.step == "b")
+        if not (isinstance(event, StepEnded) and event.step == "a")
+        and not (isinstance(event, StepStarted) and event.step == "b")
     ]
     assert retold(result, events)["steps"] == {
         "a": {"attempt 1": {"input_from": "run", "output": "rain"}, "unfinished": True},
@@ -202,7 +248,9 @@ async def test_a_fallback_without_its_step_stands_by_itself() -> None:
 
 async def test_a_run_without_beginning_or_end_has_no_input_and_no_status() -> None:
     result = await run(Step("a", echo))
-    told = retold(result, [event for event in result.transcript if not isinstance(event, RunStarted | RunEnded)])
+    told = retold(
+        result, [event for event in result.transcript if not isinstance(event, RunStarted | RunEnded)]
+    )
     assert told == {
         "format": "flujo-golden/1",
         "result": {},
@@ -215,7 +263,12 @@ async def test_branches_in_another_order_make_another_story() -> None:
     ends = [i for i, event in enumerate(result.transcript) if isinstance(event, BranchEnded)]
     begin = next(i for i, event in enumerate(result.transcript) if event.step.startswith("review/branch:"))
     events = list(result.transcript)
-    swapped = [*events[:begin], *events[ends[0] + 1 : ends[1] + 1], *events[begin : ends[0] + 1], *events[ends[1] + 1 :]]
+    swapped = [
+        *events[:begin],
+        *events[ends[0] + 1 : ends[1] + 1],
+        *events[begin : ends[0] + 1],
+        *events[ends[1] + 1 :],
+    ]
     assert list(retold(result, swapped)["steps"]["review"])[:2] == ["branch facts", "branch legal"]
     assert "output" in retold(result, swapped)["steps"]["review"]
 
@@ -236,7 +289,9 @@ async def test_a_step_that_completed_with_an_error_or_failed_with_an_output_show
     result = await run(Step("a", echo))
     odd = [replace(e, error="why") if isinstance(e, StepEnded) else e for e in result.transcript]
     assert retold(result, odd)["steps"]["a"]["error"] == "why"
-    odd = [replace(e, status="failed", error="why") if isinstance(e, StepEnded) else e for e in result.transcript]
+    odd = [
+        replace(e, status="failed", error="why") if isinstance(e, StepEnded) else e for e in result.transcript
+    ]
     told = retold(result, odd)["steps"]["a"]
     assert (told["status"], told["output"], told["error"]) == ("failed", "rain", "why")
 
@@ -266,8 +321,14 @@ async def test_an_input_that_equals_an_earlier_value_is_told_to_come_from_there(
 
 
 async def test_steps_named_run_and_step_are_not_mistaken_for_the_run_and_the_step_at_hand() -> None:
-    steps = story_of(await run(Step("run", str.upper) >> Step("step", str.title) >> Step("end", echo)))["steps"]
-    assert [steps[name]["attempt 1"]["input_from"] for name in ("run", "step", "end")] == ["run", "steps/run", "steps/step"]
+    steps = story_of(await run(Step("run", str.upper) >> Step("step", str.title) >> Step("end", echo)))[
+        "steps"
+    ]
+    assert [steps[name]["attempt 1"]["input_from"] for name in ("run", "step", "end")] == [
+        "run",
+        "steps/run",
+        "steps/step",
+    ]
 
 
 async def test_a_step_that_is_not_given_what_the_one_before_put_out_shows_its_input() -> None:
@@ -283,7 +344,9 @@ async def test_a_step_that_is_not_given_what_the_one_before_put_out_shows_its_in
 
 async def test_one_and_true_are_different_inputs() -> None:
     result = await run(Step("a", echo), 1)
-    events = [replace(event, input=True) if isinstance(event, Asked) else event for event in result.transcript]
+    events = [
+        replace(event, input=True) if isinstance(event, Asked) else event for event in result.transcript
+    ]
     assert retold(result, events)["steps"]["a"]["attempt 1"]["input"] is True
 
 
@@ -352,7 +415,9 @@ async def test_a_provider_that_charges_otherwise_than_its_price_is_shown_beside_
 
 
 async def test_a_limit_of_a_step_that_is_passed_fails_the_step() -> None:
-    step = Step("a", Answers("x"), usage_limits=UsageLimits(total_cost_usd_limit="0.001"), fallback=Step("b", echo))
+    step = Step(
+        "a", Answers("x"), usage_limits=UsageLimits(total_cost_usd_limit="0.001"), fallback=Step("b", echo)
+    )
     told = story_of(await run(step))["steps"]["a"]
     error = "a/attempt:1 passed a limit: a used 0.00104 of 0.001 USD"
     assert told["attempt 1"]["limited"] == error
@@ -361,7 +426,12 @@ async def test_a_limit_of_a_step_that_is_passed_fails_the_step() -> None:
 
 
 async def test_a_fallback_that_fails_too_tells_its_error_once() -> None:
-    step = Step("a", Answers(ValueError("1")), max_retries=0, fallback=Step("b", Answers(ValueError("2")), max_retries=0))
+    step = Step(
+        "a",
+        Answers(ValueError("1")),
+        max_retries=0,
+        fallback=Step("b", Answers(ValueError("2")), max_retries=0),
+    )
     tolerant = BranchFailureStrategy.IGNORE
     branches = Step.parallel("p", {"x": step, "y": Step("y", echo)}, on_branch_failure=tolerant)
     assert story_of(await run(branches))["steps"]["p"]["branch x"]["step a"] == {

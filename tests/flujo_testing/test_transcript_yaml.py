@@ -18,8 +18,8 @@ from flujo_testing.transcript.yaml import COLUMNS, on_one_line
 from tests.flujo_testing.transcript_runs import RUNS
 
 READERS = {
-    "PyYAML": lambda text: yaml.load(text, yaml.SafeLoader),  # noqa: S506
-    "libyaml": lambda text: yaml.load(text, yaml.CSafeLoader),  # noqa: S506
+    "PyYAML": lambda text: yaml.load(text, yaml.SafeLoader),
+    "libyaml": lambda text: yaml.load(text, yaml.CSafeLoader),
     "goldens": plain_data,
 }
 reader = pytest.mark.parametrize("read", READERS.values(), ids=READERS)
@@ -134,7 +134,10 @@ def test_lists_and_mappings_that_do_not_fit_are_nested_with_dashes() -> None:
 
 
 def test_sections_are_never_written_on_one_line() -> None:
-    story = {"result": {"status": "failed"}, "steps": {"a": {"attempt 1": {"output": 1}, "branch b": {}}, "c": {}}}
+    story = {
+        "result": {"status": "failed"},
+        "steps": {"a": {"attempt 1": {"output": 1}, "branch b": {}}, "c": {}},
+    }
     assert render(story) == (
         "result:\n  status: failed\nsteps:\n  a:\n    attempt 1:\n      output: 1\n    branch b: {}\n  c: {}\n"
     )
@@ -147,7 +150,10 @@ def test_an_empty_story_is_an_empty_mapping() -> None:
 
 def test_a_key_too_long_for_parsers_is_marked_as_a_key() -> None:
     key = "k" * 1001
-    assert render({key: 1, "steps": {key: {"output": 1}}}) == f"? {key}\n: 1\nsteps:\n  ? {key}\n  :\n    output: 1\n"
+    assert (
+        render({key: 1, "steps": {key: {"output": 1}}})
+        == f"? {key}\n: 1\nsteps:\n  ? {key}\n  :\n    output: 1\n"
+    )
     assert render({"v": {key: 1}}) == f"v:\n  ? {key}\n  : 1\n"
     assert render({"v": [{key: "a\nb", "c": {key: [key]}}]}) == (
         f'v:\n  - ? {key}\n    : |-\n      a\n      b\n    c:\n      ? {key}\n      :\n        - "{key}"\n'
@@ -156,7 +162,9 @@ def test_a_key_too_long_for_parsers_is_marked_as_a_key() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_number_that_is_none_is_refused(value: float) -> None:
-    with pytest.raises(ValueError, match="has no form that all YAML parsers read; tell it as plain data first"):
+    with pytest.raises(
+        ValueError, match="has no form that all YAML parsers read; tell it as plain data first"
+    ):
         render({"v": value})
 
 
@@ -175,14 +183,32 @@ def test_on_one_line_everything_is_in_quotes_however_long() -> None:
 
 
 KEYS = st.text(max_size=6) | st.sampled_from(
-    ["steps", "result", "attempt 1", "branch x", "input_from", "status", "by", "from", "plugin p", "output", "y", "0x1", "k" * 1200]
+    [
+        "steps",
+        "result",
+        "attempt 1",
+        "branch x",
+        "input_from",
+        "status",
+        "by",
+        "from",
+        "plugin p",
+        "output",
+        "y",
+        "0x1",
+        "k" * 1200,
+    ]
 )
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=3)
     | st.text('ab \n\t"\\#:-{}[],&*!|>%@`\u0301\u00e9\u2028\u202e\ud800\U0001f600\ufeff\x85', max_size=30)
     | st.sampled_from(["yes", "1e3", "0o17", "1:30", "~", "=", "2001-01-01", "- a", "...", "---\na", "a\n---\nb", "%a\nb", "x" * 120])
 )  # fmt: skip
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=12)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
 
 
 @reader
@@ -198,7 +224,9 @@ def test_what_is_read_back_is_what_was_written(read: Any, data: dict[str, object
 def test_the_text_is_one_that_any_editor_shows_as_it_is(data: dict[str, object]) -> None:
     text = render(plain(data))
     assert unicodedata.is_normalized("NFC", text)
-    assert {character for character in text if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co")} <= {"\n"}
+    assert {
+        character for character in text if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co")
+    } <= {"\n"}
     assert [line for line in text.split("\n") if line.endswith(" ")] == []
 
 

@@ -112,7 +112,9 @@ async def hang(input: object) -> None:
     await anyio.Event().wait()
 
 
-async def run(pipeline: Any, input: object = "rain", *, context: Mapping[str, Any] | None = None, **options: Any) -> Any:
+async def run(
+    pipeline: Any, input: object = "rain", *, context: Mapping[str, Any] | None = None, **options: Any
+) -> Any:
     runner = Flujo(pipeline, **{"cost_model": default_cost_model(), **options})
     return await runner.run_async(input, context_data=context)
 
@@ -130,11 +132,16 @@ def expected(text: str) -> str:
 
 
 async def rejected() -> PipelineResult:
-    return await run(Step("write", Heeding("Rain falls and falls and falls", "Grey rain"), plugins=[max_words]) >> Step("review", echo))
+    return await run(
+        Step("write", Heeding("Rain falls and falls and falls", "Grey rain"), plugins=[max_words])
+        >> Step("review", echo)
+    )
 
 
 async def told_in_text() -> PipelineResult:
-    return await run(Step("write", Answers("Rain falls and falls and falls", "Grey rain"), plugins=[max_words]))
+    return await run(
+        Step("write", Answers("Rain falls and falls and falls", "Grey rain"), plugins=[max_words])
+    )
 
 
 async def redirected() -> PipelineResult:
@@ -175,7 +182,9 @@ async def parallel() -> PipelineResult:
         merge_strategy=MergeStrategy.CONTEXT_UPDATE,
         on_branch_failure=BranchFailureStrategy.IGNORE,
     )
-    return await run(Step("write", keep) >> review >> Step("end", echo), context_model=Ctx, context={"topic": "rain"})
+    return await run(
+        Step("write", keep) >> review >> Step("end", echo), context_model=Ctx, context={"topic": "rain"}
+    )
 
 
 async def stopped() -> PipelineResult:
@@ -254,14 +263,18 @@ async def several_requests() -> PipelineResult:
         )
         return AgentOutput("done", requests=requests)
 
-    judge = Says("judge", [PluginOutcome(True, "fine", usage=Usage(input_tokens=11), model="test:critic"), OK])
+    judge = Says(
+        "judge", [PluginOutcome(True, "fine", usage=Usage(input_tokens=11), model="test:critic"), OK]
+    )
     better = Says("better", [PluginOutcome(True, new_solution="Done")])
     return await run(Step("search", researcher, plugins=[judge, better]))
 
 
 async def nested() -> PipelineResult:
     inner = Step.parallel("inner", {"a": Step("a", echo), "b": Step("b", Answers("B"))})
-    return await run(Step.parallel("outer", {"deep": Step("first", echo) >> inner, "flat": Step("flat", echo)}))
+    return await run(
+        Step.parallel("outer", {"deep": Step("first", echo) >> inner, "flat": Step("flat", echo)})
+    )
 
 
 RUNS: dict[str, Callable[[], Awaitable[PipelineResult]]] = {

@@ -66,6 +66,17 @@ def test_what_was_set_is_known_to_be_set() -> None:
     assert (gone.model_fields_set, hasattr(gone, "notes")) == ({"count"}, False)
 
 
+def test_a_deletion_is_a_change_whatever_was_there() -> None:
+    base = State.take(Book(anything="absent", notes={"a": "absent"}))
+
+    def forget(book: Book) -> None:
+        del book.anything
+        book.notes.pop("a")
+
+    book = merged(forget, sets(count=7), base=base)
+    assert (hasattr(book, "anything"), book.notes, book.count) == (False, {}, 7)
+
+
 def test_knowing_that_a_field_was_set_is_merged_alone() -> None:
     base = State.take(Book())
     state, notes = merge_context(base, branched(base, sets(count=0)), "context_update")

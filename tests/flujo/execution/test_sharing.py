@@ -208,6 +208,19 @@ def test_two_threads_see_one_copy() -> None:
     assert len(fork.items) == 50
 
 
+def test_what_is_assigned_while_it_is_copied_stays_assigned() -> None:
+    class Meddling:
+        def __deepcopy__(self, memo: Any) -> Meddling:
+            for fork in forks:
+                fork.items = ["mine"]
+            return self
+
+    forks: list[Ctx] = []
+    state = State.take(Ctx(items=[Meddling()]))
+    forks.append(state.fork())
+    assert (forks[0].items, state.commit(forks[0]).fork().items) == (["mine"], ["mine"])
+
+
 def test_what_another_thread_has_just_fetched_is_found() -> None:
     state = State.take(a_context())
     fork = state.fork()
