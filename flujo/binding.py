@@ -5,6 +5,7 @@ Nothing asks an object what it is while a pipeline runs: it has been bound befor
 
 from __future__ import annotations
 
+import functools
 import inspect
 import types
 import typing
@@ -16,6 +17,8 @@ from pydantic import BaseModel, TypeAdapter
 
 from flujo.ports import AgentOutput
 
+OUTPUT_TYPE = "output_type"
+"""How transcripts call the check of a declared output type; no plugin may have this name."""
 OFFERED = frozenset({"context", "resources", "feedback", "settings"})
 _EMPTY = inspect.Parameter.empty
 
@@ -79,7 +82,7 @@ def bind_agent(agent: object) -> BoundAgent:
         name=name_of(agent),
         call=call if is_async else _in_line(call),
         takes=takes,
-        stream=getattr(agent, "stream", None) if not inspect.isroutine(agent) else None,
+        stream=_stream_of(agent),
         meter=_meter_of(agent),
         accepts=_accepts(signature, hints),
         returns=declared or returns,
@@ -122,9 +125,10 @@ def _callable_of(agent: object) -> tuple[Callable[..., Any], bool]:
     call = run if callable(run) else agent
     if not callable(call):
         raise NotAnAgent(f"{agent!r} is neither a function nor has it 'async def run(self, input)'")
-    is_async = inspect.iscoroutinefunction(_unwrapped(call)) or inspect.iscoroutinefunction(
-        getattr(type(call), "__call__", None)
-    )
+    outer = call
+    while isinstance(outer, functools.partial):
+        outer = outer.func
+    is_async = inspect.iscoroutinefunction(outer) or inspect.iscoroutinefunction(type(outer).__call__)
     if inspect.isasyncgenfunction(_unwrapped(call)) or inspect.isgeneratorfunction(_unwrapped(call)):
         raise NotAnAgent(f"{agent!r} is a generator function; an agent returns its answer, it does not yield")
     return call, is_async
@@ -138,8 +142,24 @@ def _unwrapped(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _in_line(function: Callable[..., Any]) -> Callable[..., Awaitable[object]]:
+    """A plain function as an async one; it may hand on what an async function gave it to await."""
+
     async def call(input: object, **offered: object) -> object:
-        return function(input, **offered)
+        answer = function(input, **offered)
+        return await answer if inspect.iscoroutine(answer) else answer
+
+    return call
+
+
+def _stream_of(agent: object) -> Callable[..., Any] | None:
+    """The agent's ``stream``, called with what it takes itself, whatever ``run`` takes."""
+    stream = None if inspect.isroutine(agent) else getattr(agent, "stream", None)
+    if not callable(stream):
+        return None
+    takes = _takes(_signature_of(stream)[0])
+
+    def call(input: object, **offered: object) -> object:
+        return stream(input, **{name: value for name, value in offered.items() if name in takes})
 
     return call
 
@@ -154,7 +174,11 @@ def _signature_of(call: Callable[..., Any]) -> tuple[inspect.Signature, dict[str
         target = type(target).__call__
     try:
         hints = typing.get_type_hints(target)
-    except (NameError, TypeError, AttributeError):  # a name that only type checkers see: then the types show nothing
+    except (
+        NameError,
+        TypeError,
+        AttributeError,
+    ):  # a name that only type checkers see: then the types show nothing
         hints = {}
     return signature, hints
 
@@ -189,7 +213,7 @@ def _returns(hints: dict[str, Any]) -> object | None:
     return None if returned is AgentOutput else returned
 
 
-def _output_adapter(declared: object | None, returns: object | None) -> TypeAdapter[Any] | None:
+def _output_adapter(declared: Any, returns: object | None) -> TypeAdapter[Any] | None:
     if declared is not None:
         return TypeAdapter(declared)
     if isinstance(returns, type) and issubclass(returns, BaseModel):

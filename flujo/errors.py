@@ -98,7 +98,9 @@ class StepFailedError(RunError):
     """A step used up its ``attempts``, or met an error that is not retried; ``cause`` is the last error."""
 
     def __init__(self, path: str, attempts: int, cause: BaseException) -> None:
-        when = f"after {attempts} attempts" if attempts > 1 else "after 1 attempt" if attempts else "before it was asked"
+        when = (
+            f"after {attempts} attempts" if attempts > 1 else "after 1 attempt" if attempts else "before it was asked"
+        )
         super().__init__(f"step '{path}' failed {when}: {told(cause)}", path=path)
         self.attempts = attempts
         self.cause = cause
@@ -153,7 +155,8 @@ class ContextMergeConflict(RunError):
     def __init__(self, field: str, values: Sequence[tuple[str, object]], *, path: str = "") -> None:
         told = ", ".join(f"branch '{branch}' has {value!r}" for branch, value in values)
         super().__init__(
-            f"{field} was changed differently: {told}. Choose a merge_strategy that says which one holds", path=path
+            f"{field} was changed differently: {told}. Choose a merge_strategy that says which one holds",
+            path=path,
         )
         self.field = field
         self.values = tuple(values)
@@ -188,8 +191,14 @@ class RunPausedError(RunError):
 
 
 def told(error: BaseException) -> str:
-    """An error as transcripts and messages tell it: ours by their text, others with their type, none with a traceback."""
-    name, text = type(error).__name__, str(error)
+    """An error as transcripts and messages tell it: ours by their text, others with their type, no traceback."""
+    name = type(error).__name__
+    if name in ("CancelledError", "Cancelled"):  # their texts hold addresses
+        return "cancelled"
+    try:
+        text = str(error)
+    except Exception as broken:
+        return f"{name}, whose text cannot be made ({type(broken).__name__})"
     if isinstance(error, FlujoError) and text:
         return text
     return f"{name}: {text}" if text else name

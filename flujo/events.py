@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
 from flujo.entries import LedgerEntry
+from flujo.isolation import private_copy
 from flujo.ports import Rejection
 
 StepStatus = Literal["completed", "failed", "stopped", "limited", "paused", "cancelled"]
@@ -110,7 +111,7 @@ class AskEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class Asked(AskEvent):
-    """An agent was asked. ``agent`` names it after a redirect; ``feedback`` is what it was told of its drafts so far."""
+    """An agent was asked. ``agent`` names it; ``feedback`` is what it was told of the drafts so far."""
 
     agent: str
     input: object
@@ -154,6 +155,14 @@ class BackedOff(Event):
 
     attempt: int
     delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FellBack(Event):
+    """The step failed after so many attempts, and its fallback takes over; ``error`` says why."""
+
+    attempts: int
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +227,10 @@ class Chunk(AskEvent):
 
 Log = list[Any]
 RECORDS: tuple[type[Event], ...] = (
-    RunStarted, RunEnded, StepStarted, StepEnded, Asked, Answered, AskFailed, FeedbackLost, Judged, BackedOff, Paid,
-    NotAdmitted, LimitPassed, ContextChanged, BranchEnded, Merged, Chunk,
+    RunStarted, RunEnded, StepStarted, StepEnded, Asked, Answered, AskFailed, FeedbackLost, Judged, BackedOff, FellBack,
+    Paid, NotAdmitted, LimitPassed, ContextChanged, BranchEnded, Merged, Chunk,
 )  # fmt: skip
+HOLDING_VALUES: frozenset[Callable[..., Event]] = frozenset({ContextChanged, Merged})
 for _record in RECORDS:
     # class, at, scope and name stand for the two fields ``step`` and ``at``
     _record.WIDTH = len(fields(_record)) + 2
@@ -236,6 +246,8 @@ def read(log: Log) -> Iterator[Event]:
 
 
 def record(kind: Callable[..., Event], at: float, scope: Scope, name: str, *rest: object) -> Event:
+    if kind in HOLDING_VALUES:  # what a context holds is the engine's own: nobody gets hold of it
+        rest = tuple(private_copy(list(rest)))  # type: ignore[arg-type]
     return kind(scope.path_of(name), at, *rest)
 
 

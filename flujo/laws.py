@@ -25,7 +25,8 @@ HOP_LIMIT = 10
 
 def context_for_attempt(state: State[Any]) -> PipelineContext:
     """C1: each attempt works on a context of its own."""
-    return state.fork()
+    context: PipelineContext = state.fork()
+    return context
 
 
 def input_for_attempt(value: object) -> object:
@@ -80,7 +81,9 @@ def feedback_for_attempt(rejections: tuple[Rejection, ...]) -> tuple[Rejection, 
 
 def text_with_feedback(text: str, feedback: Sequence[Rejection]) -> str:
     """P1: the *original* input with the feedback behind it, clearly delimited."""
-    told = "\n".join(f"- {rejection.plugin} (attempt {rejection.attempt}): {rejection.feedback}" for rejection in feedback)
+    told = "\n".join(
+        f"- {rejection.plugin} (attempt {rejection.attempt}): {rejection.feedback}" for rejection in feedback
+    )
     return f"{text}\n\n<feedback>\nEarlier drafts were rejected:\n{told}\n</feedback>"
 
 
@@ -139,7 +142,9 @@ class Laws:
     input_for_attempt: Callable[[object], object] = input_for_attempt
     context_after_attempt: Callable[[State[Any], PipelineContext, bool], State[Any]] = context_after_attempt
     context_for_branch: Callable[[State[Any]], State[Any]] = context_for_branch
-    branches_to_merge: Callable[[Sequence[tuple[str, State[Any], bool]]], list[tuple[str, State[Any]]]] = branches_to_merge
+    branches_to_merge: Callable[[Sequence[tuple[str, State[Any], bool]]], list[tuple[str, State[Any]]]] = (
+        branches_to_merge
+    )
     entries_to_book: Callable[[tuple[LedgerEntry, ...]], tuple[LedgerEntry, ...]] = entries_to_book
     admits: Callable[[Any, Any, Any, Any], bool] = admits
     passes: Callable[[Any, Any], bool] = passes

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import reduce
 from types import MappingProxyType
 
 from flujo.laws import Laws
@@ -15,7 +16,7 @@ from flujo.prices import CostModel
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Overrides:
-    """What is in force. ``used`` collects the paths of ``agents`` that a run has found."""
+    """What a block says, or what is in force. ``used`` collects the paths of ``agents`` that a run has found."""
 
     agents: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     clock: Clock | None = None
@@ -26,6 +27,7 @@ class Overrides:
 
 
 _lock = threading.Lock()
+_blocks: list[Overrides] = []  # those that are open, the latest last
 _current = Overrides()
 
 
@@ -46,21 +48,37 @@ def override(
     """Use these in every run that starts within the block, in any thread of the process.
 
     ``agents`` replaces agents by path and applies wherever a pipeline has such a path; ``listeners`` come before the
-    runners' own. Blocks nest: an inner one adds to the outer one and wins where both speak. Leaves by what it found.
+    runners' own. Blocks may nest and overlap: a later one adds to the earlier ones and wins where both speak.
+    ``used`` of the block says which of its paths a run has found.
     """
+    block = Overrides(MappingProxyType(dict(agents or {})), clock, laws, tuple(listeners), cost_model)
+    _change(_blocks.append, block)
+    try:
+        yield block
+    finally:
+        _change(_blocks.remove, block)
+
+
+def _change(change: Callable[[Overrides], None], block: Overrides) -> None:
     global _current
     with _lock:
-        outer = _current
-        _current = inner = Overrides(
-            agents=MappingProxyType({**outer.agents, **(agents or {})}),
-            clock=clock or outer.clock,
-            laws=laws or outer.laws,
-            listeners=(*outer.listeners, *listeners),
-            cost_model=cost_model or outer.cost_model,
-            used=outer.used if outer.agents else set(),
-        )
-    try:
-        yield inner
-    finally:
-        with _lock:
-            _current = outer
+        change(block)
+        _current = reduce(_over, _blocks, Overrides())
+
+
+def _over(outer: Overrides, inner: Overrides) -> Overrides:
+    return Overrides(
+        agents=MappingProxyType({**outer.agents, **inner.agents}),
+        clock=inner.clock or outer.clock,
+        laws=inner.laws or outer.laws,
+        listeners=(*outer.listeners, *inner.listeners),
+        cost_model=inner.cost_model or outer.cost_model,
+    )
+
+
+def note_used(paths: Iterable[str]) -> None:
+    """A run has found agents at these paths."""
+    found = set(paths)
+    with _lock:
+        for block in _blocks:
+            block.used.update(found & block.agents.keys())

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Self
 
 from flujo.binding import may_be, shown
@@ -160,7 +161,7 @@ def _problems(path: str, steps: Sequence[Part], depth: int) -> Iterator[Problem]
         yield from step.problems(here)
         for segment, inner in step.inside():
             yield from _problems(joined(here, segment), inner, depth + 1)
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         yield from _misfits(path, before, after)
 
 

@@ -36,6 +36,9 @@ class AgentOutput(Generic[T_co]):
     requests: tuple[RequestUsage, ...] | None = None
     price_context: str | None = None
 
+    def __init_subclass__(cls) -> None:
+        raise TypeError("AgentOutput is final: what its subclasses cost would not be booked")
+
     def __post_init__(self) -> None:
         check_report(self.usage, self.model, self.cost_usd, self.requests)
 
@@ -46,7 +49,8 @@ class Agent(Protocol):
 
     An agent that names ``feedback`` in its signature is told every rejection so far and gets its input unchanged.
     Optional attributes: ``model`` (then its calls are metered), ``max_output_tokens``, ``max_requests``,
-    ``estimate_input(input) -> int | None`` (tokens; it may take ``settings`` and ``feedback``, too), ``output_type`` (a type that pydantic can validate) and
+    ``estimate_input(input) -> int | None`` (tokens; it may take ``settings`` and ``feedback``,
+    too), ``output_type`` (a type that pydantic can validate) and
     ``stream(input, ...)``, an async iterator of text chunks whose last item may be an ``AgentOutput``.
     """
 
@@ -102,8 +106,10 @@ class ValidationPlugin(Protocol):
     ``validate`` may also take ``context`` and ``resources`` by keyword.
     """
 
-    name: str
-    priority: int
+    @property
+    def name(self) -> str: ...
+    @property
+    def priority(self) -> int: ...
 
     async def validate(self, draft: Draft) -> PluginOutcome: ...
 

@@ -160,9 +160,7 @@ class PriceTable:
 
     def __init__(self, rows: Mapping[str, Price | Sequence[Price]]) -> None:
         self.rows: Mapping[str, tuple[Price, ...]] = {name: _dated(name, rows[name]) for name in sorted(rows)}
-        self.table_id = content_id(
-            {name: [_content(price) for price in row] for name, row in self.rows.items()}
-        )
+        self.table_id = content_id({name: [_content(price) for price in row] for name, row in self.rows.items()})
 
     def quote(self, model: str, usage: Usage, at: datetime, context: str | None = None) -> Quote:
         """What a request of ``usage`` costs; the tier is decided by its own input tokens."""
@@ -186,9 +184,7 @@ class PriceTable:
         day = at.astimezone(UTC).date()
         valid = [price for price in row if price.starts is None or price.starts <= day]
         if not valid:
-            raise UnknownModelPrice(
-                f"no price for model '{model}' on {day}: its first row starts on {row[0].starts}"
-            )
+            raise UnknownModelPrice(f"no price for model '{model}' on {day}: its first row starts on {row[0].starts}")
         return _in_context(model, valid[-1], context)
 
 

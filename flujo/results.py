@@ -1,4 +1,4 @@
-"""What a run returns. Everything here is read from the run's events when somebody asks for it; nothing is counted twice."""
+"""What a run returns. It is read from the run's events when somebody asks for it; nothing is counted twice."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from typing import Any
 from flujo.entries import LedgerEntry
 from flujo.errors import PipelineAbort, RunError, RunPausedError
 from flujo.events import (
-    AskEvent,
-    AskFailed,
     Asked,
+    AskFailed,
     Event,
+    FellBack,
     Judged,
     Log,
-    NotAdmitted,
     Paid,
     RunEnded,
     RunStatus,
@@ -157,6 +156,8 @@ def verdicts_of(transcript: Transcript) -> dict[str, str]:
             verdicts[f"{event.path}/plugin:{event.plugin}"] = "verdict"
         elif isinstance(event, AskFailed):
             verdicts[event.path] = "invalid"
+        elif isinstance(event, FellBack) and event.step in last:
+            verdicts.setdefault(last.pop(event.step), "invalid")
         elif isinstance(event, StepEnded) and event.status == "completed" and event.step in last:
             verdicts.setdefault(last[event.step], "accepted")
     return verdicts
@@ -169,7 +170,6 @@ class _Open:
     started: StepStarted
     attempts: int = 0
     feedback: str | None = None
-    last_failure: str | None = None
     fallback_error: str | None = None
     entries: list[LedgerEntry] = field(default_factory=list)
     inner: list[StepResult] = field(default_factory=list)
@@ -180,8 +180,6 @@ def steps_of(transcript: Transcript) -> Iterator[StepResult]:
     stack: list[_Open] = []
     for event in transcript:
         if isinstance(event, StepStarted):
-            if stack and event.step.startswith(f"{stack[-1].started.step}/fallback:"):
-                stack[-1].fallback_error = stack[-1].last_failure
             stack.append(_Open(event))
         elif isinstance(event, StepEnded):
             done = stack.pop()
@@ -198,13 +196,12 @@ def steps_of(transcript: Transcript) -> Iterator[StepResult]:
 def _read_into(step: _Open, event: Event) -> None:
     if isinstance(event, Paid):
         step.entries.append(event.entry)
-    elif isinstance(event, AskEvent) and not isinstance(event, NotAdmitted):
+    elif isinstance(event, Asked):
         step.attempts = max(step.attempts, event.attempt)
-        if isinstance(event, Judged) and not event.accepted and event.redirect_to is None:
-            step.feedback = event.feedback
-            step.last_failure = f"plugin '{event.plugin}' rejected the last draft: {event.feedback}"
-        elif isinstance(event, AskFailed):
-            step.last_failure = event.error
+    elif isinstance(event, Judged) and not event.accepted and event.redirect_to is None:
+        step.feedback = event.feedback
+    elif isinstance(event, FellBack):
+        step.fallback_error = event.error
 
 
 def _closed(step: _Open, ended: StepEnded) -> StepResult:

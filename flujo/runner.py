@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any
@@ -35,12 +35,12 @@ from flujo.execution.sequence import run_sequence
 from flujo.execution.signals import Aborted, Breached
 from flujo.isolation import State
 from flujo.laws import DEFAULT
-from flujo.overrides import Overrides, current
+from flujo.overrides import Overrides, current, note_used
 from flujo.pipeline import Part, Pipeline
 from flujo.ports import Clock, Journal, Listener
 from flujo.prices import CostModel
 from flujo.results import PipelineResult
-from flujo.steps import Step
+from flujo.steps import ParallelStep, Step
 from flujo.usage import UsageLimits
 
 
@@ -84,7 +84,7 @@ class Flujo:
     ) -> None:
         self.pipeline = pipeline if isinstance(pipeline, Pipeline) else Pipeline.of(pipeline)
         self.context_model = context_model or PipelineContext
-        if problems := [*self.pipeline.validate(), *self._problems(context_model, listeners)]:
+        if problems := self.pipeline.validate() or self._problems(context_model, listeners):
             raise PipelineDefinitionError(problems)
         self.name = name or self.pipeline.name
         self.resources = resources
@@ -96,23 +96,27 @@ class Flujo:
         self.clock = clock or SystemClock()
         self._nodes = compiled(self.pipeline.steps)
         self._overridden: tuple[Overrides, Sequence[Node]] | None = None
+        self._context_keys = _keys_of(self.context_model)
+        self._begins_alike = _begins_alike(self.context_model)
         self._initial: State[Any] | None = None
 
-    def _problems(self, context_model: type[PipelineContext] | None, listeners: Sequence[Listener]) -> list[Problem]:
-        problems = []
-        if context_model is None:
-            fix = "Pass context_model=YourContext to Flujo."
-            for path, step in self.pipeline.walk():
-                if isinstance(step, Step) and step.updates_context:
-                    text = "updates_context needs a context with fields"
-                    problems.append(Problem("context-model-missing", path, text, fix))
-        elif not (isinstance(context_model, type) and issubclass(context_model, PipelineContext)):
+    def _problems(self, context_model: object, listeners: object) -> list[Problem]:
+        if context_model is not None and not (
+            isinstance(context_model, type) and issubclass(context_model, PipelineContext)
+        ):
             fix = "Derive it from flujo.PipelineContext."
-            problems.append(Problem("context-model-invalid", "", f"context_model is {context_model!r}", fix))
-        for listener in listeners:
-            if not callable(listener) or inspect.iscoroutinefunction(listener):
-                text = f"the listener {listener!r} is no plain function"
-                problems.append(Problem("listener-not-plain", "", text, "Listeners are plain functions of one event."))
+            return [Problem("context-model-invalid", "", f"context_model is {context_model!r}", fix)]
+        problems = []
+        for path, step in self.pipeline.walk():
+            if context_model is None and isinstance(step, Step) and step.updates_context:
+                text, fix = "updates_context needs a context with fields", "Pass context_model=YourContext to Flujo."
+                problems.append(Problem("context-model-missing", path, text, fix))
+            if isinstance(step, ParallelStep) and step.context_include_keys is not None:
+                problems.extend(_include_problems(path, step.context_include_keys, self.context_model))
+        for listener in listeners if isinstance(listeners, Sequence) else [listeners]:
+            if not callable(listener) or inspect.iscoroutinefunction(listener) or not isinstance(listeners, Sequence):
+                text = f"listeners has {listener!r}"
+                problems.append(Problem("listener-not-plain", "", text, "Pass a list of plain functions of one event."))
         return problems
 
     def run(
@@ -155,7 +159,11 @@ class Flujo:
         return streamed(execute, buffer)
 
     async def _execute(
-        self, input: object, run_id: str | None, context_data: Mapping[str, Any] | None, stream: EventStream | None = None
+        self,
+        input: object,
+        run_id: str | None,
+        context_data: Mapping[str, Any] | None,
+        stream: EventStream | None = None,
     ) -> PipelineResult:
         overrides = current()
         state = self._first_state(context_data)
@@ -177,7 +185,7 @@ class Flujo:
         error = await self._run_to_end(frame, nodes, laws.input_for_attempt(input), audience)
         return PipelineResult(
             account=account,
-            log=frame.log,
+            log=list(frame.log),
             state=frame.state,
             error=error,
             listener_errors=() if audience is None else tuple(audience.errors),
@@ -188,7 +196,7 @@ class Flujo:
     ) -> RunError | PipelineAbort | None:
         """Run until it ends, however that is, and write down how. The error it ended with is returned."""
         log, scope, now = frame.log, frame.scope, frame.run.now
-        log.extend((RunStarted, now(), scope, "", self.name, input, frame.state.view()))
+        log.extend((RunStarted, now(), scope, "", self.name, input, frame.state.fork()))
         output: object = None
         error: RunError | PipelineAbort | None = None
         status: RunStatus = "completed"
@@ -212,18 +220,72 @@ class Flujo:
     def _first_state(self, context_data: Mapping[str, Any] | None) -> State[Any]:
         if not context_data and self._initial is not None:
             return self._initial
+        model = self.context_model
+        data = dict(context_data or {})
+        if unknown := [key for key in data if key not in self._context_keys]:
+            known = ", ".join(sorted(model.model_fields)) or "none"
+            raise MisuseError(
+                f"context_data has {', '.join(map(repr, unknown))}, but the fields of {model.__name__} are: {known}"
+            )
         try:
-            state = State.take(self.context_model.model_validate(dict(context_data or {})))
+            state = State.take(model.model_validate(data))
         except ValidationError as error:
-            raise MisuseError(f"context_data does not fit {self.context_model.__name__}: {error}") from error
-        if not context_data:
+            raise MisuseError(f"context_data does not fit {model.__name__}: {error}") from error
+        if not context_data and self._begins_alike:
             self._initial = state
         return state
 
     def _nodes_with(self, overrides: Overrides) -> Sequence[Node]:
         """The plan with overridden agents, kept while the same overrides are in force."""
-        if self._overridden is None or self._overridden[0] is not overrides:
-            here = {path: agent for path, agent in overrides.agents.items() if path in dict(self.pipeline.agents())}
-            overrides.used.update(here)
-            self._overridden = overrides, compiled(self.pipeline.with_agents(here).steps)
-        return self._overridden[1]
+        kept = self._overridden
+        if kept is None or kept[0] is not overrides:
+            paths = {path for path, _ in self.pipeline.agents()}
+            here = {path: agent for path, agent in overrides.agents.items() if path in paths}
+            note_used(here)
+            self._overridden = kept = overrides, compiled(self.pipeline.with_agents(here).steps)
+        return kept[1]
+
+
+def _include_problems(path: str, keys: Sequence[str], model: type[PipelineContext]) -> Iterator[Problem]:
+    for key in keys:
+        if key not in model.model_fields:
+            text = f"context_include_keys names {key!r}, but {model.__name__} has: {', '.join(model.model_fields)}"
+            yield Problem("include-unknown", path, text, "Name fields of the context model.")
+    left_out = [name for name, field in model.model_fields.items() if field.is_required() and name not in keys]
+    if left_out:
+        text = f"context_include_keys leaves out {', '.join(left_out)}, which {model.__name__} requires"
+        yield Problem("include-required", path, text, "Include them, or give them defaults.")
+
+
+class _Everything:
+    """Contains every key: what a context model with ``extra="allow"`` takes."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+
+def _keys_of(model: type[PipelineContext]) -> Container[str]:
+    """The keys that ``context_data`` may have: names and aliases of fields."""
+    if model.model_config.get("extra") == "allow":
+        return _Everything()
+    aliases = {
+        alias
+        for field in model.model_fields.values()
+        for alias in (field.alias, field.validation_alias)
+        if isinstance(alias, str)
+    }
+    return model.model_fields.keys() | aliases
+
+
+def _begins_alike(model: type[PipelineContext]) -> bool:
+    """Whether two contexts without data are equal for certain: no factory and no code of the user's has a say."""
+    factories = [field.default_factory for field in model.model_fields.values()]
+    factories += [attribute.default_factory for attribute in model.__private_attributes__.values()]
+    decorators = model.__pydantic_decorators__
+    own_code = (
+        decorators.validators,
+        decorators.field_validators,
+        decorators.model_validators,
+        decorators.root_validators,
+    )
+    return not any(factories) and not any(own_code) and not model.__pydantic_post_init__

@@ -9,10 +9,11 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
-from flujo.binding import NotAnAgent, bind_agent, bind_plugin, may_be, shown, takes_input
+from flujo.binding import OUTPUT_TYPE, BoundAgent, NotAnAgent, bind_agent, bind_plugin, may_be, shown, takes_input
 from flujo.errors import PipelineDefinitionError, Problem
 from flujo.pipeline import Part, Pipeline, joined, steps_of
 from flujo.ports import Draft, PluginOutcome
@@ -46,7 +47,7 @@ MergeFunction = Callable[[Any, Mapping[str, Any]], Any]
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Seconds to wait before the second attempt, the third, ...: ``initial_s`` times ``factor`` each, up to ``max_s``."""
+    """Seconds before the second attempt, the third, ...: ``initial_s`` times ``factor`` each, at most ``max_s``."""
 
     initial_s: float = 1.0
     factor: float = 2.0
@@ -96,6 +97,11 @@ class Step(Part):
     def asked(self) -> Iterator[object]:
         yield self.agent
 
+    @cached_property
+    def bound(self) -> BoundAgent:
+        """The agent, read once."""
+        return bind_agent(self.agent)
+
     def with_agents(self, here: str, agents: Mapping[str, object]) -> Step:
         fallback = self.fallback
         if fallback is not None:
@@ -103,7 +109,7 @@ class Step(Part):
         return replace(self, agent=agents.get(here, self.agent), fallback=fallback)
 
     def problems(self, here: str) -> Iterator[Problem]:
-        bound = bind_agent(self.agent)
+        bound = self.bound
         may_reject = bool(self.plugins) or bound.output is not None
         if not may_reject or self.max_retries == 0 or "feedback" in bound.takes or self.input_processors:
             return
@@ -117,14 +123,14 @@ class Step(Part):
 
     def shape(self) -> list[object]:
         names = [plugin.name for plugin in self.plugins]
-        return ["step", bind_agent(self.agent).name, names, self.max_retries, self.updates_context]
+        return ["step", self.bound.name, names, self.max_retries, self.updates_context]
 
     def accepts(self) -> object | None:
-        return None if self.input_processors else bind_agent(self.agent).accepts
+        return None if self.input_processors else self.bound.accepts
 
     def returns(self) -> object | None:
         shaped = self.output_processors or self.plugins  # what these return is not known before they run
-        return None if shaped else bind_agent(self.agent).returns
+        return None if shaped else self.bound.returns
 
     @staticmethod
     def parallel(
@@ -196,9 +202,13 @@ StepKind: TypeAlias = Step | ParallelStep
 """The closed union of all kinds of steps."""
 
 
+@overload
+def step(function: Callable[..., Any], /) -> Step: ...
+@overload
+def step(*, name: str | None = None, **options: Any) -> Callable[[Callable[..., Any]], Step]: ...
 def step(
     function: Callable[..., Any] | None = None, /, *, name: str | None = None, **options: Any
-) -> Any:
+) -> Step | Callable[[Callable[..., Any]], Step]:
     """Make a Step of an async or plain function: ``@step`` or ``@step(max_retries=3, ...)``.
 
     The function may take ``context``, ``resources``, ``feedback`` and ``settings`` by keyword. The step is named after
@@ -226,12 +236,23 @@ class FunctionPlugin:
         return PluginOutcome(False, verdict if isinstance(verdict, str) else f"{self.name} says no")
 
 
+Verdict: TypeAlias = Callable[[Any], bool | str | None]
+
+
+@overload
+def validator(function: Verdict, /) -> FunctionPlugin: ...
+@overload
+def validator(*, name: str | None = None, priority: int = 0) -> Callable[[Verdict], FunctionPlugin]: ...
 def validator(
-    function: Callable[[Any], bool | str | None] | None = None, /, *, name: str | None = None, priority: int = 0
-) -> Any:
+    function: Verdict | None = None, /, *, name: str | None = None, priority: int = 0
+) -> FunctionPlugin | Callable[[Verdict], FunctionPlugin]:
     """Make a plugin of a function of the output: True or None accepts, False or a reason (text) rejects."""
 
-    def make(function: Callable[[Any], bool | str | None]) -> FunctionPlugin:
+    def make(function: Verdict) -> FunctionPlugin:
+        if inspect.iscoroutinefunction(function):
+            text = f"the validator {function.__name__} is async"
+            fix = "Write a class with 'async def validate(self, draft)', or a plain function."
+            raise PipelineDefinitionError([Problem("validator-async", "", text, fix)])
         return FunctionPlugin(name or function.__name__, priority, function)
 
     return make if function is None else make(function)
@@ -251,7 +272,11 @@ def _name_problems(name: object) -> list[Problem]:
 
 def _step_problems(step: Step) -> list[Problem]:
     path = str(step.name)
-    problems = [*_agent_problems(path, step.agent), *_plugin_problems(path, step.plugins), *_number_problems(step)]
+    problems = [
+        *_agent_problems(path, step),
+        *_plugin_problems(path, step.plugins),
+        *_number_problems(step),
+    ]
     for processor in (*step.input_processors, *step.output_processors):
         if not callable(processor) or inspect.iscoroutinefunction(processor):
             text = f"the processor {processor!r} is no plain function"
@@ -265,19 +290,20 @@ def _step_problems(step: Step) -> list[Problem]:
     return problems
 
 
-def _agent_problems(path: str, agent: object) -> list[Problem]:
+def _agent_problems(path: str, step: Step) -> list[Problem]:
     fix = "Pass an async function, or an object with 'async def run(self, input)'."
+    agent = step.agent
     if agent is None:
         return [Problem("agent-missing", path, "the step has no agent", fix)]
     try:
-        bound = bind_agent(agent)
+        bound = step.bound
     except NotAnAgent as error:
         return [Problem("agent-not-an-agent", path, str(error), fix)]
     except Exception as error:  # pydantic says in many ways that it cannot validate a type
         text = f"its output type cannot be validated ({error})"
         return [Problem("output-type-invalid", path, text, "Declare a type that pydantic can validate.")]
     call = getattr(agent, "run", None)
-    if why := takes_input(call if callable(call) else agent):  # type: ignore[arg-type]
+    if why := takes_input(call if callable(call) else agent):
         text = f"agent '{bound.name}' cannot be called with one input ({why})"
         return [Problem("agent-signature", path, text, "Let it take the input first and the rest by keyword.")]
     return []
@@ -295,9 +321,14 @@ def _plugin_problems(path: str, plugins: Sequence[object]) -> list[Problem]:
         if not isinstance(name, str) or _name_problems(name):
             text = f"plugin {plugin!r} has the name {name!r}"
             problems.append(Problem("plugin-name", path, text, "Give it a name without '/' and ':'."))
+        elif name == OUTPUT_TYPE:
+            text = f"a plugin is named '{OUTPUT_TYPE}', as the check of the agent's output type"
+            problems.append(Problem("plugin-name", path, text, "Give it another name."))
         elif name in names:
             text = f"two plugins are named '{name}'"
-            problems.append(Problem("plugin-duplicate", path, text, "Name them apart, or verdicts can't be told apart."))
+            problems.append(
+                Problem("plugin-duplicate", path, text, "Name them apart, or verdicts can't be told apart.")
+            )
         if not isinstance(getattr(plugin, "priority", None), int):
             text = f"plugin '{name}' has no priority"
             problems.append(Problem("plugin-priority", path, text, "Give it 'priority: int = 0'."))

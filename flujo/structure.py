@@ -231,7 +231,7 @@ class Same:
             return same_atom(a, b)
         if class_of(a) is not cls:
             return False
-        if cls is not tuple:  # who is who matters for what can be changed
+        if cls is not tuple and cls is not frozenset:  # who is who matters for what can be changed
             if (known := self.met.get(id(b))) is not None:
                 return known == id(a)
             self.met[id(b)] = id(a)

@@ -89,6 +89,7 @@ class RequestUsage:
 
     def __post_init__(self) -> None:
         count("tool_calls", self.tool_calls)
+        check_report(self.usage, self.model)
         if self.usage is None:
             object.__setattr__(self, "usage_source", "absent")
         elif self.usage_source == "absent":
@@ -164,6 +165,8 @@ def check_report(usage: object, model: object, cost_usd: object = None, requests
         raise TypeError(f"model must be text such as 'openai:gpt-4o', not {model!r}")
     if cost_usd is not None and not isinstance(cost_usd, Decimal):
         raise TypeError(f"cost_usd must be a Decimal, not {type(cost_usd).__name__} {cost_usd!r}")
+    if cost_usd is not None:
+        not_negative("cost_usd", cost_usd)
     many = requests if isinstance(requests, tuple | list) else ([] if requests is None else [requests])
     if strangers := [request for request in many if not isinstance(request, RequestUsage)]:
         raise TypeError(f"requests must be a tuple of RequestUsage, not {strangers[0]!r}")

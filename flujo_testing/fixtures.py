@@ -27,8 +27,8 @@ from flujo import (
 )
 from flujo.events import StepStarted
 from flujo.overrides import Overrides, current
-from flujo.ports import Clock, Journal, Listener
 from flujo.pipeline import Part
+from flujo.ports import Clock, Journal, Listener
 from flujo_testing.agents import FakeAgent, FakeError, Pass
 from flujo_testing.agents.fake import Fake
 from flujo_testing.conservation import check_conservation

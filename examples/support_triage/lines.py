@@ -19,7 +19,6 @@ def say(console: Console, text: str, style: str = "", *, indent: int = 2) -> Non
 
 def _wrapped(line: str, width: int, indent: int) -> list[str]:
     """Paths and commands stay whole, so that they can be copied."""
-    wrapped = textwrap.wrap(
-        line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
-    )
-    return wrapped or [""]
+    if " " not in line.strip():
+        return [line]
+    return textwrap.wrap(line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)

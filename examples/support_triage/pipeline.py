@@ -23,7 +23,7 @@ from flujo import (
     PriceTable,
     Step,
     UsageLimits,
-    ValidationPlugin,
+    step,
     validator,
 )
 from flujo.agents.openai import OpenAIChat
@@ -66,7 +66,7 @@ class Setup:
     """What a company tunes: prompts, the rules for drafts, prices, the budget of one ticket."""
 
     prompts: Prompts = field(default_factory=Prompts)
-    rules: Sequence[ValidationPlugin] = (no_promises, max_words)
+    rules: Sequence[object] = (no_promises, max_words)
     prices: PriceTable = PRICES
     budget: UsageLimits = BUDGET
 
@@ -95,14 +95,7 @@ def pipeline(client: AsyncOpenAI, setup: Setup) -> Pipeline:
     )
     reviewers = {"tone": prompts.tone, "facts": prompts.facts, "policy": prompts.policy}
     review = Step.parallel("review", branches(client, reviewers), merge_strategy=MergeStrategy.CONTEXT_UPDATE)
-    steps = (
-        classify
-        >> Step("brief", brief, max_retries=0)
-        >> draft(client, setup)
-        >> Step("hand_in", hand_in, max_retries=0)
-        >> review
-        >> Step("decide", decide, max_retries=0)
-    )
+    steps = classify >> brief >> draft(client, setup) >> hand_in >> review >> decide
     return steps.named("support_triage")
 
 
@@ -135,11 +128,13 @@ def branches(client: AsyncOpenAI, reviewers: Mapping[str, str]) -> dict[str, Pip
     }
 
 
+@step(max_retries=0)
 def brief(triage: Triage, *, context: Desk) -> Case:
     """What whoever drafts has to know."""
     return Case(ticket=context.ticket, summary=triage.summary)
 
 
+@step(max_retries=0)
 def hand_in(draft: str, *, context: Desk) -> Case:
     """The accepted draft, on its way to the reviewers."""
     context.draft = draft
@@ -154,6 +149,7 @@ def file_under(name: str) -> Step:
     return Step("file", file, max_retries=0)
 
 
+@step(max_retries=0)
 def decide(reviews: Mapping[str, object], *, context: Desk) -> Reply:
     """Sent if nobody objects."""
     return Reply(

@@ -37,6 +37,7 @@ from flujo.money import ZERO, add, show_usd, subtract
 
 PLACE = 18
 """Columns for the place at the beginning of a line."""
+REDRAWS_PER_S = 15
 
 
 class Progress:
@@ -56,7 +57,7 @@ class Progress:
         if not self._console.is_terminal:
             yield
             return
-        with Live(console=self._console, transient=True, get_renderable=self._now):
+        with Live(console=self._console, transient=True, get_renderable=self._now, refresh_per_second=REDRAWS_PER_S):
             yield
 
     def told(self, event: Event) -> None:

@@ -33,9 +33,7 @@ COLOURS = {"FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS"}
 
 
 def console_of(text: io.StringIO, width: int = 200, *, terminal: bool = False) -> Console:
-    return Console(
-        file=text, width=width, highlight=False, force_terminal=terminal, legacy_windows=False, _environ={}
-    )
+    return Console(file=text, width=width, highlight=False, force_terminal=terminal, legacy_windows=False, _environ={})
 
 
 async def demonstrated(setup: Setup) -> tuple[int, str]:
@@ -46,9 +44,7 @@ async def demonstrated(setup: Setup) -> tuple[int, str]:
     return code, told
 
 
-async def test_the_example_ticket_is_answered(
-    flujo_run: FlujoRun, golden: Golden, virtual_clock: VirtualClock
-) -> None:
+async def test_the_example_ticket_is_answered(flujo_run: FlujoRun, golden: Golden, virtual_clock: VirtualClock) -> None:
     transport = ReplayTransport(ANSWERS)
     async with AsyncOpenAI(api_key="none", http_client=httpx2.AsyncClient(transport=transport)) as client:
         result = await flujo_run(build(client, Setup()), EXAMPLE, context_data={"ticket": EXAMPLE})
@@ -81,9 +77,7 @@ async def test_a_changed_price_is_told(virtual_clock: VirtualClock) -> None:
         "  paid usd of classify/attempt:1: 0.000176 -> 0.0002832",
         "  paid usd of draft/fallback:draft_small/attempt:1: 0.000186 -> 0.0002264",
     ]
-    assert told.endswith(
-        f"\nIf that is what you want, accept it and read the diff of the golden:\n  {UPDATE}\n"
-    )
+    assert told.endswith(f"\nIf that is what you want, accept it and read the diff of the golden:\n  {UPDATE}\n")
 
 
 @on_asyncio
@@ -127,7 +121,7 @@ async def test_a_dropped_plugin_is_told(virtual_clock: VirtualClock) -> None:
         "  ... and what follows from it, because the run stopped there",
         "",
         "A prompt changed, and examples/support_triage/answers.yaml has no answer to the new one:",
-        "  the first request there that was not made is in line 170 (exchange 3)",
+        "  the first request there that was not made is in line 156 (exchange 3)",
     ]
 
 

@@ -14,9 +14,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import anyio.lowlevel
+
 from flujo.binding import BoundAgent, Meter
 from flujo.entries import LedgerEntry
-from flujo.errors import AgentError, PriceError, UsageLimitExceededError
+from flujo.errors import AgentError, MisuseError, PriceError, UsageLimitExceededError
 from flujo.events import LimitPassed, Log, NotAdmitted, Paid
 from flujo.execution.budget import Amount, Breach, Budget, BudgetRefused, Hold
 from flujo.execution.ledger import price_entry
@@ -32,12 +34,24 @@ if TYPE_CHECKING:
 
 
 # The budget that a run started inside an ask draws on; such a run may be deep in somebody's agent.
-_above: ContextVar[Budget | None] = ContextVar("flujo_budget_above", default=None)
+_above: ContextVar[tuple[Budget, object] | None] = ContextVar("flujo_budget_above", default=None)
 
 
 def budget_above() -> Budget | None:
-    """The budget of the ask within which this code runs, if it has limits (law A7)."""
-    return _above.get()
+    """The budget of the ask within which this code runs, if it has limits (law A7).
+
+    Raises MisuseError in another event loop than the ask's: a budget belongs to one.
+    """
+    above = _above.get()
+    if above is None:
+        return None
+    budget, loop = above
+    if anyio.lowlevel.current_token() != loop:
+        raise MisuseError(
+            "a run inside an agent draws on the limits of the run around it, and must run in its event loop: "
+            "call 'await runner.run_async(...)' in the agent itself, not in a thread of its own"
+        )
+    return budget
 
 
 @contextmanager
@@ -46,7 +60,8 @@ def drawing_on(purse: Purse, hold: Hold | None) -> Iterator[None]:
     if not purse.limited:
         yield
         return
-    token = _above.set(purse.budget if hold is None else hold.inside())
+    inside = purse.budget if hold is None else hold.inside()
+    token = _above.set((inside, anyio.lowlevel.current_token()))
     try:
         yield
     finally:
@@ -59,7 +74,13 @@ class Account:
     __slots__ = ("_make_run_id", "_run_id", "clock", "cost_model", "laws", "strict")
 
     def __init__(
-        self, *, run_id: str | Callable[[], str], clock: Clock, laws: Laws, cost_model: CostModel | None, strict: bool
+        self,
+        *,
+        run_id: str | Callable[[], str],
+        clock: Clock,
+        laws: Laws,
+        cost_model: CostModel | None,
+        strict: bool,
     ) -> None:
         self._run_id = run_id if isinstance(run_id, str) else None
         self._make_run_id = run_id
@@ -116,16 +137,16 @@ class Purse:
         try:
             tokens = meter.estimate(value, offered)
             cost = self._most(meter, tokens)
+            return Amount(
+                cost_usd=None if cost is None else multiply(cost, times),
+                input_tokens=None if tokens is None else tokens * times,
+                output_tokens=None if meter.max_output_tokens is None else meter.max_output_tokens * times,
+                requests=times,
+            )
         except Exception as error:  # the user's estimate or cost model
             if isinstance(error, PriceError):
                 error.path = error.path or place.path
             raise AskFailure("refused", error, retryable=False) from error
-        return Amount(
-            cost_usd=None if cost is None else multiply(cost, times),
-            input_tokens=None if tokens is None else tokens * times,
-            output_tokens=None if meter.max_output_tokens is None else meter.max_output_tokens * times,
-            requests=times,
-        )
 
     def _most(self, meter: Meter, tokens: int | None) -> Decimal | None:
         account = self.account
@@ -153,6 +174,7 @@ class Purse:
         if not requests and (callee.meter is None or explicit(brought)):
             if hold is not None:
                 hold.release()
+            self._judge_limits(place, log, outcome)
             return
         if not requests:
             assert callee.meter is not None
@@ -161,19 +183,24 @@ class Purse:
         for entry in self.account.laws.entries_to_book(entries):
             log.extend((Paid, self.account.clock.now(), place.scope, place.name, entry))
         self._settle(entries, requests, hold)
+        self._judge_limits(place, log, outcome)
         if outcome == "cancelled":
             return
-        if self.limited and (breaches := self.budget.breaches()):
-            raise self._breached(breaches[0], place, log)
         if broken is not None:
             raise AskFailure("error", broken, retryable=False) from broken
 
+    def _judge_limits(self, place: Place, log: Log, outcome: RequestOutcome = "ok") -> None:
+        """Raise Breached if a limit has been passed; a call that is being cancelled has no say any more."""
+        if outcome != "cancelled" and self.limited and (breaches := self.budget.breaches()):
+            raise self._breached(breaches[0], place, log)
+
     def rebook(self, log: Log, place: Place, entries: tuple[LedgerEntry, ...]) -> None:
-        """Write entries that were booked before, by a journaled ask; limits were judged then."""
+        """Write entries that were booked before, by a journaled ask; a limit that they passed is passed again."""
         for entry in entries:
             log.extend((Paid, self.account.clock.now(), place.scope, place.name, entry))
             if self.limited:
                 self.budget.book(Amount.of(entry.usage, entry.cost_usd))
+        self._judge_limits(place, log)
 
     def _entries(
         self, requests: tuple[RequestUsage, ...], callee: BoundAgent, place: Place, context: str | None,
@@ -188,7 +215,8 @@ class Purse:
                 request = replace(request, model=callee.meter.model)
             facts = {
                 "run_id": account.run_id, "path": path, "number": number, "attempt": place.attempt,
-                "requested_at": requested_at, "branch": place.scope.branch, "context": context, "possible_usd": possible,
+                "requested_at": requested_at, "branch": place.scope.branch, "context": context,
+                "possible_usd": possible,
             }  # fmt: skip
             try:
                 entry = price_entry(request, cost_model=account.cost_model, **facts)  # type: ignore[arg-type]
@@ -198,9 +226,7 @@ class Purse:
             entries.append(entry)
         return tuple(entries), broken
 
-    def _settle(
-        self, entries: tuple[LedgerEntry, ...], requests: tuple[RequestUsage, ...], hold: Hold | None
-    ) -> None:
+    def _settle(self, entries: tuple[LedgerEntry, ...], requests: tuple[RequestUsage, ...], hold: Hold | None) -> None:
         if not self.limited:
             return
         actual = Amount(cost_usd=Decimal(0), input_tokens=0, output_tokens=0, requests=0)

@@ -19,7 +19,13 @@ class Attempt(Place):
     __slots__ = ("base", "context", "feedback", "input", "rejections")
 
     def __init__(
-        self, scope: Scope, name: str, attempt: int, input: object, rejections: tuple[Rejection, ...], base: State[Any]
+        self,
+        scope: Scope,
+        name: str,
+        attempt: int,
+        input: object,
+        rejections: tuple[Rejection, ...],
+        base: State[Any],
     ) -> None:
         self.scope = scope
         self.name = name

@@ -10,10 +10,10 @@ from typing import Any
 
 import anyio
 
-from flujo.errors import PipelineAbort
-from flujo.events import Event, TeeLog
+from flujo.errors import PipelineAbort, StepFailedError
+from flujo.events import Event, RunEnded, TeeLog
 from flujo.execution.frame import Run
-from flujo.execution.signals import Aborted
+from flujo.execution.signals import Aborted, Breached
 from flujo.ports import Listener
 
 
@@ -44,6 +44,9 @@ class Audience:
             try:
                 listener(event)
             except PipelineAbort as reason:
+                if isinstance(event, RunEnded):  # there is nothing left to stop
+                    self.errors.append(ListenerError(event, reason))
+                    continue
                 self.run.halted = self.run.halted or Aborted(reason)
                 self.scope.cancel()
             except Exception as error:
@@ -54,8 +57,12 @@ class Audience:
     async def attend(self, sequence: Coroutine[Any, Any, object]) -> object:
         """The output of the run. Raises Aborted if a listener stopped it."""
         output = None
-        with self.scope:
-            output = await sequence
+        try:
+            with self.scope:
+                output = await sequence
+        except (StepFailedError, Breached):
+            if self.run.halted is None:
+                raise
         if self.run.halted is not None:
             raise self.run.halted
         return output
@@ -79,7 +86,6 @@ class EventStream:
     async def pace(self) -> None:
         """Wait until the reader has made room."""
         while len(self._waiting) >= self.buffer:
-            self._room = anyio.Event()
             await self._room.wait()
 
     async def feed(self, execute: Callable[[EventStream], Awaitable[object]]) -> None:
@@ -104,7 +110,8 @@ class EventStream:
             self._arrived = anyio.Event()
             await self._arrived.wait()
         item = self._waiting.popleft()
-        self._room.set()
+        room, self._room = self._room, anyio.Event()
+        room.set()  # all branches that wait look again
         return item
 
 

@@ -373,8 +373,6 @@ def _weigh(chain: tuple[Budget, ...], wanted: Mapping[Dimension, Decimal | None]
                 gone = budget.spent[dimension] + budget.in_doubt[dimension]
                 reserved = budget.reserved[dimension]
                 if not budget._admits(gone, ZERO, asked, limit):
-                    return BudgetRefused(
-                        budget, dimension, limit=limit, spent=gone, reserved=reserved, bound=bound
-                    )
+                    return BudgetRefused(budget, dimension, limit=limit, spent=gone, reserved=reserved, bound=bound)
                 fits = fits and budget._admits(gone, reserved, asked, limit)
     return fits

@@ -6,9 +6,11 @@ import asyncio
 import types
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from contextlib import aclosing
+from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
+import anyio.lowlevel
 
 from flujo.binding import BoundAgent
 from flujo.errors import MisbehavedError, OverrunError, StepTimeoutError
@@ -36,54 +38,95 @@ class Late(Exception):
 
 
 async def call_within(
-    timeout_s: float | None, callee: BoundAgent, place: Place, value: object, offered: Mapping[str, Any], run: Run
+    timeout_s: float | None,
+    callee: BoundAgent,
+    place: Place,
+    value: object,
+    offered: Mapping[str, Any],
+    run: Run,
 ) -> object:
     """The callee's answer, given within ``timeout_s`` seconds. Raises Late, and whatever the callee raises in time."""
     if timeout_s is None:
-        return await _call(callee, place, value, offered, run)
+        return await _call(callee, place, value, offered, run, None)
     with WATCHDOG.watch(place, timeout_s), anyio.move_on_after(timeout_s) as scope:
         brought: object = None
         try:
-            brought = await _call(callee, place, value, offered, run)
+            brought = await _call(callee, place, value, offered, run, scope)
         except Exception as error:
             if not _is_over(scope, run):
                 raise
             brought = error
+        except BaseExceptionGroup:  # a child failed while it was being cancelled
+            if not scope.cancel_called:
+                raise
         if _is_over(scope, run):
             raise Late("overrun", OverrunError(place.path, timeout_s), brought)
         return brought
     raise Late("timeout", StepTimeoutError(place.path, timeout_s), None)
 
 
+async def raise_if_cancelled() -> None:
+    """Give up where the run was cancelled and its callee has swallowed that: nobody waits for more attempts."""
+    await anyio.lowlevel.checkpoint_if_cancelled()
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # not on asyncio
+        return
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 def _is_over(scope: anyio.CancelScope, run: Run) -> bool:
     return scope.cancel_called or run.laws.is_overdue(anyio.current_time(), scope.deadline)
 
 
-async def _call(callee: BoundAgent, place: Place, value: object, offered: Mapping[str, Any], run: Run) -> object:
+async def _call(
+    callee: BoundAgent,
+    place: Place,
+    value: object,
+    offered: Mapping[str, Any],
+    run: Run,
+    deadline: anyio.CancelScope | None,
+) -> object:
     if run.pace is None or callee.stream is None:
         return await callee.call(value, **offered)
     chunks = callee.stream(value, **offered)
     if not isinstance(chunks, AsyncGenerator):
-        return await _collected(chunks, callee, place, run)
+        return await _collected(chunks, callee, place, run, deadline)
     async with aclosing(chunks):
-        return await _collected(chunks, callee, place, run)
+        return await _collected(chunks, callee, place, run, deadline)
 
 
-async def _collected(chunks: AsyncIterable[object], callee: BoundAgent, place: Place, run: Run) -> object:
+async def _collected(
+    chunks: AsyncIterable[object], callee: BoundAgent, place: Place, run: Run, deadline: anyio.CancelScope | None
+) -> object:
     """The answer at the end of a stream; its chunks are told as they arrive."""
-    assert run.pace is not None
     texts: list[str] = []
     async for item in chunks:
         if item.__class__ is AgentOutput:
             return item
         if not isinstance(item, str):
             kind = type(item).__name__
-            raise MisbehavedError(f"agent '{callee.name}' streamed a {kind}; chunks are text, the last may be an AgentOutput")
+            raise MisbehavedError(
+                f"agent '{callee.name}' streamed a {kind}; chunks are text, the last may be an AgentOutput"
+            )
         texts.append(item)
         if run.publish is not None:
             run.publish(Chunk(place.step, run.now(), place.attempt, place.hop, item))
-        await run.pace()
+        await _paced(run, deadline)
     return "".join(texts)
+
+
+async def _paced(run: Run, deadline: anyio.CancelScope | None) -> None:
+    """Wait for the reader of the stream; the agent is not to blame for it, so its deadline waits as well."""
+    assert run.pace is not None
+    if deadline is None:
+        await run.pace()
+        return
+    left_s = deadline.deadline - anyio.current_time()
+    deadline.deadline = inf
+    await run.pace()
+    deadline.deadline = anyio.current_time() + left_s
 
 
 def foreign_cancellation(error: BaseException) -> bool:

@@ -1,8 +1,8 @@
 """One run, its frames, and the one door through which it reaches agents, plugins and people.
 
 A ``Run`` is what all of a run shares. A ``Frame`` is where a sequence of steps executes: a scope of paths, a log and a
-generation of the context. ``Frame.ask`` is the only place in Flujo that awaits an agent or a plugin, so whatever belongs
-to every call (stopping, budget, deadline, booking, journal) hangs on this door.
+generation of the context. ``Frame.ask`` is the only place in Flujo that awaits an agent or a plugin, so whatever
+belongs to every call (stopping, budget, deadline, booking, journal) hangs on this door.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from flujo.events import Event, Log, Scope
 from flujo.execution.account import Account, Purse, drawing_on
 from flujo.execution.budget import Hold
 from flujo.execution.calling import Late, call_within, foreign_cancellation, is_unusable
-from flujo.execution.signals import AskFailure, Halt
+from flujo.execution.signals import AskFailure, Breached, Halt, Stopped
 from flujo.isolation import State
 from flujo.laws import Laws
 from flujo.ports import AgentOutput, Clock, Journal, PluginOutcome
@@ -77,21 +77,38 @@ class Place:
         return f"{path}/plugin:{self.plugin}" if self.plugin else path
 
 
+class Stop:
+    """Says to all frames within a parallel step that they go no further; a stop further out counts, too."""
+
+    __slots__ = ("called", "outer")
+
+    def __init__(self, outer: Stop | None) -> None:
+        self.called = False
+        self.outer = outer
+
+    @property
+    def is_set(self) -> bool:
+        return self.called or (self.outer is not None and self.outer.is_set)
+
+
 class Frame:
     """Where a sequence of steps executes. ``purse`` is the innermost budget that its asks draw on."""
 
-    __slots__ = ("log", "purse", "run", "scope", "state")
+    __slots__ = ("log", "purse", "run", "scope", "state", "stop")
 
-    def __init__(self, run: Run, scope: Scope, log: Log, state: State[Any], purse: Purse) -> None:
+    def __init__(
+        self, run: Run, scope: Scope, log: Log, state: State[Any], purse: Purse, stop: Stop | None = None
+    ) -> None:
         self.run = run
         self.scope = scope
         self.log = log
         self.state = state
         self.purse = purse
+        self.stop = stop
 
-    def child(self, scope: Scope, log: Log, state: State[Any]) -> Frame:
-        """A frame inside this one: a branch, an iteration, a nested pipeline."""
-        return self.run.new_frame(self.run, scope, log, state, self.purse)
+    def child(self, scope: Scope, log: Log, state: State[Any], stop: Stop | None = None) -> Frame:
+        """A frame inside this one: a branch, a fallback, a nested pipeline."""
+        return self.run.new_frame(self.run, scope, log, state, self.purse, stop or self.stop)
 
     async def ask(
         self,
@@ -112,6 +129,8 @@ class Frame:
         run = self.run
         if run.halted is not None:
             raise run.halted
+        if self.stop is not None and self.stop.is_set:
+            raise Stopped("another branch has ended the parallel step")
         if callee.meter is None and run.pace is None:
             hold = None
         else:
@@ -121,6 +140,8 @@ class Frame:
         if note:
             self.log.extend(note)
         place.asked = True
+        if run.journal is not None:
+            await run.journal.intend(purse.account.run_id, place.path)
         try:
             if timeout_s is None and run.pace is None and not purse.limited:
                 answer = await callee.call(value, **offered)
@@ -140,14 +161,22 @@ class Frame:
             told = MisbehavedError(f"agent '{callee.name}' raised {type(error).__name__}, but nobody cancelled it")
             purse.book(self.log, callee, place, told, "error", hold, asked_at)
             raise AskFailure("error", told) from error
-        if callee.meter is not None or answer.__class__ in PAYING:
-            purse.book(self.log, callee, place, answer, "ok", hold, asked_at)
+        if callee.meter is not None or purse.limited or answer.__class__ in PAYING:
+            self._booked(callee, place, answer, hold, asked_at, purse)
             if answer.__class__ is AgentOutput:
                 answer = answer.output
         if is_unusable(answer):
             raise AskFailure("invalid", unusable(callee, place, answer))
         return answer
 
+    def _booked(
+        self, callee: BoundAgent, place: Place, answer: object, hold: Hold | None, asked_at: float, purse: Purse
+    ) -> None:
+        try:
+            purse.book(self.log, callee, place, answer, "ok", hold, asked_at)
+        except Breached as breach:
+            breach.answer = answer.output if isinstance(answer, AgentOutput) else answer
+            raise
 
     async def _admitted(
         self, callee: BoundAgent, place: Place, value: object, offered: Mapping[str, Any], purse: Purse
@@ -166,6 +195,7 @@ class Frame:
 
 def unusable(callee: BoundAgent, place: Place, answer: object) -> FlujoError:
     return MisbehavedError(
-        f"agent '{callee.name}' answered with a {type(answer).__name__}: it forgot to await, or to collect what it yields",
+        f"agent '{callee.name}' answered with a {type(answer).__name__}: "
+        "it forgot to await, or to collect what it yields",
         path=place.path,
     )

@@ -9,9 +9,10 @@ from flujo.binding import BoundAgent
 from flujo.events import Paid, read
 from flujo.execution.account import Purse
 from flujo.execution.frame import Frame, Place
-from flujo.execution.signals import AskFailure
-from flujo.isolation import MISSING, changed, private_copy
+from flujo.execution.signals import AskFailure, Breached
+from flujo.isolation import changed, private_copy
 from flujo.ports import RecordedAnswer
+from flujo.structure import MISSING
 
 
 class JournaledFrame(Frame):
@@ -35,12 +36,16 @@ class JournaledFrame(Frame):
         recorded = await journal.recall(run_id, path)
         if recorded is not None:
             return self._replayed(recorded, place, offered, purse, note)
-        await journal.intend(run_id, path)
         start = len(self.log)
         try:
             answer = await super().ask(callee, place, value, offered, timeout_s, purse, note)
         except AskFailure as failure:
-            await journal.commit(run_id, path, self._record(None, start, offered, failure))
+            if place.asked:
+                await journal.commit(run_id, path, self._record(None, start, offered, failure))
+            raise
+        except Breached as breach:
+            if place.asked:  # it was answered and paid; what it passed is judged again from the entries
+                await journal.commit(run_id, path, self._record(breach.answer, start, offered, None))
             raise
         await journal.commit(run_id, path, self._record(answer, start, offered, None))
         return answer
@@ -55,7 +60,12 @@ class JournaledFrame(Frame):
         return RecordedAnswer(private_copy(answer), entries, failure, change)
 
     def _replayed(
-        self, recorded: RecordedAnswer, place: Place, offered: Mapping[str, Any], purse: Purse, note: tuple[Any, ...] | None
+        self,
+        recorded: RecordedAnswer,
+        place: Place,
+        offered: Mapping[str, Any],
+        purse: Purse,
+        note: tuple[Any, ...] | None,
     ) -> object:
         """Books and changes what the answer did, without reserving: it was paid before."""
         if note is not None:

@@ -134,9 +134,7 @@ def _quote(
         return None
 
 
-def _cost(
-    request: RequestUsage, quote: Quote | None
-) -> tuple[Decimal | None, CostSource, tuple[LineItem, ...]]:
+def _cost(request: RequestUsage, quote: Quote | None) -> tuple[Decimal | None, CostSource, tuple[LineItem, ...]]:
     if quote is not None:
         return quote.cost, "estimate" if request.usage_source == "estimate" else "table", quote.line_items
     if request.cost_usd is not None:

@@ -80,9 +80,7 @@ def _by_name(
         return base, []
     states = [base, *(state for _, state in branches)]
     unchanging = {
-        name
-        for name, value in values.items()
-        if any(state.atoms.get(name, MISSING) is value for state in states)
+        name for name, value in values.items() if any(state.atoms.get(name, MISSING) is value for state in states)
     }
     tied = base.tied.union(*(state.tied for state in states))
     notes = [MergeNote(field, tuple(name for name, _ in claims)) for field, claims in sources.items()]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from flujo.errors import RunError, StepFailedError, told
 from flujo.events import BranchEnded, Merged, Scope, StepEnded, StepStarted, StepStatus
+from flujo.execution.frame import Stop
 from flujo.execution.merge import merge_context
 from flujo.execution.sequence import run_sequence
+from flujo.execution.signals import Breached, Stopped
 from flujo.execution.step import ended_by
 from flujo.isolation import State, changed, updated
 from flujo.steps import BranchFailureStrategy, ParallelStep
@@ -58,16 +60,19 @@ class ParallelNode:
 
     async def _run_branches(self, frame: Frame, value: object) -> object:
         start = frame.run.laws.context_for_branch(self._snapshot(frame))
-        branches = self._open(frame, start)
+        stop = Stop(frame.stop)
+        branches = self._open(frame, start, stop)
         limit = self.step.max_concurrency
-        limiter = None if limit is None or limit >= len(branches) else anyio.Semaphore(limit, fast_acquire=True)
+        waiting = iter(branches)
         try:
             async with anyio.create_task_group() as group:
-                for branch in branches:
-                    group.start_soon(self._run_branch, branch, value, limiter, group.cancel_scope)
+                for _ in branches if limit is None else branches[:limit]:
+                    group.start_soon(self._run_branches_of, waiting, value, stop, group.cancel_scope, limit is None)
         finally:
             self._splice(frame, branches)
-        self._raise_failure(frame, branches)
+        if frame.stop is not None and frame.stop.is_set:
+            raise Stopped("another branch has ended the parallel step around this one")
+        self._raise_failure(branches)
         self._merge(frame, start, branches)
         return frame.run.laws.outputs_of_branches(
             {branch.name: branch.output for branch in branches if branch.status == "completed"}
@@ -75,37 +80,51 @@ class ParallelNode:
 
     def _snapshot(self, frame: Frame) -> State[Any]:
         keys = self.step.context_include_keys
-        return frame.state if keys is None else narrowed(frame.state, keys)
+        if keys is None:
+            return frame.state
+        try:
+            return narrowed(frame.state, keys)
+        except Exception as error:  # the context model's own validators
+            raise StepFailedError(frame.scope.path_of(self.name), 0, error) from error
 
-    def _open(self, frame: Frame, start: State[Any]) -> list[BranchRun]:
+    def _open(self, frame: Frame, start: State[Any], stop: Stop) -> list[BranchRun]:
         inside = Scope(frame.scope, self.name, frame.scope.order)
         run, branches = frame.run, []
         for position, (name, nodes) in enumerate(self.branches):
             scope = Scope(inside, f"branch:{name}", (*inside.order, position))
-            branches.append(BranchRun(name, nodes, frame.child(scope, run.new_log(), start)))
+            branches.append(BranchRun(name, nodes, frame.child(scope, run.new_log(), start, stop)))
         return branches
 
-    async def _run_branch(
-        self, branch: BranchRun, value: object, limiter: anyio.Semaphore | None, siblings: anyio.CancelScope
+    async def _run_branches_of(
+        self, waiting: Iterator[BranchRun], value: object, stop: Stop, siblings: anyio.CancelScope, once: bool
     ) -> None:
-        if limiter is not None:
-            await limiter.acquire()
-        try:
-            if siblings.cancel_called:  # stopped before it began: its first call might never look up to be cancelled
+        """Run the next branch that waits; with a limit on how many run at once, go on to the next until none waits.
+
+        Taken from one iterator, branches begin in declared order, whatever order the scheduler starts tasks in.
+        """
+        for branch in waiting:
+            if not stop.is_set:
+                await self._run_branch(branch, value, stop, siblings)
+            if once:
                 return
-            branch.output = await run_sequence(branch.nodes, branch.frame, value)
-            branch.status = "completed"
+
+    async def _run_branch(self, branch: BranchRun, value: object, stop: Stop, siblings: anyio.CancelScope) -> None:
+        """One branch to its end. One that was stopped stays so, whatever it still brings or raises."""
+        try:
+            output = await run_sequence(branch.nodes, branch.frame, value)
+            if not stop.is_set:
+                branch.output, branch.status = output, "completed"
+        except anyio.get_cancelled_exc_class():
+            raise
         except BaseException as error:
-            if isinstance(error, anyio.get_cancelled_exc_class()):
-                raise
+            if stop.is_set and _is_ordinary(error) and not isinstance(error, Breached):
+                return
             branch.error = error
             branch.status = ended_by(error)
             ignored = self.step.on_branch_failure is BranchFailureStrategy.IGNORE
             if branch.status != "failed" or not ignored:
+                stop.called = True
                 siblings.cancel()
-        finally:
-            if limiter is not None:
-                limiter.release()
 
     def _splice(self, frame: Frame, branches: Sequence[BranchRun]) -> None:
         """Each branch's own log, in declared order: the transcript does not depend on who came first."""
@@ -115,10 +134,11 @@ class ParallelNode:
             error = None if branch.error is None else told(branch.error)
             ignored = ignores and branch.status == "failed"
             frame.log.extend((
-                BranchEnded, frame.run.now(), frame.scope, self.name, branch.name, branch.status, branch.output, error, ignored,
+                BranchEnded, frame.run.now(), frame.scope, self.name, branch.name, branch.status, branch.output,
+                error, ignored,
             ))  # fmt: skip
 
-    def _raise_failure(self, frame: Frame, branches: Sequence[BranchRun]) -> None:
+    def _raise_failure(self, branches: Sequence[BranchRun]) -> None:
         """What ends the step: a limit or an abort before a failure, the earliest declared branch first."""
         for branch in branches:
             if branch.error is not None and branch.status != "failed":
@@ -133,22 +153,28 @@ class ParallelNode:
         ended = [(branch.name, branch.frame.state, branch.status == "completed") for branch in branches]
         joining = frame.run.laws.branches_to_merge(ended)
         path = frame.scope.path_of(self.name)
+        before, keys = frame.state, self.step.context_include_keys
         try:
             merged, notes = merge_context(start, joining, self.step.merge_strategy)
+            if merged is start:
+                return
+            frame.state = merged if keys is None else widened(before, start, merged, keys)
         except RunError as error:
             error.path = error.path or path
             raise StepFailedError(path, 1, error) from error
         except Exception as error:  # the user's merge function, or the context model's own validators
             raise StepFailedError(path, 1, error) from error
-        if merged is start:
-            return
-        before, keys = frame.state, self.step.context_include_keys
-        frame.state = merged if keys is None else widened(before, start, merged, keys)
         changes = changed(before, frame.state)
         strategy = getattr(self.step.merge_strategy, "value", "function")
         sources = tuple((note.field, note.branches) for note in notes)
         frame.log.extend((Merged, frame.run.now(), frame.scope, self.name, strategy, changes, sources))
 
+
+def _is_ordinary(error: BaseException) -> bool:
+    """Whether an error is of the kind that ends a step; interruptions are not."""
+    if isinstance(error, BaseExceptionGroup):
+        return not error.subgroup((KeyboardInterrupt, SystemExit))
+    return isinstance(error, Exception)
 
 
 def narrowed(state: State[Any], keys: Sequence[str]) -> State[Any]:

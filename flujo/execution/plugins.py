@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from flujo.binding import BoundAgent, NotAnAgent, bind_agent, bind_plugin
+from flujo.binding import OUTPUT_TYPE, BoundAgent, bind_agent
 from flujo.errors import StepTimeoutError
 from flujo.events import Judged
 from flujo.execution.signals import AskFailure
@@ -33,40 +33,36 @@ class Redirected:
 Verdict = Accepted | Redirected | Rejection
 
 
-class OutputType:
-    """The declared type of an agent's output, as a plugin of the highest priority: its errors are the feedback."""
+def checked_type(adapter: TypeAdapter[Any], frame: Frame, attempt: Attempt, output: object) -> Accepted | Rejection:
+    """The declared type of an agent's output, like a plugin of the highest priority: its errors are the feedback."""
+    typed, feedback = _typed(adapter, output)
+    accepted = feedback is None
+    replaced = accepted and typed is not output
+    frame.log.extend((
+        Judged, frame.run.now(), attempt.scope, attempt.name, attempt.attempt, attempt.hop, OUTPUT_TYPE, accepted,
+        feedback, None, replaced, typed if replaced else None, False,
+    ))  # fmt: skip
+    return Accepted(typed) if feedback is None else Rejection(OUTPUT_TYPE, feedback, attempt.attempt)
 
-    name = "output_type"
-    priority = 2**31
 
-    def __init__(self, adapter: TypeAdapter[Any]) -> None:
-        self.adapter = adapter
-
-    async def validate(self, draft: Draft) -> PluginOutcome:
-        output = draft["output"]
-        try:
-            typed = self.adapter.validate_python(output)
-        except ValidationError as error:
-            if not isinstance(output, str | bytes):
-                return PluginOutcome(False, _told(error))
-        else:
-            return PluginOutcome(True, new_solution=typed)
-        try:
-            return PluginOutcome(True, new_solution=self.adapter.validate_json(output))
-        except ValidationError as error:
-            return PluginOutcome(False, _told(error))
+def _typed(adapter: TypeAdapter[Any], output: object) -> tuple[object, str | None]:
+    """The output as its declared type, text as JSON of it; or why it is not."""
+    try:
+        return adapter.validate_python(output), None
+    except ValidationError as error:
+        if not isinstance(output, str | bytes):
+            return None, _told(error)
+    try:
+        return adapter.validate_json(output), None
+    except ValidationError as error:
+        return None, _told(error)
 
 
 def _told(error: ValidationError) -> str:
     return "; ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'output'}: {problem['msg']}" for problem in error.errors(include_url=False)
+        f"{'.'.join(map(str, problem['loc'])) or 'output'}: {problem['msg']}"
+        for problem in error.errors(include_url=False)
     )
-
-
-def bind_judges(plugins: Sequence[Any], output: TypeAdapter[Any] | None) -> tuple[BoundAgent, ...]:
-    """The plugins of a step, in declared order, the check of its output type first."""
-    declared = list(plugins) if output is None else [OutputType(output), *plugins]
-    return tuple(bind_plugin(plugin) for plugin in declared)
 
 
 async def judge(
@@ -82,13 +78,17 @@ async def judge(
         if target is not None:
             try:
                 bound = bind_agent(target)
-            except NotAnAgent as error:
-                outcome, crashed = laws.verdict_of_crash(f"it redirects to something that is no agent: {error}"), True
+            except Exception as error:  # it is no agent, or declares a type that pydantic cannot validate
+                outcome, crashed = (
+                    laws.verdict_of_crash(f"it redirects to something that is no agent: {error}"),
+                    True,
+                )
         replaced = bound is None and outcome.success and outcome.replaces_output
         feedback = outcome.feedback if outcome.success or outcome.feedback else _no_reason(plugin)
         frame.log.extend((
             Judged, run.now(), attempt.scope, attempt.name, attempt.attempt, attempt.hop, plugin.name, outcome.success,
-            feedback, None if bound is None else bound.name, replaced, outcome.new_solution if replaced else None, crashed,
+            feedback, None if bound is None else bound.name, replaced,
+            outcome.new_solution if replaced else None, crashed,
         ))  # fmt: skip
         if bound is not None:
             return Redirected(bound)

@@ -34,6 +34,12 @@ class Breached(Halt):
         super().__init__(str(error))
         self.budget = budget
         self.error = error
+        self.answer: object = None
+        """What the call brought that passed the limit: it was paid, and a journal keeps it."""
+
+
+class Stopped(Halt):
+    """A branch goes no further, because another one has ended their parallel step."""
 
 
 class Aborted(Halt):

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
-from flujo.binding import BoundAgent, bind_agent
-from flujo.errors import InfiniteRedirectError, RejectedError, StepFailedError, told
+from flujo.binding import BoundAgent, bind_agent, bind_plugin
+from flujo.errors import (
+    InfiniteRedirectError,
+    MisbehavedError,
+    PipelineDefinitionError,
+    PriceError,
+    RejectedError,
+    RunPausedError,
+    StepFailedError,
+    UsageLimitExceededError,
+    told,
+)
 from flujo.events import (
     Answered,
     Asked,
@@ -13,27 +24,31 @@ from flujo.events import (
     BackedOff,
     ContextChanged,
     FeedbackLost,
+    FellBack,
     Scope,
     StepEnded,
     StepStarted,
     StepStatus,
 )
 from flujo.execution.attempt import Attempt
+from flujo.execution.calling import is_unusable, raise_if_cancelled
 from flujo.execution.frame import Frame
-from flujo.execution.plugins import Redirected, Verdict, bind_judges, judge
+from flujo.execution.plugins import Accepted, Redirected, Verdict, checked_type, judge
 from flujo.execution.signals import AskFailure, Breached
-from flujo.isolation import apply_output, changed
+from flujo.isolation import apply_output, changed, private_copy
 from flujo.ports import Rejection
 from flujo.steps import Step
 from flujo.structure import ATOMS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from flujo.execution.account import Purse
     from flujo.execution.plan import Node
 
 NOTHING: Mapping[str, Any] = {}
+NEVER_RETRIED = (PipelineDefinitionError, PriceError, UsageLimitExceededError, RunPausedError)
+"""No further attempt mends these; a run within an agent may raise them (law P1)."""
 
 
 class AgentNode:
@@ -46,8 +61,8 @@ class AgentNode:
     def __init__(self, step: Step, name: str, fallback: Node | None) -> None:
         self.step = step
         self.name = name
-        self.callee = bind_agent(step.agent)
-        self.judges = bind_judges(step.plugins, self.callee.output)
+        self.callee = step.bound
+        self.judges = tuple(bind_plugin(plugin) for plugin in step.plugins)
         self.fallback = fallback
         self.timeout_s = step.timeout_s
         self.updates_context = step.updates_context
@@ -72,6 +87,8 @@ class AgentNode:
         return output
 
     async def _fall_back(self, fallback: Node, frame: Frame, value: object, failure: StepFailedError) -> object:
+        await raise_if_cancelled()
+        frame.log.extend((FellBack, frame.run.now(), frame.scope, self.name, failure.attempts, told(failure.cause)))
         inner = frame.child(Scope(frame.scope, self.name, frame.scope.order), frame.log, frame.state)
         try:
             output = await fallback.run(inner, frame.run.laws.input_for_fallback(value))
@@ -107,17 +124,22 @@ class AgentNode:
                 error = RejectedError(self._path(frame), verdict.plugin, verdict.feedback)
             if number >= allowed:
                 raise StepFailedError(self._path(frame), number, error) from error
+            await raise_if_cancelled()
             if step.backoff is not None:
-                await self._back_off(frame, number)
+                await self._back_off(step.backoff, frame, number)
 
     def _may_retry(self, failure: AskFailure, frame: Frame) -> bool:
-        if not failure.retryable:
+        if not failure.retryable or isinstance(failure.error, NEVER_RETRIED):
             return False
         return failure.outcome != "error" or frame.run.laws.retries_error(failure.error, self.step.retry_on)
 
-    async def _back_off(self, frame: Frame, failed_attempts: int) -> None:
-        assert self.step.backoff is not None
-        delay_s = self.step.backoff(failed_attempts)
+    async def _back_off(self, backoff: Callable[[int], float], frame: Frame, failed_attempts: int) -> None:
+        try:
+            delay_s = float(backoff(failed_attempts))
+            if not 0 <= delay_s < inf:
+                raise ValueError(f"backoff({failed_attempts}) is {delay_s} seconds")
+        except Exception as error:
+            raise StepFailedError(self._path(frame), failed_attempts, error) from error
         frame.log.extend((BackedOff, frame.run.now(), frame.scope, self.name, failed_attempts, delay_s))
         await frame.run.clock.sleep(delay_s)
 
@@ -133,7 +155,8 @@ class AgentNode:
             if callee.takes:
                 offered = self._offer(frame, callee, attempt)
             note = (
-                Asked, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, callee.name, value, attempt.feedback,
+                Asked, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, callee.name, value,
+                attempt.feedback,
             )  # fmt: skip
             given = value if value.__class__ in ATOMS else frame.run.laws.input_for_attempt(value)
             try:
@@ -141,10 +164,10 @@ class AgentNode:
             except BaseException as error:
                 self._note_failure(frame, attempt, error)
                 raise
-            frame.log.extend(
-                (Answered, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, output)
-            )
-            if self.judges or self.shapes_output:
+            # The agent may keep what it returned and change it later; the transcript may not change with it.
+            kept = output if output.__class__ in ATOMS else private_copy(output)
+            frame.log.extend((Answered, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, kept))
+            if self.judges or self.shapes_output or self.callee.output is not None:
                 verdict = await self._judged(frame, attempt, output, purse)
                 if isinstance(verdict, Redirected):
                     asked = asked or [callee.source]
@@ -164,6 +187,13 @@ class AgentNode:
     async def _judged(self, frame: Frame, attempt: Attempt, output: object, purse: Purse) -> Verdict:
         if self.shapes_output:
             output = self._processed(self.step.output_processors, output)
+        if self.callee.output is not None:
+            verdict = checked_type(self.callee.output, frame, attempt, output)
+            if isinstance(verdict, Rejection):
+                return verdict
+            output = verdict.output
+        if not self.judges:
+            return Accepted(output)
         judges = frame.run.laws.plugins_in_order(self.judges, _priority)
         return await judge(frame, judges, attempt, output, self.timeout_s, purse)
 
@@ -177,7 +207,8 @@ class AgentNode:
             outcome, error = "limited", error.error
         if attempt.asked:
             frame.log.extend((
-                AskFailed, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, outcome, told(error),
+                AskFailed, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, outcome,
+                told(error),
             ))  # fmt: skip
 
     def _told(self, frame: Frame, callee: BoundAgent, attempt: Attempt) -> object:
@@ -202,7 +233,7 @@ class AgentNode:
         if "feedback" in callee.takes:
             offered["feedback"] = attempt.feedback
         if "settings" in callee.takes:
-            offered["settings"] = dict(self.step.settings)
+            offered["settings"] = private_copy(dict(self.step.settings))
         return offered
 
     def _check_loop(self, frame: Frame, attempt: Attempt, asked: list[object], target: BoundAgent) -> None:
@@ -214,6 +245,10 @@ class AgentNode:
         try:
             for processor in processors:
                 value = processor(value)
+            if is_unusable(value):
+                raise MisbehavedError(
+                    "a processor returned what is to be awaited or collected; processors are plain functions"
+                )
         except Exception as error:
             raise AskFailure("error", error, retryable=False) from error
         return value

@@ -78,9 +78,7 @@ def _cut(text: str, start: int) -> str:
     return f"{'...' if start else ''}{text[start:end]}{'...' if end < len(text) else ''}"
 
 
-def _leaves_of_tables(
-    before: dict[str, Any], after: dict[str, Any], inner: str
-) -> Iterator[tuple[str, Any, Any]]:
+def _leaves_of_tables(before: dict[str, Any], after: dict[str, Any], inner: str) -> Iterator[tuple[str, Any, Any]]:
     for key in {**before, **after}:
         was, now = before.get(key, MISSING), after.get(key, MISSING)
         if not same(was, now):

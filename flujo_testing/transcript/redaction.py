@@ -123,9 +123,7 @@ def _mapped(data: Any, parts: Sequence[_Part], replace: Callable[[object], objec
     return data
 
 
-def _mapped_child(
-    key: str | int, item: Any, parts: Sequence[_Part], replace: Callable[[object], object]
-) -> Any:
+def _mapped_child(key: str | int, item: Any, parts: Sequence[_Part], replace: Callable[[object], object]) -> Any:
     if parts[0].deep:
         item = _mapped(item, parts, replace)
     return _mapped(item, parts[1:], replace) if parts[0].fits(key) else item
@@ -137,9 +135,7 @@ def _parts(path: str) -> list[_Part]:
         match = _PART.match(rest, position)
         first = position == 0 and rest == path
         if match is None or (match["name"] is not None and not match["dots"] and not first):
-            raise RedactionError(
-                path, f"'{rest[position:]}' is no part of a path; write steps.write.attempt 1.output"
-            )
+            raise RedactionError(path, f"'{rest[position:]}' is no part of a path; write steps.write.attempt 1.output")
         parts.append(_part(match))
         position = match.end()
     if not parts:

@@ -28,9 +28,6 @@ def put_before_paid(section: Section, key: str, value: object) -> None:
     """A request is booked before its answer is told; a reader wants the answer first."""
     keys = list(section)
     behind = {} if "paid" not in section else {name: section.pop(name) for name in keys[keys.index("paid") :]}
-    if key in behind:
-        section.update(behind)
-        behind = {}
     put(section, key, value)
     section.update(behind)
 

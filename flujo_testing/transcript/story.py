@@ -81,9 +81,7 @@ class _Narration:
         self.head: Section = {}
         self.end: Section = {}
         self.outline = Outline()
-        self.error: str | None = next(
-            (e.error for e in reversed(self.events) if isinstance(e, RunEnded)), None
-        )
+        self.error: str | None = next((e.error for e in reversed(self.events) if isinstance(e, RunEnded)), None)
         self.sources = Sources()
         self.requests: dict[str, int] = {}
 
@@ -172,9 +170,7 @@ class _Narration:
         """An error is told once: by a step inside, by the step's last attempt, or by the run it ended."""
         if event.status == "completed":
             return event.error is not None
-        return event.status != "cancelled" and event.error != (
-            step.error or step.failure(event.status) or self.error
-        )
+        return event.status != "cancelled" and event.error != (step.error or step.failure(event.status) or self.error)
 
     def branch_ended(self, event: BranchEnded) -> None:
         step = self.outline.step(event.step)
@@ -263,9 +259,7 @@ class _Narration:
         step, section = self.step_and_ask(event)
         key = f"plugin {event.plugin}"
         paid = section.pop(key) if is_judging(section, key) else {}
-        retyped = (
-            event.replaced and event.plugin == "output_type" and same_value(event.new_solution, step.output)
-        )
+        retyped = event.replaced and event.plugin == "output_type" and same_value(event.new_solution, step.output)
         verdict = told_verdict(event, unchanged=retyped)
         put(section, key, "accepted" if verdict == {"accepted": True} and not paid else paid | verdict)
         step.redirected_to = event.redirect_to

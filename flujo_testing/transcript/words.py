@@ -120,9 +120,7 @@ def _order(path: str, before: Table, after: Table) -> Found:
     if not in_another_order(before, after):
         return
     told = [
-        words
-        for start, words in _FAMILIES.items()
-        if in_another_order(_family(before, start), _family(after, start))
+        words for start, words in _FAMILIES.items() if in_another_order(_family(before, start), _family(after, start))
     ]
     for words in told or ["parts of {} are in another order"]:
         yield Difference("order", path, list(before), list(after), words.format(_place(path)))
@@ -191,9 +189,7 @@ def _plugin(path: str, key: str, before: Any, after: Any) -> Found:
         if not same(was.get("paid", MISSING), now.get("paid", MISSING)):
             yield from _paid(payer, "paid", was.pop("paid", MISSING), now.pop("paid", MISSING))
         if not same(was, now):
-            yield Difference(
-                "verdict", path, before, after, f"{key} in {path}: {_judgement(was)} -> {_judgement(now)}"
-            )
+            yield Difference("verdict", path, before, after, f"{key} in {path}: {_judgement(was)} -> {_judgement(now)}")
 
 
 def _verdict(told: Any) -> Table:

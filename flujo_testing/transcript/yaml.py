@@ -22,9 +22,7 @@ _WORDS: Final = frozenset(
     {"bound_usd", "by", "failed", "format", "from", "input_from", "outcome", "possible_usd", "redirect_to"}
     | {"status", "usage", "usage_from", "usd", "usd_from"}
 )
-_DATA: Final = frozenset(
-    {"appended", "context", "cut", "input", "now", "output", "removed", "replaced", "set", "was"}
-)
+_DATA: Final = frozenset({"appended", "context", "cut", "input", "now", "output", "removed", "replaced", "set", "was"})
 
 
 class _TooWide(Exception):
@@ -44,9 +42,7 @@ def render(story: Mapping[str, Any]) -> str:
     return "\n".join([*lines, ""]) if lines else "{}\n"
 
 
-def _write_section(
-    lines: list[str], head: str, indent: str, key: str, value: Any, *, is_section: bool
-) -> None:
+def _write_section(lines: list[str], head: str, indent: str, key: str, value: Any, *, is_section: bool) -> None:
     if not is_section or not _is_filled_table(value):
         _write(lines, head, indent, key, value, words=True)
         return

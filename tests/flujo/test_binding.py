@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Set
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from flujo import AgentOutput, Draft, PluginOutcome
-from flujo.binding import NotAnAgent, bind_agent, bind_plugin, name_of, takes_input
+from flujo.binding import Meter, NotAnAgent, bind_agent, bind_plugin, name_of, takes_input
 
 
 class Out(BaseModel):
@@ -20,7 +21,9 @@ async def plain(x: str) -> str:
     return x
 
 
-async def everything(x: str, *, context: Any, resources: Any, feedback: Any, settings: Any, other: int = 0) -> Out:
+async def everything(
+    x: str, *, context: Any, resources: Any, feedback: Any, settings: Any, other: int = 0
+) -> Out:
     return Out(text=x)
 
 
@@ -64,7 +67,7 @@ class Callable_:
         (lambda x: x, "<lambda>", set()),
     ],
 )
-def test_agents_take_what_their_signatures_name(agent: object, name: str, takes: set[str]) -> None:
+def test_agents_take_what_their_signatures_name(agent: object, name: str, takes: Set[str]) -> None:
     bound = bind_agent(agent)
     assert (bound.name, bound.takes, bound.source is agent) == (name, takes, True)
 
@@ -82,17 +85,22 @@ def test_output_types_come_from_the_attribute_or_a_returned_model() -> None:
     assert bind_agent(untold).returns is None
     for agent in (everything, reports):
         adapter = bind_agent(agent).output
-        assert adapter is not None
+        assert type(adapter) is TypeAdapter
         assert adapter.validate_python({"text": "x"}) == Out(text="x")
     adapter = bind_agent(Object()).output
-    assert adapter is not None
+    assert type(adapter) is TypeAdapter
     assert adapter.validate_json("[1, 2]") == [1, 2]
 
 
 def test_what_an_agent_declares_makes_it_metered() -> None:
     meter = bind_agent(Object()).meter
-    assert meter is not None
-    assert (meter.model, meter.max_output_tokens, meter.max_requests, meter.estimate_input) == ("test:m", 5, 1, None)
+    assert type(meter) is Meter
+    assert (meter.model, meter.max_output_tokens, meter.max_requests, meter.estimate_input) == (
+        "test:m",
+        5,
+        1,
+        None,
+    )
     assert bind_agent(plain).meter is None
 
 
@@ -118,8 +126,8 @@ def test_a_plugin_is_bound_like_an_agent() -> None:
             return PluginOutcome(True)
 
     bound = bind_plugin(Plugin())
-    assert (bound.name, bound.priority, bound.takes) == ("plugin", 7, {"context"})
-    assert bound.meter is not None
+    assert (bound.name, bound.priority, bound.takes) == ("plugin", 7, frozenset({"context"}))
+    assert type(bound.meter) is Meter
     assert bound.meter.model == "test:judge"
 
 

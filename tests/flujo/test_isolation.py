@@ -165,7 +165,8 @@ def test_told_changes_lead_from_one_state_to_the_other(base: Ctx, steps: list[An
 
 
 def parts(context: Any) -> dict[str, Any]:
-    return {**vars(context), **(context.model_extra or {})}
+    fields = {name: value for name, value in vars(context).items() if name in Ctx.model_fields}
+    return {**fields, **(context.model_extra or {})}
 
 
 # What is copied, and when ----------------------------------------------------------------------------

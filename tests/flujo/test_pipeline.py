@@ -171,7 +171,9 @@ def test_types_that_do_not_decide_are_no_problem() -> None:
     async def floats(x: float) -> float:
         return x
 
-    joined = Step("a", count) >> Step("b", floats) >> Step("c", vague) >> Step("d", echo) >> Step("e", optional)
+    joined = (
+        Step("a", count) >> Step("b", floats) >> Step("c", vague) >> Step("d", echo) >> Step("e", optional)
+    )
     assert joined.validate() == ()
 
 

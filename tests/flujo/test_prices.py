@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
-from decimal import Decimal, localcontext
+from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from flujo.errors import MissingUnitPrice, UnknownModelPrice, UnknownPriceContext
 from flujo.money import total
-from flujo.prices import PRICED_AS, Kind, Price, PriceTable, Tier
+from flujo.prices import Price, PriceTable, Tier
 from flujo.usage import Usage
+from tests.flujo.priced import AT, EVERY_KIND, TIERED, micro
 
-AT = datetime(2026, 5, 17, 12, tzinfo=UTC)
-EVERY_KIND = Price(
-    input="101",
-    cache_read="11",
-    cache_write="127",
-    cache_write_1h="211",
-    output="401",
-    output_reasoning="409",
-    input_audio="307",
-    cache_audio_read="31",
-    output_audio="503",
-    input_image="131",
-)
 FULL = Usage(
     input_tokens=1009,
     cache_read_tokens=101,
@@ -39,11 +25,6 @@ FULL = Usage(
     output_audio_tokens=29,
     input_image_tokens=43,
 )
-
-
-def micro(price: Price, usage: Usage, *, context: str | None = None, at: datetime = AT) -> Decimal:
-    """The cost in millionths of a USD."""
-    return PriceTable({"acme:m": price}).quote("acme:m", usage, at, context).cost.scaleb(6)
 
 
 def test_input_and_output_are_billed_per_million() -> None:
@@ -144,14 +125,6 @@ def test_a_free_model_costs_nothing_and_says_so_item_by_item() -> None:
     assert ([item.kind for item in quote.line_items], quote.cost) == (["input"], Decimal(0))
 
 
-TIERED = Price(
-    input="3",
-    cache_read="2",
-    output="17",
-    tiers=[Tier(above_input_tokens=200, input="7", output="29"), Tier(above_input_tokens=100, input="5")],
-)
-
-
 @pytest.mark.parametrize(
     ("input_tokens", "expected"),
     [(100, 100 * 3 + 17), (101, 101 * 5 + 17), (200, 200 * 5 + 17), (201, 201 * 7 + 29)],
@@ -234,179 +207,3 @@ def test_a_long_list_of_known_models_is_cut() -> None:
 def test_an_empty_table_knows_nothing() -> None:
     with pytest.raises(UnknownModelPrice, match=r"\(none is known\)$"):
         PriceTable({}).quote("acme:m", Usage(), AT)
-
-
-# Bounds ---------------------------------------------------------------------------------------------------
-
-
-def most(price: Price, input_tokens: int, max_output_tokens: int, context: str | None = None) -> Decimal:
-    return (
-        PriceTable({"acme:m": price})
-        .max_cost("acme:m", input_tokens, max_output_tokens, AT, context)
-        .scaleb(6)
-    )
-
-
-def test_a_bound_is_the_input_and_all_of_the_output() -> None:
-    assert most(Price(input="3", cache_read="2", output="17"), 41, 100) == 41 * 3 + 100 * 17
-
-
-def test_a_bound_takes_the_dearest_kind_since_nobody_knows_the_kinds_beforehand() -> None:
-    assert most(EVERY_KIND, 41, 100) == 41 * 307 + 100 * 503
-
-
-def test_a_bound_is_at_the_tier_that_the_input_reaches() -> None:
-    assert [most(TIERED, 200, 10), most(TIERED, 201, 10)] == [200 * 5 + 170, 201 * 7 + 290]
-
-
-def test_a_bound_counts_a_dearer_tier_below() -> None:
-    assert most(Price(input="7", tiers=[Tier(above_input_tokens=100, input="3")]), 101, 0) == 101 * 7
-
-
-def test_a_bound_is_that_of_the_context() -> None:
-    assert most(Price(input="3", contexts={"batch": Price(input="2")}), 100, 0, "batch") == 200
-
-
-def test_a_bound_without_a_price_is_an_error() -> None:
-    with pytest.raises(MissingUnitPrice, match="has 10 output tokens and no price for output"):
-        most(Price(input="3"), 10, 10)
-
-
-@pytest.mark.parametrize("counts", [(-1, 0), (0, -1)])
-def test_a_bound_of_negative_tokens_is_refused(counts: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="put_tokens must be at least 0, not -1"):
-        most(EVERY_KIND, *counts)
-
-
-PRICES = st.integers(0, 10**4).map(lambda number: Decimal(number).scaleb(-3))
-KINDS: list[Kind] = list(PRICED_AS)
-
-
-@st.composite
-def priced_usages(draw: st.DrawFn) -> tuple[Price, Usage]:
-    rates = {kind: draw(PRICES) for kind in KINDS if kind in ("input", "output") or draw(st.booleans())}
-    cells = [draw(st.integers(0, 300)) for _ in KINDS]
-    plain, cached, write, write_1h, text, reasoning, audio, cached_audio, spoken, image = cells
-    usage = Usage(
-        input_tokens=plain + cached + write + write_1h + audio + cached_audio + image,
-        cache_read_tokens=cached + cached_audio,
-        cache_write_tokens=write + write_1h,
-        cache_write_1h_tokens=write_1h,
-        input_audio_tokens=audio + cached_audio,
-        cache_audio_read_tokens=cached_audio,
-        input_image_tokens=image,
-        output_tokens=text + reasoning + spoken,
-        output_reasoning_tokens=reasoning,
-        output_audio_tokens=spoken,
-    )
-    tiers = [Tier(above_input_tokens=draw(st.integers(0, 2000)), input=draw(PRICES), output=draw(PRICES))]
-    return Price(tiers=tiers, **rates), usage  # type: ignore[arg-type]
-
-
-@given(priced_usages())
-def test_no_request_within_its_tokens_costs_more_than_its_bound(case: tuple[Price, Usage]) -> None:
-    price, usage = case
-    assert micro(price, usage) <= most(price, usage.input_tokens, usage.output_tokens)
-
-
-@given(priced_usages())
-def test_every_token_is_billed_exactly_once(case: tuple[Price, Usage]) -> None:
-    price, usage = case
-    items = PriceTable({"acme:m": price}).quote("acme:m", usage, AT).line_items
-    assert sum(item.quantity for item in items) == usage.total_tokens
-
-
-@given(priced_usages())
-def test_the_decimal_context_of_the_thread_changes_no_price(case: tuple[Price, Usage]) -> None:
-    price, usage = case
-    table = PriceTable({"acme:m": price})
-    plain = table.quote("acme:m", usage, AT)
-    with localcontext() as context:
-        context.prec = 3
-        ambient = table.quote("acme:m", usage, AT)
-    assert ambient == plain
-
-
-# The table itself -----------------------------------------------------------------------------------------
-
-
-def test_equal_contents_have_equal_ids_however_they_are_written() -> None:
-    first = PriceTable({"a:m": Price(input="2.5", output="10"), "b:m": [TIERED]})
-    second = PriceTable({"b:m": TIERED, "a:m": Price(output=Decimal(10), input="2.500")})
-    assert first.table_id == second.table_id
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"a:m": Price(input="3.01")},
-        {"a:n": Price(input="3")},
-        {"a:m": Price(input="3", output="0")},
-        {"a:m": Price(input="3", starts="2026-01-01")},
-        {"a:m": Price(input="3", contexts={"batch": Price(input="3")})},
-        {"a:m": Price(input="3", tiers=[Tier(above_input_tokens=1, input="3")])},
-        {"a:m": Price(input="3"), "b:m": Price(input="3")},
-        {},
-    ],
-)
-def test_other_contents_have_other_ids(other: dict[str, Price]) -> None:
-    assert PriceTable(other).table_id != PriceTable({"a:m": Price(input="3")}).table_id
-
-
-def test_the_id_of_a_table_never_changes() -> None:
-    assert PriceTable({"acme:m": Price(input="3", output="17")}).table_id == "b1e344dad0d39a4d"
-
-
-@pytest.mark.parametrize("name", ["m", ":m", "acme:", ""])
-def test_a_row_needs_a_provider_and_a_model(name: str) -> None:
-    with pytest.raises(ValueError, match=f"^a row is named 'provider:model', not '{name}'$"):
-        PriceTable({name: Price(input="3")})
-
-
-def test_a_row_needs_a_price() -> None:
-    with pytest.raises(ValueError, match=r"^the row 'a:m' has no prices$"):
-        PriceTable({"a:m": []})
-
-
-def test_two_prices_from_the_same_day_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"^more than one price of 'a:m' starting on any day$"):
-        PriceTable({"a:m": [Price(input="3"), Price(input="5")]})
-
-
-def test_two_tiers_from_the_same_count_are_refused() -> None:
-    tiers = [Tier(above_input_tokens=9, input="5"), Tier(above_input_tokens=9, input="7")]
-    with pytest.raises(ValueError, match=r"^more than one tier above 9 input tokens$"):
-        Price(input="3", tiers=tiers)
-
-
-@pytest.mark.parametrize("variant", [Price(input="3", starts="2026-01-01"), EVERY_KIND])
-def test_a_context_has_no_start_and_no_contexts_of_its_own(variant: Price) -> None:
-    nested = variant if variant.starts else Price(input="3", contexts={"flex": variant})
-    with pytest.raises(ValueError, match=r"^context 'batch' can't have a start date or contexts of its own$"):
-        Price(input="3", contexts={"batch": nested})
-
-
-@pytest.mark.parametrize("rate", [0.1, True])
-def test_a_price_that_is_a_float_or_a_bool_is_refused(rate: float) -> None:
-    with pytest.raises(TypeError, match=f"^the price of input must be a Decimal, .* {rate}"):
-        Price(input=rate)  # type: ignore[arg-type]
-
-
-def test_a_negative_price_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^the price of output must be at least 0, not -1$"):
-        Price(output="-1")
-
-
-def test_a_price_without_any_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^a price needs at least one kind"):
-        Price()
-
-
-def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"^no such kind of price: inputs "):
-        Price(inputs="3")  # type: ignore[call-arg]
-
-
-def test_a_start_is_a_day_and_no_time() -> None:
-    with pytest.raises(TypeError, match=r"^starts is a day in UTC, not a time: 2026-05-17T12:00:00"):
-        Price(input="3", starts=AT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from pydantic import Field
 
 from flujo import AgentOutput, Flujo, PipelineContext, Price, PriceTable, Step, StepFailedError, Usage
 from flujo.events import Asked, Event, RunEnded, RunStarted
@@ -13,7 +14,7 @@ PRICES = PriceTable({"test:m": Price(input="3", output="17")})
 
 
 class Ctx(PipelineContext):
-    seen: list[str] = []
+    seen: list[str] = Field(default=[])
 
 
 async def paid(x: str, *, context: Ctx) -> AgentOutput[str]:
@@ -41,7 +42,9 @@ class Ticking:
 
 
 def test_a_completed_run_says_what_every_step_did() -> None:
-    result = Flujo(Step("a", paid) >> Step("b", paid), context_model=Ctx, cost_model=PRICES).run("x", run_id="r")
+    result = Flujo(Step("a", paid) >> Step("b", paid), context_model=Ctx, cost_model=PRICES).run(
+        "x", run_id="r"
+    )
     assert (result.status, result.success, result.output, result.error) == ("completed", True, "x!!", None)
     assert (result.run_id, result.total_tokens, result.total_cost_usd) == ("r", 24, Decimal("0.000212"))
     assert result.usage == Usage(input_tokens=14, output_tokens=10, requests=2)
@@ -49,13 +52,18 @@ def test_a_completed_run_says_what_every_step_did() -> None:
     assert result.context is result.context
     assert result.raise_for_status() is result
     assert repr(result) == "PipelineResult(status='completed', output='x!!', error=None)"
-    assert [(s.name, s.status, s.output, s.attempts, s.token_counts, s.branch, s.metadata) for s in result.step_history] == [
+    assert [
+        (s.name, s.status, s.output, s.attempts, s.token_counts, s.branch, s.metadata)
+        for s in result.step_history
+    ] == [
         ("a", "completed", "x!", 1, 12, None, {}), ("b", "completed", "x!!", 1, 12, None, {}),
     ]  # fmt: skip
 
 
 def test_a_failed_step_has_no_output_and_ends_the_pipeline() -> None:
-    result = Flujo(Step("a", paid) >> Step("b", fails) >> Step("c", paid), context_model=Ctx, cost_model=PRICES).run("x")
+    result = Flujo(
+        Step("a", paid) >> Step("b", fails) >> Step("c", paid), context_model=Ctx, cost_model=PRICES
+    ).run("x")
     assert (result.status, result.output) == ("failed", None)
     assert [(s.name, s.success, s.output, s.error) for s in result.step_history] == [
         ("a", True, "x!", None), ("b", False, None, "step 'b' failed after 2 attempts: ValueError: broken"),
@@ -69,8 +77,8 @@ def test_a_failed_step_has_no_output_and_ends_the_pipeline() -> None:
 def test_every_run_begins_and_ends_in_its_transcript() -> None:
     result = Flujo(Step("a", fails, max_retries=0), name="triage").run("x")
     first, last = result.transcript[0], result.transcript[-1]
-    assert isinstance(first, RunStarted)
-    assert isinstance(last, RunEnded)
+    assert type(first) is RunStarted
+    assert type(last) is RunEnded
     assert (first.pipeline, first.input) == ("triage", "x")
     assert (last.status, last.error) == ("failed", "step 'a' failed after 1 attempt: ValueError: broken")
 

@@ -268,6 +268,8 @@ def test_what_somebody_could_tell_apart_is_not_the_same(one: object, other: obje
         (collections.defaultdict(list, a=[1]), collections.defaultdict(list, a=[1])),
         (collections.Counter("ab"), collections.Counter("ab")),
         (Reduced([1]), Reduced([1])),
+        (twice(frozenset({1, 2})), [frozenset({1, 2}), frozenset({2, 1})]),
+        (twice((1, 2)), [(1, 2), tuple(iter([1, 2]))]),
         (Plain(x=[1]), Plain(x=[1])),
         (Slotted([1]), Slotted([1])),
         (Inner(more=1), Inner(more=1)),

@@ -66,8 +66,6 @@ DATA = st.recursive(
 
 @settings(deadline=None, max_examples=400)
 @given(DATA, DATA, DATA)
-def test_two_changes_of_one_value_read_alike_only_if_they_lead_to_the_same(
-    before: Any, one: Any, other: Any
-) -> None:
+def test_two_changes_of_one_value_read_alike_only_if_they_lead_to_the_same(before: Any, one: Any, other: Any) -> None:
     if not same(before, one) and not same(before, other):
         assert same(change(before, one), change(before, other)) is same(one, other)

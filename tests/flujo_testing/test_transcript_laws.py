@@ -127,7 +127,7 @@ LIES: dict[str, tuple[dict[str, Any], str]] = {
     "a redirect is ignored": ({"redirect_of": lambda outcome: None}, "write/attempt:2/redirect:1 to senior is gone"),
     "the context of an attempt is shared": (
         {"context_for_attempt": lambda state: state.view()},
-        'initial context.drafts[0:0] of the run: [] -> ["seen", "seen", "legal", "facts", "style"]',
+        'initial context.notes.tries of the run: nothing -> "one"',
     ),
     "a failed attempt keeps its changes": (
         {"context_after_attempt": lambda before, context, accepted: before.commit(context)},
@@ -181,7 +181,8 @@ LIES_ABOUT: dict[str, tuple[Callable[[], Awaitable[PipelineResult]], dict[str, A
             "input_from of publish/attempt:1: nothing -> \"write\"",
             'limit_passed of publish/attempt:1: nothing -> {spent_usd: "0.00208", limit_usd: "0.002"}',
             "publish/attempt:1 is now paid: 0 -> 0.00104",
-            'not_admitted of publish/attempt:1: {bound_usd: "0.00185", left_usd: "0.00096", limit_usd: "0.002"} -> nothing',
+            "not_admitted of publish/attempt:1: "
+            '{bound_usd: "0.00185", left_usd: "0.00096", limit_usd: "0.002"} -> nothing',
         ],
     ),
     "a limit is never passed": (
@@ -199,10 +200,10 @@ LIES_ABOUT: dict[str, tuple[Callable[[], Awaitable[PipelineResult]], dict[str, A
     "a plugin that crashes accepts": (
         crashed, {"verdict_of_crash": lambda reason: OK},
         [
-            "plugin lint in write/attempt:1: crashed \"plugin lint failed (RuntimeError: broken)\" -> crashed null, accepted true",
+            "plugin lint in write/attempt:1: "
+            'crashed "plugin lint failed (RuntimeError: odd)" -> crashed null, accepted true',
             "write/attempt:2 is gone",
-            "status of write: failed -> completed",
-            "status failed -> completed",
+            "write/attempt:3 is gone",
         ],
     ),
 }  # fmt: skip

@@ -63,9 +63,7 @@ def test_the_story_itself_stays_as_it_is() -> None:
 
 
 def test_replacements_are_told_as_plain_data_and_come_one_after_the_other() -> None:
-    told = redacted(
-        {"a": 1, "b": "x"}, {"a": lambda value: {"was": (value, float("nan"))}, "a.was[0]": b"", "*": None}
-    )
+    told = redacted({"a": 1, "b": "x"}, {"a": lambda value: {"was": (value, float("nan"))}, "a.was[0]": b"", "*": None})
     assert told == {"a": None, "b": None}
     assert redacted({"a": 1}, {"a": lambda value: (value, float("nan"))}) == {"a": [1, {"$float": "nan"}]}
 
@@ -77,9 +75,18 @@ def test_a_value_without_plain_form_can_be_redacted() -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("steps.writ", "redaction 'steps.writ': there is nothing at this path; the last part that is there has 'write', 'a.b'"),
-        ("nothing..at.all", "redaction 'nothing..at.all': there is nothing at this path; the story has 'input', 'steps'"),
-        ("steps..paid[7]", "redaction 'steps..paid[7]': there is nothing at this path; the last part that is there has no keys"),
+        (
+            "steps.writ",
+            "redaction 'steps.writ': there is nothing at this path; the last part that is there has 'write', 'a.b'",
+        ),
+        (
+            "nothing..at.all",
+            "redaction 'nothing..at.all': there is nothing at this path; the story has 'input', 'steps'",
+        ),
+        (
+            "steps..paid[7]",
+            "redaction 'steps..paid[7]': there is nothing at this path; the last part that is there has no keys",
+        ),
         ("input.x", "redaction 'input.x': there is nothing at this path; the last part that is there has no keys"),
         ("", "redaction '': the path is empty; write steps.write.attempt 1.output"),
         ("$", "redaction '$': the path is empty; write steps.write.attempt 1.output"),

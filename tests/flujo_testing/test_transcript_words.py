@@ -23,8 +23,8 @@ def texts(expected: dict[str, Any], actual: dict[str, Any]) -> list[str]:
 
 
 def in_attempt(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """The texts for two stories that differ in the first attempt of ``write``."""
-    stories = [{"steps": {"write": {"attempt 1": section}}} for section in (before, after)]
+    """The texts for two stories that differ in the first attempt of ``w``."""
+    stories = [{"steps": {"w": {"attempt 1": section}}} for section in (before, after)]
     return texts(*stories)
 
 
@@ -38,88 +38,103 @@ def in_steps(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        ({"paid": PAID}, {}, ["write/attempt:1 is no longer paid: 0.00104 -> 0"]),
-        ({}, {"paid": [PAID, PAID]}, ["write/attempt:1 is now paid: 0 -> 0.00104 + 0.00104"]),
-        ({"paid": PAID}, {"paid": [PAID, PAID]}, ["write/attempt:1 pays for 2 requests, not 1: 0.00104 -> 0.00104 + 0.00104"]),
-        ({"paid": PAID}, {"paid": PAID | {"model": "test:b"}}, ["model of write/attempt:1: test:a -> test:b"]),
-        ({"paid": PAID}, {"paid": PAID | {"usd": "0.1"}}, ["paid usd of write/attempt:1: 0.00104 -> 0.1"]),
-        ({"paid": PAID}, {"paid": PAID | {"usd": "unknown"}}, ["paid usd of write/attempt:1: 0.00104 -> unknown"]),
-        ({"paid": PAID}, {"paid": PAID | {"cache_read": 7}}, ["paid cache_read tokens of write/attempt:1: 0 -> 7"]),
-        ({"paid": PAID}, {"paid": PAID | {"outcome": "timeout"}}, ["outcome of write/attempt:1: ok -> timeout"]),
-        ({"paid": PAID}, {"paid": PAID | {"usd_from": "provider"}}, ["paid usd_from of write/attempt:1: nothing -> provider"]),
-        ({"paid": PAID}, {"paid": dict(reversed(PAID.items()))}, ["parts of write/attempt:1 are in another order"]),
+        ({"paid": PAID}, {}, ["w/attempt:1 is no longer paid: 0.00104 -> 0"]),
+        ({}, {"paid": [PAID, PAID]}, ["w/attempt:1 is now paid: 0 -> 0.00104 + 0.00104"]),
+        (
+            {"paid": PAID}, {"paid": [PAID, PAID]},
+            ["w/attempt:1 pays for 2 requests, not 1: 0.00104 -> 0.00104 + 0.00104"],
+        ),
+        ({"paid": PAID}, {"paid": PAID | {"model": "test:b"}}, ["model of w/attempt:1: test:a -> test:b"]),
+        ({"paid": PAID}, {"paid": PAID | {"usd": "0.1"}}, ["paid usd of w/attempt:1: 0.00104 -> 0.1"]),
+        ({"paid": PAID}, {"paid": PAID | {"usd": "unknown"}}, ["paid usd of w/attempt:1: 0.00104 -> unknown"]),
+        ({"paid": PAID}, {"paid": PAID | {"cache_read": 7}}, ["paid cache_read tokens of w/attempt:1: 0 -> 7"]),
+        ({"paid": PAID}, {"paid": PAID | {"outcome": "timeout"}}, ["outcome of w/attempt:1: ok -> timeout"]),
+        ({"paid": PAID}, {"paid": PAID | {"usd_from": "table"}}, ["paid usd_from of w/attempt:1: nothing -> table"]),
+        ({"paid": PAID}, {"paid": dict(reversed(PAID.items()))}, ["parts of w/attempt:1 are in another order"]),
         (
             {"paid": [PAID, PAID]}, {"paid": [PAID, PAID | {"input": 1}]},
-            ["paid input tokens of write/attempt:1/request:2: 120 -> 1"],
+            ["paid input tokens of w/attempt:1/request:2: 120 -> 1"],
         ),
-        ({"paid": PAID}, {"paid": [PAID]}, ["paid of write/attempt:1: {model: \"test:a\", input: 120, output: 40, usd: "
-                                           "\"0.00104\"} -> [{model: \"test:a\", input: 120, output: 40, usd: \"0.00104\"}]"]),
+        (
+            {"paid": PAID}, {"paid": [PAID]},
+            [
+                'paid of w/attempt:1: {model: "test:a", input: 120, output: 40, usd: "0.00104"} -> '
+                '[{model: "test:a", input: 120, output: 40, usd: "0.00104"}]'
+            ],
+        ),
         ({"paid": "odd"}, {"paid": PAID}, [
-            'paid of write/attempt:1: "odd" -> {model: "test:a", input: 120, output: 40, usd: "0.00104"}'
+            'paid of w/attempt:1: "odd" -> {model: "test:a", input: 120, output: 40, usd: "0.00104"}'
         ]),
         (
             {"feedback": [{"from": "p", "text": "6 words"}, {"from": "p", "text": "dull"}]},
             {"feedback": [{"from": "p", "text": "dull"}, {"from": "p", "text": "new"}]},
-            ['feedback "6 words" no longer reaches write/attempt:1', 'feedback "new" now reaches write/attempt:1'],
+            ['feedback "6 words" no longer reaches w/attempt:1', 'feedback "new" now reaches w/attempt:1'],
         ),
-        ({"feedback": [{"from": "p", "text": "a"}]}, {}, ['feedback "a" no longer reaches write/attempt:1']),
+        ({"feedback": [{"from": "p", "text": "a"}]}, {}, ['feedback "a" no longer reaches w/attempt:1']),
         (
             {"feedback": [{"from": "p", "text": "a"}, {"from": "p", "text": "b"}]},
             {"feedback": [{"from": "p", "text": "b"}, {"from": "p", "text": "a"}]},
-            ['feedback[0].text of write/attempt:1: "a" -> "b"', 'feedback[1].text of write/attempt:1: "b" -> "a"'],
+            ['feedback[0].text of w/attempt:1: "a" -> "b"', 'feedback[1].text of w/attempt:1: "b" -> "a"'],
         ),
-        ({"feedback": "odd"}, {}, ['feedback of write/attempt:1: "odd" -> nothing']),
-        ({"plugin tone": "accepted"}, {}, ["plugin tone no longer runs in write/attempt:1"]),
-        ({}, {"plugin tone": "accepted"}, ["plugin tone now runs in write/attempt:1"]),
+        ({"feedback": "odd"}, {}, ['feedback of w/attempt:1: "odd" -> nothing']),
+        ({"plugin tone": "accepted"}, {}, ["plugin tone no longer runs in w/attempt:1"]),
+        ({}, {"plugin tone": "accepted"}, ["plugin tone now runs in w/attempt:1"]),
         (
             {"plugin tone": "accepted"}, {"plugin tone": {"rejected": "too sad"}},
-            ['plugin tone in write/attempt:1: accepted -> rejected "too sad"'],
+            ['plugin tone in w/attempt:1: accepted -> rejected "too sad"'],
         ),
         (
             {"plugin tone": {"paid": PAID, "accepted": True}}, {"plugin tone": "accepted"},
-            ["write/attempt:1/plugin:tone is no longer paid: 0.00104 -> 0"],
+            ["w/attempt:1/plugin:tone is no longer paid: 0.00104 -> 0"],
         ),
         (
             {"plugin tone": {"paid": PAID}}, {"plugin tone": {"paid": PAID | {"input": 1}, "rejected": "no"}},
             [
-                "paid input tokens of write/attempt:1/plugin:tone: 120 -> 1",
-                'plugin tone in write/attempt:1: nothing -> rejected "no"',
+                "paid input tokens of w/attempt:1/plugin:tone: 120 -> 1",
+                'plugin tone in w/attempt:1: nothing -> rejected "no"',
             ],
         ),
-        ({"plugin tone": 1}, {"plugin tone": 2}, ["plugin tone in write/attempt:1: told 1 -> told 2"]),
+        ({"plugin tone": 1}, {"plugin tone": 2}, ["plugin tone in w/attempt:1: told 1 -> told 2"]),
         (
             {"plugin tone": "accepted"}, {"plugin tone": {"accepted": True}},
-            ['plugin tone of write/attempt:1: "accepted" -> {accepted: true}'],
+            ['plugin tone of w/attempt:1: "accepted" -> {accepted: true}'],
         ),
         (
             {"plugin a": "accepted", "plugin b": "accepted"}, {"plugin b": "accepted", "plugin a": "accepted"},
-            ["plugins run in another order in write/attempt:1"],
+            ["plugins run in another order in w/attempt:1"],
         ),
-        ({"input_from": "classify"}, {"input_from": "run"}, ["input of write/attempt:1 comes from run, not classify"]),
-        ({"input_from": "run"}, {"input": "x y"}, ['input of write/attempt:1 no longer comes from run, it is "x y"']),
-        ({"input": "x y"}, {"input_from": "run"}, ['input of write/attempt:1 comes from run, it was "x y"']),
-        ({"input": "x"}, {"input": "y"}, ['input of write/attempt:1: "x" -> "y"']),
-        ({"input_from": "run"}, {}, ['input_from of write/attempt:1: "run" -> nothing']),
-        ({"output": "a"}, {"output": "b"}, ['output of write/attempt:1: "a" -> "b"']),
-        ({"output": 1}, {"output": True}, ["output of write/attempt:1: 1 -> true"]),
-        ({"output": None}, {}, ["output of write/attempt:1: null -> nothing"]),
+        ({"input_from": "classify"}, {"input_from": "run"}, ["input of w/attempt:1 comes from run, not classify"]),
+        ({"input_from": "run"}, {"input": "x y"}, ['input of w/attempt:1 no longer comes from run, it is "x y"']),
+        ({"input": "x y"}, {"input_from": "run"}, ['input of w/attempt:1 comes from run, it was "x y"']),
+        ({"input": "x"}, {"input": "y"}, ['input of w/attempt:1: "x" -> "y"']),
+        ({"input_from": "run"}, {}, ['input_from of w/attempt:1: "run" -> nothing']),
+        ({"output": "a"}, {"output": "b"}, ['output of w/attempt:1: "a" -> "b"']),
+        ({"output": 1}, {"output": True}, ["output of w/attempt:1: 1 -> true"]),
+        ({"output": None}, {}, ["output of w/attempt:1: null -> nothing"]),
         (
             {"output": {"a": [1, {"b": 2}], "c": 3}}, {"output": {"a": [1, {"b": 4}], "d": 3}},
             [
-                "output.a[1].b of write/attempt:1: 2 -> 4", "output.c of write/attempt:1: 3 -> nothing",
-                "output.d of write/attempt:1: nothing -> 3",
+                "output.a[1].b of w/attempt:1: 2 -> 4", "output.c of w/attempt:1: 3 -> nothing",
+                "output.d of w/attempt:1: nothing -> 3",
             ],
         ),
-        ({"output": [1, 2, 3, 4]}, {"output": [1, 9, 4]}, ["output[1:3] of write/attempt:1: [2, 3] -> [9]"]),
-        ({"output": [1, 2]}, {"output": [1, 2, 2]}, ["output[2:2] of write/attempt:1: [] -> [2]"]),
-        ({"output": {"a": 1, "b": 2}}, {"output": {"b": 2, "a": 1}}, ["keys of output of write/attempt:1 are in another order"]),
+        ({"output": [1, 2, 3, 4]}, {"output": [1, 9, 4]}, ["output[1:3] of w/attempt:1: [2, 3] -> [9]"]),
+        (
+            {"output": [1, 2, 3]}, {"output": [8, 2, 9]},
+            ["output[0] of w/attempt:1: 1 -> 8", "output[2] of w/attempt:1: 3 -> 9"],
+        ),
+        ({"output": [1, 2]}, {"output": [1, 2, 2]}, ["output[2:2] of w/attempt:1: [] -> [2]"]),
+        (
+            {"output": {"a": 1, "b": 2}}, {"output": {"b": 2, "a": 1}},
+            ["keys of output of w/attempt:1 are in another order"],
+        ),
         (
             {"output": {"$float": "nan"}}, {"output": {"$float": "inf"}},
-            ['output of write/attempt:1: {$float: "nan"} -> {$float: "inf"}'],
+            ['output of w/attempt:1: {$float: "nan"} -> {$float: "inf"}'],
         ),
-        ({"output": 1, "error": 2}, {"error": 2, "output": 1}, ["parts of write/attempt:1 are in another order"]),
+        ({"output": 1, "error": 2}, {"error": 2, "output": 1}, ["parts of w/attempt:1 are in another order"]),
         ({"timeout": "late"}, {"error": "odd"}, [
-            'timeout of write/attempt:1: "late" -> nothing', 'error of write/attempt:1: nothing -> "odd"',
+            'timeout of w/attempt:1: "late" -> nothing', 'error of w/attempt:1: nothing -> "odd"',
         ]),
     ],
 )  # fmt: skip
@@ -144,8 +159,8 @@ def test_what_changed_in_an_attempt_is_said_in_words(
             "output of write/fallback:small: 1 -> 2"
         ]),
         (
-            {"write": {"attempt 1": {"redirect 1 to senior": {}}}}, {"write": {"attempt 1": {"redirect 1 to junior": {}}}},
-            ["write/attempt:1/redirect:1 to senior is gone", "write/attempt:1/redirect:1 to junior is new"],
+            {"w": {"attempt 1": {"redirect 1 to senior": {}}}}, {"w": {"attempt 1": {"redirect 1 to junior": {}}}},
+            ["w/attempt:1/redirect:1 to senior is gone", "w/attempt:1/redirect:1 to junior is new"],
         ),
         ({"r": {"branch legal": {}, "branch b": {}}}, {"r": {"branch b": {}}}, ["r/branch:legal is gone"]),
         (
@@ -161,20 +176,28 @@ def test_what_changed_in_an_attempt_is_said_in_words(
             {"r": {"branch a": {"step y": {}, "step x": {"attempt 1": {"output": 2}}}}},
             ["output of r/branch:a/x/attempt:1: 1 -> 2", "steps of r/branch:a are in another order"],
         ),
-        ({"r": {"branch a": {"failed": "ignored"}}}, {"r": {"branch a": {}}}, ['failed of r/branch:a: "ignored" -> nothing']),
+        ({"r": {"branch a": {"failed": "ignored"}}}, {"r": {"branch a": {}}}, [
+            'failed of r/branch:a: "ignored" -> nothing'
+        ]),
         ({"r": {"attempt 1": {}, "attempt 2": {}}}, {"r": {"attempt 2": {}, "attempt 1": {}}}, [
             "attempts of r are in another order"
         ]),
         ({"a": {}}, {"a": {"status": "failed"}}, ["status of a: completed -> failed"]),
         ({"a": {"status": "stopped"}}, {"a": {"status": "failed"}}, ["status of a: stopped -> failed"]),
-        ({"a": {"backoff 1": {"delay_s": 2}}}, {"a": {"backoff 1": {"delay_s": 2.0}}}, ["backoff 1.delay_s of a: 2 -> 2.0"]),
-        ({"a": {"context": {"drafts": {"appended": ["x"]}}}}, {"a": {}}, ['context drafts in a: appended ["x"] -> nothing']),
+        ({"a": {"backoff 1": {"delay_s": 2}}}, {"a": {"backoff 1": {"delay_s": 2.0}}}, [
+            "backoff 1.delay_s of a: 2 -> 2.0"
+        ]),
+        ({"a": {"context": {"drafts": {"appended": ["x"]}}}}, {"a": {}}, [
+            'context drafts in a: appended ["x"] -> nothing'
+        ]),
         (
             {"a": {"context": {"count": {"was": 1, "now": 2}, "b": {"set": 1}}}},
             {"a": {"context": {"count": {"was": 1, "now": 3}, "b": {"k": {"set": 1}}}}},
             ["context count in a: {was: 1, now: 2} -> {was: 1, now: 3}", "context b in a: set 1 -> {k: {set: 1}}"],
         ),
-        ({"a": {"context": {"m": {}, "n": {}}}}, {"a": {"context": {"n": {}, "m": {}}}}, ["parts of a are in another order"]),
+        ({"a": {"context": {"m": {}, "n": {}}}}, {"a": {"context": {"n": {}, "m": {}}}}, [
+            "parts of a are in another order"
+        ]),
         ({"a": {"context": 1}}, {"a": {"context": {}}}, ["context of a: 1 -> {}"]),
         ({"a": {"context": {}}}, {"a": {}}, ["context of a: {} -> nothing"]),
         (
@@ -195,9 +218,11 @@ def test_what_changed_in_the_steps_is_said_in_words(
     [
         ({"result": {"status": "completed"}}, {"result": {"status": "failed"}}, ["status completed -> failed"]),
         ({"result": {"output": "a"}}, {"result": {"output": "b"}}, ['output of the run: "a" -> "b"']),
-        ({"result": {"spent": {"usd": "1", "requests": 2}}}, {"result": {"spent": {"usd": "3", "cache_read_tokens": 5}}}, [
-            "spent usd: 1 -> 3", "spent requests: 2 -> 0", "spent cache_read_tokens: 0 -> 5",
-        ]),
+        (
+            {"result": {"spent": {"usd": "1", "requests": 2}}},
+            {"result": {"spent": {"usd": "3", "cache_read_tokens": 5}}},
+            ["spent usd: 1 -> 3", "spent requests: 2 -> 0", "spent cache_read_tokens: 0 -> 5"],
+        ),
         ({"result": {"spent": {"usd": 1, "requests": 2}}}, {"result": {"spent": {"requests": 2, "usd": 1}}}, [
             "parts of the run are in another order"
         ]),
@@ -224,12 +249,8 @@ def test_what_changed_in_the_run_is_said_after_what_changed_in_its_steps(
 
 
 def test_a_difference_says_what_kind_it_is_and_where_with_both_values() -> None:
-    before = {
-        "steps": {"a": {"attempt 1": {"paid": PAID, "plugin p": "accepted", "output": {"x": 1, "y": 2}}}}
-    }
-    after = {
-        "steps": {"a": {"attempt 1": {"plugin p": {"rejected": "no"}, "output": {"y": 2, "x": 1}}}, "b": {}}
-    }
+    before = {"steps": {"a": {"attempt 1": {"paid": PAID, "plugin p": "accepted", "output": {"x": 1, "y": 2}}}}}
+    after = {"steps": {"a": {"attempt 1": {"plugin p": {"rejected": "no"}, "output": {"y": 2, "x": 1}}}, "b": {}}}
     assert differences(before, after) == [
         Difference("paid", "a/attempt:1", PAID, MISSING, "a/attempt:1 is no longer paid: 0.00104 -> 0"),
         Difference(
@@ -239,9 +260,7 @@ def test_a_difference_says_what_kind_it_is_and_where_with_both_values() -> None:
             {"rejected": "no"},
             'plugin p in a/attempt:1: accepted -> rejected "no"',
         ),
-        Difference(
-            "order", "a/attempt:1", MISSING, MISSING, "keys of output of a/attempt:1 are in another order"
-        ),
+        Difference("order", "a/attempt:1", MISSING, MISSING, "keys of output of a/attempt:1 are in another order"),
         Difference("step", "b", MISSING, {}, "b is new"),
     ]
     assert str(differences(before, after)[0]) == "a/attempt:1 is no longer paid: 0.00104 -> 0"
@@ -277,8 +296,10 @@ async def test_a_story_does_not_differ_from_itself(name: str) -> None:
 
 KEYS = st.sampled_from(
     [
-        "steps", "result", "context", "merged", "paid", "feedback", "input", "input_from", "status", "spent", "output", "usd",
-        "text", "by", "a", "$float", "attempt 1", "attempt x", "branch b", "step b", "redirect 1", "redirect 1 to s", "plugin p",
+        "steps", "result", "context", "merged", "paid", "feedback", "input", "input_from", "status",
+        "spent", "output", "usd",
+        "text", "by", "a", "$float", "attempt 1", "attempt x", "branch b", "step b", "redirect 1",
+        "redirect 1 to s", "plugin p",
         "fallback f", "item 1",
     ]
 )  # fmt: skip
@@ -297,9 +318,7 @@ STORIES = st.dictionaries(KEYS, DATA, max_size=4) | st.fixed_dictionaries(
 
 @settings(deadline=None, max_examples=100)
 @given(STORIES, STORIES)
-def test_two_stories_have_no_differences_only_if_they_are_equal(
-    one: dict[str, Any], other: dict[str, Any]
-) -> None:
+def test_two_stories_have_no_differences_only_if_they_are_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert (differences(one, other) == []) is same(one, other)
     assert differences(one, one) == []
 

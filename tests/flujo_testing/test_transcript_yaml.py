@@ -76,7 +76,8 @@ def test_a_value_is_written_in_one_way(value: object, written: str) -> None:
     [
         ("a", "a"), ("attempt 1", "attempt 1"), ("$float", "$float"), ("a-b_C", "a-b_C"),
         ("y", '"y"'), ("No", '"No"'), ("NULL", '"NULL"'), ("on", '"on"'), ("true", '"true"'), ("1", '"1"'), ("", '""'),
-        ("a b ", '"a b "'), ("a: b", '"a: b"'), ("-a", '"-a"'), ("é", '"é"'), ("a\nb", r'"a\nb"'), ("<<", '"<<"'), ("=", '"="'),
+        ("a b ", '"a b "'), ("a: b", '"a: b"'), ("-a", '"-a"'), ("é", '"é"'), ("a\nb", r'"a\nb"'),
+        ("<<", '"<<"'), ("=", '"="'),
     ],
 )  # fmt: skip
 def test_a_key_is_plain_only_where_nobody_can_misread_it(key: str, written: str) -> None:
@@ -150,10 +151,7 @@ def test_an_empty_story_is_an_empty_mapping() -> None:
 
 def test_a_key_too_long_for_parsers_is_marked_as_a_key() -> None:
     key = "k" * 1001
-    assert (
-        render({key: 1, "steps": {key: {"output": 1}}})
-        == f"? {key}\n: 1\nsteps:\n  ? {key}\n  :\n    output: 1\n"
-    )
+    assert render({key: 1, "steps": {key: {"output": 1}}}) == f"? {key}\n: 1\nsteps:\n  ? {key}\n  :\n    output: 1\n"
     assert render({"v": {key: 1}}) == f"v:\n  ? {key}\n  : 1\n"
     assert render({"v": [{key: "a\nb", "c": {key: [key]}}]}) == (
         f'v:\n  - ? {key}\n    : |-\n      a\n      b\n    c:\n      ? {key}\n      :\n        - "{key}"\n'
@@ -162,9 +160,7 @@ def test_a_key_too_long_for_parsers_is_marked_as_a_key() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_number_that_is_none_is_refused(value: float) -> None:
-    with pytest.raises(
-        ValueError, match="has no form that all YAML parsers read; tell it as plain data first"
-    ):
+    with pytest.raises(ValueError, match="has no form that all YAML parsers read; tell it as plain data first"):
         render({"v": value})
 
 
@@ -202,7 +198,8 @@ KEYS = st.text(max_size=6) | st.sampled_from(
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=3)
     | st.text('ab \n\t"\\#:-{}[],&*!|>%@`\u0301\u00e9\u2028\u202e\ud800\U0001f600\ufeff\x85', max_size=30)
-    | st.sampled_from(["yes", "1e3", "0o17", "1:30", "~", "=", "2001-01-01", "- a", "...", "---\na", "a\n---\nb", "%a\nb", "x" * 120])
+    | st.sampled_from(["yes", "1e3", "0o17", "1:30", "~", "=", "2001-01-01", "- a", "...", "---\na", "a\n---\nb"])
+    | st.sampled_from(["%a\nb", "x" * 120])
 )  # fmt: skip
 VALUES = st.recursive(
     SCALARS,
@@ -224,9 +221,7 @@ def test_what_is_read_back_is_what_was_written(read: Any, data: dict[str, object
 def test_the_text_is_one_that_any_editor_shows_as_it_is(data: dict[str, object]) -> None:
     text = render(plain(data))
     assert unicodedata.is_normalized("NFC", text)
-    assert {
-        character for character in text if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co")
-    } <= {"\n"}
+    assert {character for character in text if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co")} <= {"\n"}
     assert [line for line in text.split("\n") if line.endswith(" ")] == []
 
 
@@ -246,4 +241,4 @@ async def test_no_line_of_a_story_but_one_long_text_is_longer_than_the_page(name
 @settings(deadline=None, max_examples=300)
 @given(st.text())
 def test_the_same_data_is_always_written_the_same(text: str) -> None:
-    assert render({"v": text}) == render(READERS["goldens"](render({"v": text})))  # type: ignore[arg-type]
+    assert render({"v": text}) == render(READERS["goldens"](render({"v": text})))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from textwrap import dedent
 from typing import Any
 
 import anyio
+from pydantic import Field
 
 from flujo import (
     AgentError,
@@ -27,15 +28,16 @@ from flujo import (
     UsageLimits,
     validator,
 )
-from flujo.events import Asked
+from flujo.events import Asked, Event, Paid
+from flujo.execution.ledger import Ledger
 from flujo_testing.costs import default_cost_model
 from flujo_testing.transcript import render, story_of
 
 
 class Ctx(PipelineContext):
     topic: str = ""
-    drafts: list[str] = []
-    notes: dict[str, str] = {}
+    drafts: list[str] = Field(default_factory=list)
+    notes: dict[str, str] = Field(default_factory=dict)
 
 
 class Answers:
@@ -114,7 +116,7 @@ async def hang(input: object) -> None:
 
 async def run(
     pipeline: Any, input: object = "rain", *, context: Mapping[str, Any] | None = None, **options: Any
-) -> Any:
+) -> PipelineResult:
     runner = Flujo(pipeline, **{"cost_model": default_cost_model(), **options})
     return await runner.run_async(input, context_data=context)
 
@@ -128,6 +130,22 @@ def expected(text: str) -> str:
     return "format: flujo-golden/1\n" + dedent(text).strip("\n ") + "\n"
 
 
+@dataclass(frozen=True)
+class Retold:
+    """A result whose transcript holds other events than those that happened."""
+
+    transcript: tuple[Event, ...]
+    context: object
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger.of(event.entry for event in self.transcript if isinstance(event, Paid))
+
+
+def retold(result: Any, events: Iterable[Event]) -> dict[str, Any]:
+    return story_of(Retold(tuple(events), result.context))  # type: ignore[arg-type]
+
+
 # One run of each kind -----------------------------------------------------------------------------------
 
 
@@ -139,9 +157,7 @@ async def rejected() -> PipelineResult:
 
 
 async def told_in_text() -> PipelineResult:
-    return await run(
-        Step("write", Answers("Rain falls and falls and falls", "Grey rain"), plugins=[max_words])
-    )
+    return await run(Step("write", Answers("Rain falls and falls and falls", "Grey rain"), plugins=[max_words]))
 
 
 async def redirected() -> PipelineResult:
@@ -182,9 +198,7 @@ async def parallel() -> PipelineResult:
         merge_strategy=MergeStrategy.CONTEXT_UPDATE,
         on_branch_failure=BranchFailureStrategy.IGNORE,
     )
-    return await run(
-        Step("write", keep) >> review >> Step("end", echo), context_model=Ctx, context={"topic": "rain"}
-    )
+    return await run(Step("write", keep) >> review >> Step("end", echo), context_model=Ctx, context={"topic": "rain"})
 
 
 async def stopped() -> PipelineResult:
@@ -224,8 +238,8 @@ async def failed() -> PipelineResult:
 
 
 async def crashed() -> PipelineResult:
-    lint = Says("lint", [RuntimeError("broken"), None])
-    return await run(Step("write", Heeding("one", "two"), plugins=[lint]))
+    lint = Says("lint", [RuntimeError("odd"), None, OK])
+    return await run(Step("write", Heeding("one", "two", "three"), plugins=[lint], max_retries=2))
 
 
 async def updated() -> PipelineResult:
@@ -263,18 +277,14 @@ async def several_requests() -> PipelineResult:
         )
         return AgentOutput("done", requests=requests)
 
-    judge = Says(
-        "judge", [PluginOutcome(True, "fine", usage=Usage(input_tokens=11), model="test:critic"), OK]
-    )
+    judge = Says("judge", [PluginOutcome(True, "fine", usage=Usage(input_tokens=11), model="test:critic"), OK])
     better = Says("better", [PluginOutcome(True, new_solution="Done")])
     return await run(Step("search", researcher, plugins=[judge, better]))
 
 
 async def nested() -> PipelineResult:
     inner = Step.parallel("inner", {"a": Step("a", echo), "b": Step("b", Answers("B"))})
-    return await run(
-        Step.parallel("outer", {"deep": Step("first", echo) >> inner, "flat": Step("flat", echo)})
-    )
+    return await run(Step.parallel("outer", {"deep": Step("first", echo) >> inner, "flat": Step("flat", echo)}))
 
 
 RUNS: dict[str, Callable[[], Awaitable[PipelineResult]]] = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from flujo import BranchFailureStrategy, Draft, MergeStrategy, PipelineContext, PluginOutcome, Step
 from flujo_testing import FlujoRun, FunctionAgent
@@ -19,8 +19,8 @@ class Source(BaseModel):
 
 
 class Notes(PipelineContext):
-    drafts: list[str] = []
-    notes: dict[str, Any] = {}
+    drafts: list[str] = Field(default=[])
+    notes: dict[str, Any] = Field(default={})
     source: Source = Source(title="none")
     score: float = 0.0
 
@@ -52,7 +52,9 @@ async def test_c1_what_a_failed_attempt_changed_is_gone(flujo_run: FlujoRun, gol
     golden.check(result)
 
 
-async def test_c2_what_an_accepted_attempt_changed_is_kept_as_it_is(flujo_run: FlujoRun, golden: Golden) -> None:
+async def test_c2_what_an_accepted_attempt_changed_is_kept_as_it_is(
+    flujo_run: FlujoRun, golden: Golden
+) -> None:
     def change(context: Notes) -> None:
         context.drafts.reverse()
         context.drafts.append("b")
@@ -83,7 +85,9 @@ async def test_c2_plugins_changes_are_kept_with_the_attempts(flujo_run: FlujoRun
 
 def fan(strategy: Any = MergeStrategy.NO_MERGE, **branches: Any) -> Any:
     steps = {name: Step("note", one, max_retries=0) for name, one in branches.items()}
-    return Step.parallel("review", steps, merge_strategy=strategy, on_branch_failure=BranchFailureStrategy.IGNORE)
+    return Step.parallel(
+        "review", steps, merge_strategy=strategy, on_branch_failure=BranchFailureStrategy.IGNORE
+    )
 
 
 def notes(name: str) -> FunctionAgent:
@@ -94,9 +98,15 @@ def notes(name: str) -> FunctionAgent:
     return agent(change, name)
 
 
-async def test_c3_branches_start_equal_and_a_failed_one_is_never_merged(flujo_run: FlujoRun, golden: Golden) -> None:
+async def test_c3_branches_start_equal_and_a_failed_one_is_never_merged(
+    flujo_run: FlujoRun, golden: Golden
+) -> None:
     failing = agent(lambda context: context.drafts.append("lost"), fail="offline")
-    result = await flujo_run(fan(MergeStrategy.CONTEXT_UPDATE, legal=notes("legal"), facts=failing, tone=notes("tone")), "rain", context_model=Notes)
+    result = await flujo_run(
+        fan(MergeStrategy.CONTEXT_UPDATE, legal=notes("legal"), facts=failing, tone=notes("tone")),
+        "rain",
+        context_model=Notes,
+    )
     assert result.context.drafts == ["legal", "tone"]
     assert result.context.notes == {"legal": 1, "tone": 1}
     golden.check(result)
@@ -115,8 +125,14 @@ def title(text: str) -> FunctionAgent:
     return agent(change)
 
 
-async def test_c4_what_two_branches_changed_differently_is_a_conflict(flujo_run: FlujoRun, golden: Golden) -> None:
-    result = await flujo_run(fan(MergeStrategy.CONTEXT_UPDATE, legal=title("law"), facts=title("fact")), "rain", context_model=Notes)
+async def test_c4_what_two_branches_changed_differently_is_a_conflict(
+    flujo_run: FlujoRun, golden: Golden
+) -> None:
+    result = await flujo_run(
+        fan(MergeStrategy.CONTEXT_UPDATE, legal=title("law"), facts=title("fact")),
+        "rain",
+        context_model=Notes,
+    )
     assert result.status == "failed"
     assert result.context == Notes()
     golden.check(result)
@@ -124,7 +140,9 @@ async def test_c4_what_two_branches_changed_differently_is_a_conflict(flujo_run:
 
 @pytest.mark.parametrize("strategy", [MergeStrategy.OVERWRITE, MergeStrategy.KEEP_FIRST])
 async def test_c4_the_explicit_ways_out(flujo_run: FlujoRun, golden: Golden, strategy: MergeStrategy) -> None:
-    result = await flujo_run(fan(strategy, legal=title("law"), facts=title("fact")), "rain", context_model=Notes)
+    result = await flujo_run(
+        fan(strategy, legal=title("law"), facts=title("fact")), "rain", context_model=Notes
+    )
     assert result.context.source.title == {"overwrite": "fact", "keep_first": "law"}[strategy]
     golden.check(result)
 
@@ -133,7 +151,9 @@ async def test_c4_a_function_merges(flujo_run: FlujoRun, golden: Golden) -> None
     def count(base: Notes, branches: Mapping[str, Notes]) -> Mapping[str, object]:
         return {"score": float(sum(len(branch.drafts) for branch in branches.values()))}
 
-    result = await flujo_run(fan(count, legal=notes("legal"), facts=notes("facts")), "rain", context_model=Notes)
+    result = await flujo_run(
+        fan(count, legal=notes("legal"), facts=notes("facts")), "rain", context_model=Notes
+    )
     assert result.context == Notes(score=2.0)
     golden.check(result)
 
@@ -146,7 +166,12 @@ async def test_c6_nothing_of_the_callers_is_shared(flujo_run: FlujoRun, golden: 
         context.drafts.append("more")
         return x
 
-    result = await flujo_run(Step("write", FunctionAgent(spoil)) >> Step("again", FunctionAgent(spoil)), given, context_model=Notes, context_data=data)
+    result = await flujo_run(
+        Step("write", FunctionAgent(spoil)) >> Step("again", FunctionAgent(spoil)),
+        given,
+        context_model=Notes,
+        context_data=data,
+    )
     assert (given, data) == (["rain"], {"drafts": ["start"]})
     assert result.output == ["rain", "spoiled", "spoiled"]
     assert result.step_history[0].output == ["rain", "spoiled"]
@@ -154,13 +179,19 @@ async def test_c6_nothing_of_the_callers_is_shared(flujo_run: FlujoRun, golden: 
 
 
 async def test_c7_an_output_is_merged_into_the_context(flujo_run: FlujoRun, golden: Golden) -> None:
-    result = await flujo_run(Step("write", agent(lambda context: None, {"score": "0.5", "drafts": ["one"]}), updates_context=True), "rain", context_model=Notes)
+    result = await flujo_run(
+        Step("write", agent(lambda context: None, {"score": "0.5", "drafts": ["one"]}), updates_context=True),
+        "rain",
+        context_model=Notes,
+    )
     assert result.context == Notes(score=0.5, drafts=["one"])
     golden.check(result)
 
 
 async def test_c7_an_output_that_does_not_fit_fails_the_step(flujo_run: FlujoRun, golden: Golden) -> None:
-    step = Step("write", agent(lambda context: context.drafts.append("lost"), {"score": "high"}), updates_context=True)
+    step = Step(
+        "write", agent(lambda context: context.drafts.append("lost"), {"score": "high"}), updates_context=True
+    )
     result = await flujo_run(step, "rain", context_model=Notes)
     assert (result.status, result.context) == ("failed", Notes())
     golden.check(result)

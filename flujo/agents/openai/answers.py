@@ -49,9 +49,7 @@ class Bill:
     price_context: str | None
 
     def output(self, value: object, tool_calls: int = 0) -> AgentOutput[object]:
-        request = RequestUsage(
-            usage=self.usage, model=self.model, cost_usd=self.cost_usd, tool_calls=tool_calls
-        )
+        request = RequestUsage(usage=self.usage, model=self.model, cost_usd=self.cost_usd, tool_calls=tool_calls)
         return AgentOutput(
             value,
             usage=self.usage,

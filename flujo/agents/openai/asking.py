@@ -74,9 +74,7 @@ class Asking(ABC):
         async with aclosing(self._chunks(body)) as said:
             return [item async for item in said if isinstance(item, AgentOutput)][-1]
 
-    async def stream(
-        self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()
-    ) -> Said:
+    async def stream(self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()) -> Said:
         """Chunks of text, then the AgentOutput; only the latter if the request says ``stream: false``."""
         body = self._body(input, settings, feedback, stream=True)
         if not body.get("stream"):
@@ -96,9 +94,7 @@ class Asking(ABC):
         body = self._body(input, settings, feedback, stream=False)
         return bound_of_input(body, body[self.items])
 
-    def _body(
-        self, input: Any, settings: Settings | None, feedback: Sequence[Rejection], *, stream: bool
-    ) -> Body:
+    def _body(self, input: Any, settings: Settings | None, feedback: Sequence[Rejection], *, stream: bool) -> Body:
         body: Body = {"model": self._wire_model, **self._settings, **(settings or {})}
         if isinstance(input, Mapping) and self.items in input:
             body |= plain(input)

@@ -10,9 +10,7 @@ from typing import Any, cast
 
 from flujo.agents.openai.wire import Json, rows, table, text
 
-_JOINED = frozenset(
-    {"content", "refusal", "arguments", "input", "transcript", "reasoning", "reasoning_content"}
-)
+_JOINED = frozenset({"content", "refusal", "arguments", "input", "transcript", "reasoning", "reasoning_content"})
 
 
 class ChatStream:

@@ -55,9 +55,7 @@ def broken_off(model: str, error: Exception) -> AgentError:
 def unreadable(model: str, content: str) -> AgentError:
     """For an answer that is no JSON object."""
     shown = excerpt(content) or "nothing"
-    return AgentError(
-        f"{model} answered no JSON object but: {shown}. Check the client's base_url", model=model
-    )
+    return AgentError(f"{model} answered no JSON object but: {shown}. Check the client's base_url", model=model)
 
 
 def reported_usage(error: APIStatusError) -> object:

@@ -83,9 +83,7 @@ class OpenAIResponses(Asking):
             return self._read(await self._ended(input.id), self._settings | dict(settings or {}))
         return await super().run(input, settings=settings, feedback=feedback)
 
-    async def stream(
-        self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()
-    ) -> Said:
+    async def stream(self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()) -> Said:
         """Chunks of text, then the AgentOutput; only the latter if nothing is streamed."""
         if isinstance(input, BackgroundResponse):
             yield await self.run(input, settings=settings)

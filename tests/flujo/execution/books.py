@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from flujo.context import PipelineContext
-from flujo.isolation import State
 from flujo.execution.merge import MergeNote, merge_context
+from flujo.isolation import State
 
 
 class Page(BaseModel):

@@ -50,8 +50,9 @@ async def test_a_listener_changes_nothing_for_the_transcript() -> None:
     assert kinds(heard.transcript) == kinds(plain.transcript)
     assert heard.status == "completed"
     assert [(str(error.error), type(error.event)) for error in heard.listener_errors] == [
-        ("deaf", type(event)) for error, event in zip(heard.listener_errors, [e.event for e in heard.listener_errors], strict=True)
-    ]  # fmt: skip
+        ("deaf", type(event))
+        for error, event in zip(heard.listener_errors, [e.event for e in heard.listener_errors], strict=True)
+    ]
     assert len(heard.listener_errors) == len(heard.transcript)
 
 
@@ -107,11 +108,13 @@ async def test_a_run_cancelled_from_outside_tells_its_end_before_it_propagates()
             await runner.run_async("x")
     assert scope.cancelled_caught
     assert kinds(heard) == [
-        "RunStarted", "StepStarted", "Asked", "Paid", "Answered", "StepEnded", "StepStarted", "Asked", "AskFailed",
-        "StepEnded", "RunEnded",
+        "RunStarted",
+        "StepStarted", "Asked", "Paid", "Answered", "StepEnded",
+        "StepStarted", "Asked", "AskFailed", "StepEnded",
+        "RunEnded",
     ]  # fmt: skip
     end = heard[-1]
-    assert isinstance(end, RunEnded)
+    assert type(end) is RunEnded
     assert end.status == "cancelled"
 
 
@@ -124,11 +127,11 @@ async def test_an_interruption_propagates_after_the_end_was_told() -> None:
     with pytest.raises(KeyboardInterrupt):
         await Flujo(Step("s", interrupted), listeners=[heard.append]).run_async("x")
     end = heard[-1]
-    assert isinstance(end, RunEnded)
+    assert type(end) is RunEnded
     assert (end.status, end.error) == ("cancelled", "KeyboardInterrupt")
 
 
-# Streams ---------------------------------------------------------------------------------------------------------
+# Streams ------------------------------------------------------------------------------------------------
 
 
 class Talker:
@@ -177,7 +180,8 @@ async def test_a_stream_of_plain_chunks_is_joined_and_anything_else_is_refused()
 
     assert (await read(Flujo(Step("s", Plain()))))[-1].output == "ab"
     assert str((await read(Flujo(Step("s", Odd(), max_retries=0))))[-1].error) == (
-        "step 's' failed after 1 attempt: agent 'Odd' streamed a int; chunks are text, the last may be an AgentOutput"
+        "step 's' failed after 1 attempt: agent 'Odd' streamed a int; "
+        "chunks are text, the last may be an AgentOutput"
     )
 
 
@@ -196,7 +200,9 @@ async def test_a_slow_reader_slows_the_run() -> None:
         assert len(asked) == 1
         seen = [event async for event in events]
     assert len(asked) == 20
-    assert seen[-1].output == "x" + "." * 20
+    result = seen[-1]
+    assert type(result) is PipelineResult
+    assert result.output == "x" + "." * 20
 
 
 async def test_leaving_early_cancels_the_run() -> None:
@@ -205,8 +211,9 @@ async def test_leaving_early_cancels_the_run() -> None:
         async for event in events:
             if isinstance(event, StepStarted):
                 break
-    assert isinstance(heard[-1], RunEnded)
-    assert heard[-1].status == "cancelled"
+    end = heard[-1]
+    assert type(end) is RunEnded
+    assert end.status == "cancelled"
 
 
 async def test_the_readers_own_error_is_raised_as_it_is() -> None:

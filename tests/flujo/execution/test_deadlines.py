@@ -1,4 +1,4 @@
-"""Deadlines (law P6): what comes late has failed, ours are told from the agent's own, and who hangs is named."""
+"""Deadlines (law P6): what is late has failed, ours are told from the agent's own, and who hangs is named."""
 
 from __future__ import annotations
 

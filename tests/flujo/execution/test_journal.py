@@ -1,4 +1,4 @@
-"""A journal behind the door: what was answered is not asked again, and everything else is as if it had been."""
+"""A journal behind the door: what was answered is not asked again; all else is as if it had been."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import anyio
+from pydantic import ConfigDict, Field
 
 from flujo import (
     AgentError,
@@ -28,7 +29,7 @@ PRICES = PriceTable({"test:m": Price(input="3", output="17")})
 
 
 class Ctx(PipelineContext):
-    seen: list[str] = []
+    seen: list[str] = Field(default=[])
     note: str = ""
 
 
@@ -70,7 +71,9 @@ def kinds(result: PipelineResult) -> list[Any]:
 async def test_a_replayed_run_calls_nobody_and_is_the_same_run() -> None:
     agent, plugin, journal = Counted(), Checking(), MemoryJournal()
     step = Step("s", agent, plugins=[plugin], max_retries=3) >> Step("t", agent)
-    runner = Flujo(step, context_model=Ctx, cost_model=PRICES, store=journal, usage_limits=UsageLimits(request_limit=4))
+    runner = Flujo(
+        step, context_model=Ctx, cost_model=PRICES, store=journal, usage_limits=UsageLimits(request_limit=4)
+    )
     first = await runner.run_async("x", run_id="r")
     assert (first.status, agent.calls, plugin.calls) == ("completed", 4, 2)
     second = await runner.run_async("x", run_id="r")
@@ -111,7 +114,7 @@ async def test_a_call_that_was_interrupted_is_in_doubt_and_made_again() -> None:
 
 async def test_a_deleted_field_is_deleted_again() -> None:
     class Loose(PipelineContext):
-        model_config = {"extra": "allow"}
+        model_config = ConfigDict(extra="allow")
 
     async def forget(x: str, *, context: Loose) -> str:
         del context.secret  # type: ignore[attr-defined]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from flujo.errors import ContextMergeConflict
-from flujo.isolation import State
 from flujo.execution.merge import MergeNote, merge_context
+from flujo.isolation import State
 from tests.flujo.execution.books import Bare, Book, a_book, adds, branched, merged, notes_of, sets
 
 # Nothing, one, many -----------------------------------------------------------------------------------

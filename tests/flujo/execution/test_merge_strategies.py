@@ -10,8 +10,8 @@ import pytest
 
 from flujo.context import PipelineContext
 from flujo.errors import ContextMergeConflict, ContextUpdateError, MisuseError
-from flujo.isolation import State
 from flujo.execution.merge import MergeNote, merge_context
+from flujo.isolation import State
 from flujo.structure import MISSING
 from tests.flujo.execution.books import Book, Change, Page, a_book, adds, branched, merged, notes_of, sets
 from tests.flujo.samples import normal

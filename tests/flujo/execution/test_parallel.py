@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
+from pydantic import Field
 
 from flujo import (
     BranchFailureStrategy,
@@ -22,8 +23,8 @@ from flujo.events import BranchEnded, Merged, StepEnded, StepStarted
 
 
 class Ctx(PipelineContext):
-    log: list[str] = []
-    notes: dict[str, str] = {}
+    log: list[str] = Field(default=[])
+    notes: dict[str, str] = Field(default={})
     winner: str = ""
 
 
@@ -79,12 +80,17 @@ async def test_the_transcript_does_not_depend_on_the_order_of_completion() -> No
     results = []
     for order in ([0, 1, 2], [2, 1, 0], [1, 2, 0]):
         turns = Turns()
-        step = fan({name: turns.agent(turn, name) for name, turn in zip("abc", order, strict=True)}, merge_strategy=MergeStrategy.CONTEXT_UPDATE)
+        step = fan(
+            {name: turns.agent(turn, name) for name, turn in zip("abc", order, strict=True)},
+            merge_strategy=MergeStrategy.CONTEXT_UPDATE,
+        )
         results.append(await run(step))
         assert turns.finished == [0, 1, 2]
     assert [result.output for result in results] == [{"a": "a", "b": "b", "c": "c"}] * 3
     assert [result.context.log for result in results] == [["a", "b", "c"]] * 3
-    stories = [[event for event in result.transcript if type(event).__name__ != "RunStarted"] for result in results]
+    stories = [
+        [event for event in result.transcript if type(event).__name__ != "RunStarted"] for result in results
+    ]
     assert stories[0] == stories[1] == stories[2]
 
 
@@ -145,11 +151,17 @@ async def test_a_conflict_fails_the_step_and_names_field_branches_and_values() -
     assert type(result.error) is StepFailedError
     conflict = result.error.cause
     assert type(conflict) is ContextMergeConflict
-    assert (conflict.path, conflict.field, conflict.values) == ("fan", "$.winner", (("a", "ann"), ("b", "bob")))
+    assert (conflict.path, conflict.field, conflict.values) == (
+        "fan",
+        "$.winner",
+        (("a", "ann"), ("b", "bob")),
+    )
     assert result.context.winner == "nobody"
 
 
-@pytest.mark.parametrize(("strategy", "winner"), [(MergeStrategy.OVERWRITE, "bob"), (MergeStrategy.KEEP_FIRST, "ann")])
+@pytest.mark.parametrize(
+    ("strategy", "winner"), [(MergeStrategy.OVERWRITE, "bob"), (MergeStrategy.KEEP_FIRST, "ann")]
+)
 async def test_the_explicit_ways_out_of_a_conflict(strategy: MergeStrategy, winner: str) -> None:
     branches = {"a": writes(winner="ann"), "b": writes(winner="bob"), "c": writes()}
     assert (await run(fan(branches, merge_strategy=strategy))).context.winner == winner
@@ -173,7 +185,7 @@ async def test_a_merge_function_that_raises_fails_the_step_with_the_cause() -> N
     assert str(result.error) == "step 'fan' failed after 1 attempt: KeyError: 'winner'"
 
 
-# Failures ------------------------------------------------------------------------------------------------------
+# Failures -----------------------------------------------------------------------------------------------
 
 
 async def test_a_failure_stops_the_other_branches_and_fails_the_step() -> None:
@@ -215,7 +227,9 @@ async def test_all_failing_under_ignore_fails_the_step_with_the_earliest_declare
 
         return agent
 
-    result = await run(fan({"a": failing(1, "a"), "b": failing(0, "b")}, on_branch_failure=BranchFailureStrategy.IGNORE))
+    result = await run(
+        fan({"a": failing(1, "a"), "b": failing(0, "b")}, on_branch_failure=BranchFailureStrategy.IGNORE)
+    )
     assert turns.finished == [0, 1]
     assert str(result.error) == "step 'fan/branch:a/s' failed after 1 attempt: ValueError: a"
 
@@ -226,7 +240,9 @@ async def test_a_branch_never_vanishes_when_its_agent_raises_a_cancellation() ->
     async def vanishing(x: object) -> None:
         raise asyncio.CancelledError
 
-    result = await run(fan({"a": writes(output=1), "b": vanishing}, on_branch_failure=BranchFailureStrategy.IGNORE))
+    result = await run(
+        fan({"a": writes(output=1), "b": vanishing}, on_branch_failure=BranchFailureStrategy.IGNORE)
+    )
     assert result.output == {"a": 1}
     assert [(event.branch, event.status) for event in result.transcript.of(BranchEnded)] == [
         ("a", "completed"), ("b", "failed"),
@@ -278,10 +294,15 @@ async def test_included_keys_are_all_that_branches_see_and_change() -> None:
 async def test_parallel_steps_nest() -> None:
     inner = fan({"x": writes(log=["x"]), "y": writes(log=["y"])}, merge_strategy=MergeStrategy.CONTEXT_UPDATE)
     outer = Step.parallel(
-        "outer", {"left": inner, "right": Step("s", writes(log=["right"]))}, merge_strategy=MergeStrategy.CONTEXT_UPDATE
+        "outer",
+        {"left": inner, "right": Step("s", writes(log=["right"]))},
+        merge_strategy=MergeStrategy.CONTEXT_UPDATE,
     )
     result = await run(outer >> Step("after", writes(log=["after"])))
     assert result.context.log == ["x", "y", "right", "after"]
     assert [step.path for step in result.step_history] == ["outer", "after"]
-    assert [step.path for step in result.step_history[0].step_history] == ["outer/branch:left/fan", "outer/branch:right/s"]
+    assert [step.path for step in result.step_history[0].step_history] == [
+        "outer/branch:left/fan",
+        "outer/branch:right/s",
+    ]
     assert [step.branch for step in result.step_history[0].step_history[0].step_history] == ["x", "y"]

@@ -1,0 +1,37 @@
+"""Amounts: what cannot be is refused, and what is unknown stays unknown in a sum."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from flujo.execution.amount import Amount
+from flujo.usage import Usage
+from tests.flujo.execution.budgets import UNBOUNDED
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"cost_usd": 0.1}, "cost_usd must be a Decimal, a text or an int, not float 0.1"),
+        ({"cost_usd": Decimal(-1)}, "cost_usd must be at least 0, not -1"),
+        ({"input_tokens": -1}, "input_tokens must be at least 0, not -1"),
+        ({"tool_calls": True}, "tool_calls must be an int, not bool True"),
+    ],
+)
+def test_an_amount_that_cannot_be_is_refused(fields: dict[str, object], told: str) -> None:
+    with pytest.raises((TypeError, ValueError)) as refused:
+        Amount(**{"cost_usd": None, "input_tokens": 0, "output_tokens": 0, **fields})  # type: ignore[arg-type]
+    assert str(refused.value).startswith(told)
+
+
+def test_amounts_add_up_and_are_unknown_as_soon_as_one_is() -> None:
+    known = Amount.of(Usage(input_tokens=3, output_tokens=5, requests=2), Decimal("0.7"), tool_calls=11)
+    assert known + known == Amount(
+        cost_usd=Decimal("1.4"), input_tokens=6, output_tokens=10, requests=4, tool_calls=22
+    )
+    assert known + Amount.of(None, None) == Amount(
+        cost_usd=None, input_tokens=None, output_tokens=None, requests=3, tool_calls=11
+    )
+    assert (known.total_tokens, UNBOUNDED.total_tokens) == (8, None)

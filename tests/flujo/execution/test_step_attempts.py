@@ -1,0 +1,91 @@
+"""One step: waits between attempts, processors, unusable answers, and what is handed to the agent."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from flujo import AgentError, Flujo, Step, StepFailedError
+from flujo.errors import MisbehavedError
+from flujo.events import AskFailed, BackedOff
+from tests.flujo.execution.writers import WRITER, Writer, run
+
+
+async def test_backoff_waits_between_attempts_and_is_in_the_transcript() -> None:
+    waited: list[float] = []
+
+    class Clock:
+        def now(self) -> float:
+            return sum(waited)
+
+        def utc(self) -> Any:
+            raise AssertionError("nothing is priced here")
+
+        async def sleep(self, seconds: float) -> None:
+            waited.append(seconds)
+
+    async def failing(x: str) -> str:
+        raise ValueError("overloaded")
+
+    step = Step("write", failing, max_retries=2, backoff=lambda failed: 1.5 * failed)
+    result = await Flujo(step, clock=Clock()).run_async("rain")
+    assert waited == [1.5, 3.0]
+    assert [(event.attempt, event.delay_s) for event in result.transcript.of(BackedOff)] == [
+        (1, 1.5),
+        (2, 3.0),
+    ]
+
+
+async def test_processors_shape_what_goes_in_and_what_comes_out() -> None:
+    writer = Writer("x")
+    step = Step(
+        "write", writer, input_processors=[str.upper], output_processors=[lambda o: o * 2, lambda o: o + "!"]
+    )
+    assert (await run(step)).output == "xx!"
+    assert writer.inputs == ["RAIN"]
+
+
+@pytest.mark.parametrize("where", ["input_processors", "output_processors"])
+async def test_a_processor_that_raises_fails_the_step_at_once_and_the_spend_is_kept(where: str) -> None:
+    def broken(value: object) -> object:
+        raise KeyError("title")
+
+    result = await run(Step("write", Writer("x", "y"), **{where: [broken]}))  # type: ignore[arg-type]
+    when = "before it was asked" if where == "input_processors" else "after 1 attempt"
+    assert str(result.error) == f"step 'write' failed {when}: KeyError: 'title'"
+    assert len(result.ledger.entries) == (0 if where == "input_processors" else 1)
+
+
+async def test_an_answer_that_was_not_awaited_is_named() -> None:
+    async def inner() -> str:
+        return "x"
+
+    async def forgetful(x: str) -> Any:
+        return inner()
+
+    result = await run(Step("write", forgetful, max_retries=0))
+    assert type(result.error) is StepFailedError
+    assert type(result.error.cause) is MisbehavedError
+    assert str(result.error.cause) == (
+        "agent 'forgetful' answered with a coroutine: it forgot to await, or to collect what it yields"
+    )
+
+
+async def test_what_was_paid_before_a_failure_is_booked() -> None:
+    paid = AgentError("refused", usage=WRITER, model="test:writer")
+    result = await run(Step("write", Writer(paid, paid, "fits"), max_retries=2))
+    assert [(entry.attempt, entry.cost_usd, entry.outcome) for entry in result.ledger.entries] == [
+        (1, Decimal("0.00047"), "error"), (2, Decimal("0.00047"), "error"), (3, Decimal("0.00047"), "ok"),
+    ]  # fmt: skip
+    assert result.total_cost_usd == Decimal("0.00141")
+    assert [event.outcome for event in result.transcript.of(AskFailed)] == ["error", "error"]
+
+
+async def test_steps_take_resources_and_settings_by_name() -> None:
+    async def taking(x: str, *, resources: dict[str, str], settings: dict[str, int]) -> list[object]:
+        return [x, resources["db"], settings]
+
+    step = Step("take", taking, settings={"temperature": 0})
+    assert (await run(step, resources={"db": "rows"})).output == ["rain", "rows", {"temperature": 0}]
