@@ -7,12 +7,15 @@ second one at the same path) gets a section and says so.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from flujo.ports import Rejection
 from flujo.structure import MISSING
-from flujo_testing.transcript.plain import plain
 from flujo_testing.transcript.sections import Section, put
 from flujo_testing.transcript.sources import RUN, STEP
+
+FELL_BACK: Final = "fell_back"
+"""Why a step fell back: it stands there until its fallback begins, and in that one's section from then on."""
 
 
 @dataclass(slots=True)
@@ -105,8 +108,8 @@ class Outline:
         outer, _, name = path.rpartition("/")
         section: Section = {}
         if name.startswith("fallback:"):
-            if self.open and self.open[-1].why_failed is not None:
-                section["original_error"] = plain(self.open[-1].why_failed)
+            if self.open:
+                section = self.open[-1].section.pop(FELL_BACK, section)
             key = _title(name)
         else:
             key = f"step {name}" if outer else name

@@ -22,6 +22,7 @@ from flujo.events import (
     ContextChanged,
     Event,
     FeedbackLost,
+    FellBack,
     Judged,
     LimitPassed,
     Merged,
@@ -36,7 +37,7 @@ from flujo.isolation import State
 from flujo.ports import Rejection
 from flujo.results import PipelineResult
 from flujo_testing.transcript.changes import changes_of, difference_of, field_name
-from flujo_testing.transcript.outline import OpenStep, Outline
+from flujo_testing.transcript.outline import FELL_BACK, OpenStep, Outline
 from flujo_testing.transcript.payments import ASK, limit_passed, not_admitted, payment, spent
 from flujo_testing.transcript.plain import fields_of, plain
 from flujo_testing.transcript.redaction import Replacement, redacted, refuse_unrepresentable
@@ -216,6 +217,11 @@ class _Narration:
             {"delay_s": plain(event.delay_s)},
         )
 
+    def fell_back(self, event: FellBack) -> None:
+        step = self.outline.step(event.step)
+        told = {} if event.attempts == step.attempts else {"after_attempts": event.attempts}
+        put(step.section, FELL_BACK, {"original_error": plain(event.error), **told})
+
     def limit_passed(self, event: LimitPassed) -> None:
         step = self.outline.step(event.step)
         section = step.section if step.last_ask is None else step.last_ask.section
@@ -320,6 +326,7 @@ _TELL: dict[type[Event], Callable[[_Narration, Any], None]] = {
     FeedbackLost: _Narration.feedback_lost,
     Judged: _Narration.judged,
     BackedOff: _Narration.backed_off,
+    FellBack: _Narration.fell_back,
     Paid: _Narration.paid,
     NotAdmitted: _Narration.not_admitted,
     LimitPassed: _Narration.limit_passed,

@@ -17,6 +17,7 @@ from flujo.events import (
     BranchEnded,
     Chunk,
     Event,
+    FellBack,
     Paid,
     RunEnded,
     RunStarted,
@@ -200,6 +201,19 @@ async def test_a_fallback_without_its_step_stands_by_itself() -> None:
     events = [event for event in result.transcript if event.step in ("", "write/fallback:small")]
     told = retold(result, events)["steps"]["write"]["fallback small"]
     assert list(told["attempt 1"]) == ["input_from", "output", "paid"]
+
+
+async def test_a_step_that_fell_back_after_other_attempts_than_its_own_shows_how_many() -> None:
+    result = await fell_back()
+    events = [replace(event, attempts=7) if isinstance(event, FellBack) else event for event in result.transcript]
+    told = retold(result, events)["steps"]["write"]["fallback small"]
+    assert list(told.items())[:2] == [("original_error", "ValueError: bang"), ("after_attempts", 7)]
+
+
+async def test_a_step_that_fell_back_on_nobody_says_so() -> None:
+    result = await fell_back()
+    events = [event for event in result.transcript if event.step != "write/fallback:small"]
+    assert retold(result, events)["steps"]["write"]["fell_back"] == {"original_error": "ValueError: bang"}
 
 
 async def test_a_run_without_beginning_or_end_has_no_input_and_no_status() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, OpenAIError
 
 from flujo.agents.openai.wire import excerpt, json_or_none, table, text
@@ -9,6 +11,8 @@ from flujo.errors import AgentError
 from flujo.usage import Usage
 
 AGAIN = "Retry, or give the step a fallback"
+# A request that the provider refuses (4xx) has not run and is not billed; what became of one that broke (5xx) is unknown.
+NOT_CHARGED = Decimal(0)
 _REMEDIES = {
     400: "Correct the request",
     401: "Check the client's API key",
@@ -34,7 +38,8 @@ def failure_of(error: OpenAIError, model: str, usage: Usage | None = None) -> Ag
             told = f"failed: {excerpt(str(error))}. {AGAIN}"
         case _:  # no key, for one: nothing was sent, so nothing is booked
             return AgentError(f"{model} could not be asked: {error}", requests=())
-    return AgentError(f"{model} {told}", usage=usage, model=model)
+    refused = isinstance(error, APIStatusError) and 400 <= error.status_code < 500 and usage is None
+    return AgentError(f"{model} {told}", usage=usage, model=model, cost_usd=NOT_CHARGED if refused else None)
 
 
 def in_stream(model: str, error: object) -> AgentError:
