@@ -50,17 +50,14 @@ def measured(peer: str, *words: str) -> dict[str, Any]:
 
 
 def compare(rounds: int) -> None:
-    print(
-        "CPU microseconds per step or branch, and how many times bare awaits (medians over rounds in turns)"
-    )
+    print("CPU microseconds per step or branch, and how many times bare awaits (medians over rounds in turns)")
     print(f"{'':10}" + "".join(f"{w + ' per ' + workloads.UNITS[w]:>26}" for w in workloads.SIZES))
     for peer in PEERS:
         cells = []
         for workload, n in workloads.SIZES.items():
             got = measured(peer, "overhead", peer, workload, str(n), "--rounds", str(rounds))
             cells.append(
-                got.get("error")
-                or ("n/a" if "unsupported" in got else f"{got['us']:.2f} ({got['ratio']:.0f}x)")
+                got.get("error") or ("n/a" if "unsupported" in got else f"{got['us']:.2f} ({got['ratio']:.0f}x)")
             )
         print(f"{peer:10}" + "".join(f"{cell:>26}" for cell in cells), flush=True)
 
@@ -86,10 +83,7 @@ def import_cpu_s(statement: str) -> float:
 
 
 def imports(rounds: int) -> None:
-    rows = [
-        [import_cpu_s(f"import {names}") for names in ("sys", "pydantic, anyio", "flujo")]
-        for _ in range(rounds)
-    ]
+    rows = [[import_cpu_s(f"import {names}") for names in ("sys", "pydantic, anyio", "flujo")] for _ in range(rounds)]
     empty, floor, ours = (statistics.median(column) for column in zip(*rows, strict=True))
     print(
         f"\nImport, CPU ms beyond an empty interpreter: pydantic, anyio {1000 * (floor - empty):.0f}; ",

@@ -15,9 +15,7 @@ _SET_UP = pytest.StashKey[dict[Fixture, str]]()  # in the order of their latest 
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_fixture_setup(
-    fixturedef: Fixture, request: pytest.FixtureRequest
-) -> Generator[None, object, object]:
+def pytest_fixture_setup(fixturedef: Fixture, request: pytest.FixtureRequest) -> Generator[None, object, object]:
     """Note an async fixture before anyio's own wrapper puts a plain function in its place."""
     if _runs_in_anyio(fixturedef, request):
         set_up = request.config.stash.setdefault(_SET_UP, {})

@@ -88,9 +88,7 @@ class AgentConformance:
         second = value_of(await ask(bound, self.make_input()))
         contract = "an answer belongs to the call that it was given to, and no later call touches it"
         if not Same()(before, first):
-            raise broken(
-                agent, contract, f"the second call changed the first answer from {before} to {first}"
-            )
+            raise broken(agent, contract, f"the second call changed the first answer from {before} to {first}")
         if shared := mutable_parts(first).keys() & mutable_parts(second).keys():
             parts = [mutable_parts(first)[part] for part in shared]
             raise broken(agent, contract, f"two answers hold the same object: {parts}")
@@ -151,9 +149,7 @@ class AgentConformance:
         if wrong := [item for item in items if not isinstance(item, str)]:
             raise broken(agent, contract, f"it streams {shown(wrong[0])}")
         if end is not None and items and "".join(items) != end.output:
-            raise broken(
-                agent, contract, f"its pieces are {shown(''.join(items))}, its answer {shown(end.output)}"
-            )
+            raise broken(agent, contract, f"its pieces are {shown(''.join(items))}, its answer {shown(end.output)}")
 
 
 # Asking an agent as the engine does -----------------------------------------------------------------------

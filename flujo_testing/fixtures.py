@@ -157,18 +157,14 @@ def flujo_run(request: pytest.FixtureRequest) -> Iterator[FlujoRun]:
         yield FlujoRun(current_pass)
 
 
-def _runner(
-    pipeline: Pipeline | Part | Flujo, agents: Mapping[str, object], options: RunOptions
-) -> Flujo:
+def _runner(pipeline: Pipeline | Part | Flujo, agents: Mapping[str, object], options: RunOptions) -> Flujo:
     if not isinstance(pipeline, Flujo):
         replaced = pipeline if isinstance(pipeline, Pipeline) else Pipeline.of(pipeline)
         options.setdefault("cost_model", PRIME_PRICES)
         return Flujo(replaced.with_agents(agents) if agents else replaced, **options)
     if options:
         told = ", ".join(options)
-        raise MisuseError(
-            f"flujo_run was given a Flujo and {told}: say that to the Flujo, or pass its pipeline"
-        )
+        raise MisuseError(f"flujo_run was given a Flujo and {told}: say that to the Flujo, or pass its pipeline")
     if not agents:
         return pipeline
     return Flujo(
@@ -218,17 +214,11 @@ def flujo_agents(request: pytest.FixtureRequest) -> Iterator[UseAgents]:
             _remember_unknown_paths(current_pass, given)
 
 
-def _remember_unknown_paths(
-    current_pass: Pass, given: Sequence[tuple[Mapping[str, object], Overrides]]
-) -> None:
+def _remember_unknown_paths(current_pass: Pass, given: Sequence[tuple[Mapping[str, object], Overrides]]) -> None:
     had = {path for _, overrides in given for path in overrides.used}
     for run in current_pass.runs:
-        had.update(
-            event.step for event in run.events if isinstance(event, StepStarted) and event.kind == "step"
-        )
+        had.update(event.step for event in run.events if isinstance(event, StepStarted) and event.kind == "step")
     if unknown := sorted({path for agents, _ in given for path in agents} - had):
         runs = f"{len(current_pass.runs)} runs had: {', '.join(map(repr, sorted(had))) or 'no steps'}"
-        text = (
-            f"flujo_agents replaced {', '.join(map(repr, unknown))}, but no run of the test has such a step"
-        )
+        text = f"flujo_agents replaced {', '.join(map(repr, unknown))}, but no run of the test has such a step"
         current_pass.remember(AgentNotFound(f"{text}; its {runs}"))

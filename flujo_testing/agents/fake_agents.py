@@ -58,18 +58,13 @@ class FakeAgent(Fake):
         self.estimate_input = (lambda _: tokens) if isinstance(tokens, int) else tokens
         self.takes = frozenset(options.get("takes", RECORDED))
         if unknown := sorted(self.takes.difference(OFFERED)):
-            raise FakeError(
-                f"{self.who} cannot take {', '.join(unknown)}; agents are offered {', '.join(OFFERED)}"
-            )
+            raise FakeError(f"{self.who} cannot take {', '.join(unknown)}; agents are offered {', '.join(OFFERED)}")
 
     @property
     def run(self) -> Callable[..., Any]:
         """``async run(input, ...)``; its signature names what this fake takes, and the engine goes by it."""
         given = inspect.Parameter("input", inspect.Parameter.POSITIONAL_ONLY)
-        taken = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
-            for name in sorted(self.takes)
-        ]
+        taken = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in sorted(self.takes)]
         return _showing(self._whole, inspect.Signature([given, *taken]), {})
 
     @property
@@ -86,11 +81,7 @@ class FakeAgent(Fake):
                 await anyio.sleep(pieces.pause_s)
                 yield text
             answer = _joined(answer)
-        yield (
-            answer
-            if isinstance(answer, AgentOutput)
-            else AgentOutput(answer, usage=self.usage, model=self.model)
-        )
+        yield (answer if isinstance(answer, AgentOutput) else AgentOutput(answer, usage=self.usage, model=self.model))
 
     async def _whole(self, input: Any, /, **offered: Any) -> Any:
         answer = await self._asked(input, offered)
@@ -248,9 +239,7 @@ class FailingAgent(FakeAgent):
         if on_call is not None and on_call < 1:
             raise FakeError(f"{self.who} cannot fail on call {on_call}: calls count from 1")
         if paid is not None and not isinstance(error, str):
-            raise FakeError(
-                f"{self.who} cannot report what was paid in {error!r}: give the text of an AgentError"
-            )
+            raise FakeError(f"{self.who} cannot report what was paid in {error!r}: give the text of an AgentError")
         self.on_call = on_call
         self.paid = paid
         self.error = error
@@ -273,9 +262,7 @@ class FailingAgent(FakeAgent):
         return ScriptLeftOver(f"{text}: the test has not seen the failure that it is about")
 
 
-def _showing(
-    call: Callable[..., Any], signature: inspect.Signature, hints: Mapping[str, Any]
-) -> Callable[..., Any]:
+def _showing(call: Callable[..., Any], signature: inspect.Signature, hints: Mapping[str, Any]) -> Callable[..., Any]:
     async def run(input: Any, /, **offered: Any) -> Any:
         return await call(input, **offered)
 

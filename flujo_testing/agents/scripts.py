@@ -122,9 +122,7 @@ def take(
     if number is None:
         known = ", ".join(shown(key) for key, _ in scripts.tracks) or "nothing"
         asked = f"the {scripts.found_by} {shown(given if scripts.found_by == 'input' else path)}"
-        raise ScriptUnmatched(
-            f"{who} was asked{at}, but has no script for {asked}; it has: {known}", path=path
-        )
+        raise ScriptUnmatched(f"{who} was asked{at}, but has no script for {asked}; it has: {known}", path=path)
     key, items = scripts.tracks[number]
     with state.lock:
         progress = state.scripts.setdefault(number, Progress())
@@ -162,9 +160,7 @@ def left_over(scripts: Scripts, state: FakeState, who: str) -> ScriptLeftOver | 
 def _exhausted(who: str, at: str, key: object, asked: int, count: int) -> str:
     script = "its script" if key is None else f"its script for {shown(key)}"
     text = f"{who} was asked{at} for answer {asked}, but {script} has {count}"
-    return (
-        f"{text}: add what it should answer, or find out why it is asked again (a retry, a redirect, a loop)"
-    )
+    return f"{text}: add what it should answer, or find out why it is asked again (a retry, a redirect, a loop)"
 
 
 def _unclear(progress: Progress, place: Place | None) -> str | None:
@@ -192,9 +188,7 @@ def copied(item: Any, what: str) -> Any:
     if is_error(item):
         return item
     if isinstance(item, Script):
-        raise FakeError(
-            "a Script belongs into by_path({...}) or by_input({...}); answers in order are the arguments"
-        )
+        raise FakeError("a Script belongs into by_path({...}) or by_input({...}); answers in order are the arguments")
     memo: dict[int, Any] = {}
     if isinstance(item, PluginOutcome):
         # An agent is who it is, and "no new solution" is an object of its own.
@@ -204,6 +198,4 @@ def copied(item: Any, what: str) -> Any:
         return copy.deepcopy(item, memo)
     except Exception as error:  # a user's __deepcopy__ may raise anything
         text = f"{what} is {shown(item)}, which cannot be copied ({type(error).__name__}: {error})"
-        raise FakeError(
-            f"{text}: make it in a FunctionAgent, which hands on what its function returns"
-        ) from error
+        raise FakeError(f"{text}: make it in a FunctionAgent, which hands on what its function returns") from error

@@ -89,7 +89,5 @@ def _of_verdicts(scripts: Scripts) -> Scripts:
         for item in items:
             if not isinstance(item, bool | str | PluginOutcome) and not is_error(item):
                 text = f"a ScriptedPlugin cannot answer {shown(item)}"
-                raise FakeError(
-                    f"{text}: use True, False, a reason to reject, a PluginOutcome or an exception"
-                )
+                raise FakeError(f"{text}: use True, False, a reason to reject, a PluginOutcome or an exception")
     return scripts

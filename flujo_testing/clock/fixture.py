@@ -43,9 +43,7 @@ def hold_virtual_time_of_runs(request: pytest.FixtureRequest, anyio_backend: obj
             yield clock
 
 
-async def _hold_loop(
-    backend: str, anyio_backend: object, config: pytest.Config
-) -> AsyncGenerator[HeldLoop, None]:
+async def _hold_loop(backend: str, anyio_backend: object, config: pytest.Config) -> AsyncGenerator[HeldLoop, None]:
     try:
         loop = _held_loop(backend)
     except (VirtualClockError, AttributeError) as refusal:

@@ -87,9 +87,7 @@ def read(events: Iterable[Event], metered: Collection[str] = ()) -> Account:
         if (reader := READERS.get(type(event))) is not None:
             reader(account, event)
     for branch, events_of_branch in stray.items():
-        account.expect(
-            False, f"{branch}: {len(events_of_branch)} events, but no BranchEnded accounts for the branch"
-        )
+        account.expect(False, f"{branch}: {len(events_of_branch)} events, but no BranchEnded accounts for the branch")
     account.expect(account.started is not None, "the run: it has no RunStarted")
     account.expect(account.ended is not None, "the run: it has no RunEnded")
     for execution in account.open:
@@ -172,9 +170,7 @@ def _step_ended(account: Account, event: StepEnded) -> None:
         account.expect(False, f"{execution.path}: still open when '{event.step}' ended around it")
     execution.ended = event
     for ask in execution.asks:
-        account.expect(
-            ask.answered or ask.failed, f"{ask.asked.path}: asked, but neither Answered nor AskFailed"
-        )
+        account.expect(ask.answered or ask.failed, f"{ask.asked.path}: asked, but neither Answered nor AskFailed")
     completed = event.status == "completed"
     account.expect(
         completed == (event.error is None), f"{event.step}: {event.status}, but its error is {event.error!r}"
@@ -216,9 +212,7 @@ def _branch_ended(account: Account, event: BranchEnded) -> None:
 
 
 def _asked(account: Account, event: Asked) -> None:
-    if not account.expect(
-        _innermost_is(account, event.step), f"{event.path}: asked while its step was not running"
-    ):
+    if not account.expect(_innermost_is(account, event.step), f"{event.path}: asked while its step was not running"):
         return
     asks = account.open[-1].asks
     if asks:
@@ -237,9 +231,7 @@ def _answered(account: Account, event: Answered) -> None:
     if (ask := _ask_under_way(account, event)) is not None:
         ask.answered = True
         if event.step in account.metered and event.hop == 0:
-            account.expect(
-                ask.paid > 0, f"{event.path}: a metered agent answered, but no entry says what was paid"
-            )
+            account.expect(ask.paid > 0, f"{event.path}: a metered agent answered, but no entry says what was paid")
 
 
 def _ask_failed(account: Account, event: AskFailed) -> None:
@@ -249,9 +241,7 @@ def _ask_failed(account: Account, event: AskFailed) -> None:
 
 def _ask_under_way(account: Account, event: Answered | AskFailed) -> Ask | None:
     asks = account.open[-1].asks if _innermost_is(account, event.step) else []
-    under_way = (
-        bool(asks) and asks[-1].asked.path == event.path and not (asks[-1].answered or asks[-1].failed)
-    )
+    under_way = bool(asks) and asks[-1].asked.path == event.path and not (asks[-1].answered or asks[-1].failed)
     account.expect(under_way, f"{event.path}: {type(event).__name__}, but no such ask is under way")
     return asks[-1] if under_way else None
 
@@ -266,9 +256,7 @@ def _judged(account: Account, event: Judged) -> None:
 def _paid(account: Account, event: Paid) -> None:
     entry = event.entry
     account.entries.append(entry)
-    account.expect(
-        event.step == step_of(entry.path), f"{entry.entry_id}: paid by '{event.step}', says its event"
-    )
+    account.expect(event.step == step_of(entry.path), f"{entry.entry_id}: paid by '{event.step}', says its event")
     if not account.expect(
         _innermost_is(account, step_of(entry.path)), f"{entry.entry_id}: paid while its step was not running"
     ):
@@ -277,10 +265,7 @@ def _paid(account: Account, event: Paid) -> None:
     execution.entries.append(entry)
     agent, _, plugin = entry.path.partition("/plugin:")
     ask = next((ask for ask in reversed(execution.asks) if ask.asked.path == agent), None)
-    if (
-        not account.expect(ask is not None, f"{entry.entry_id}: paid, but nobody was asked there")
-        or ask is None
-    ):
+    if not account.expect(ask is not None, f"{entry.entry_id}: paid, but nobody was asked there") or ask is None:
         return
     if plugin:
         within = ask is execution.asks[-1] and ask.answered and plugin not in ask.judged

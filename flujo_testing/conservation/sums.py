@@ -21,9 +21,7 @@ def sums_violated(result: PipelineResult, account: Account) -> Iterator[str]:
     known = known_cost(entries)
     if Fraction(said := result.ledger.known_cost_usd) != known:
         yield f"the run: known_cost_usd is {said}, its entries add up to {shown_usd(known)}"
-    if result.total_tokens != (
-        tokens := count_of(entries, "input_tokens") + count_of(entries, "output_tokens")
-    ):
+    if result.total_tokens != (tokens := count_of(entries, "input_tokens") + count_of(entries, "output_tokens")):
         yield f"the run: total_tokens is {result.total_tokens}, its entries add up to {tokens}"
     if result.ledger.entries != tuple(entries):
         counted = len(result.ledger.entries)
@@ -82,9 +80,7 @@ def _groups_violated(result: PipelineResult, entries: Sequence[LedgerEntry]) -> 
         yield f"the run: its costs by outcome add up to {shown_usd(outcomes)}, its entries to {known}"
 
 
-def _steps_violated(
-    where: str, results: Sequence[StepResult], executions: Sequence[Execution]
-) -> Iterator[str]:
+def _steps_violated(where: str, results: Sequence[StepResult], executions: Sequence[Execution]) -> Iterator[str]:
     said, ran = [result.path for result in results], [execution.path for execution in executions]
     if said != ran:
         yield f"{where}: its step_history is {said}, but its steps are {ran}"

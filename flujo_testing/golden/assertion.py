@@ -39,9 +39,7 @@ class Golden:
         self._pass: dict[str | None, str] = {}
         self._failed: list[Exception] = []
 
-    def check(
-        self, result: object, *, name: str | None = None, redact: Mapping[str, object] | None = None
-    ) -> None:
+    def check(self, result: object, *, name: str | None = None, redact: Mapping[str, object] | None = None) -> None:
         """Compare a run with its golden; in the mode ``--golden=update``, write it when all tests are over.
 
         ``name`` tells a second run in one test from the first. ``redact`` replaces fields before anything is
@@ -76,9 +74,7 @@ class Golden:
                 f"failed and something swallowed the error. The first one: {self._failed[0]}"
             ) from self._failed[0]
 
-    def _failure(
-        self, result: object, name: str | None, redact: Mapping[str, object] | None
-    ) -> GoldenError | None:
+    def _failure(self, result: object, name: str | None, redact: Mapping[str, object] | None) -> GoldenError | None:
         """Without its frames: pytest shows the arguments of each, and secrets may be among them."""
         try:
             self._compare(result, name, redact)

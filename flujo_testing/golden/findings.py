@@ -72,9 +72,7 @@ class Findings:
     def as_plain(self) -> dict[str, Any]:
         """As dicts, lists, text and booleans, which is what pytest-xdist carries."""
         return {
-            "comparisons": [
-                asdict(comparison) | {"verdict": comparison.verdict.value} for comparison in self.all()
-            ],
+            "comparisons": [asdict(comparison) | {"verdict": comparison.verdict.value} for comparison in self.all()],
             "unfinished": sorted(self.unfinished),
             "files": sorted(self.files),
             "partial": self.partial,
@@ -82,9 +80,7 @@ class Findings:
 
 
 def from_plain(plain: dict[str, Any]) -> Findings:
-    findings = Findings(
-        unfinished=set(plain["unfinished"]), files=set(plain["files"]), partial=plain["partial"]
-    )
+    findings = Findings(unfinished=set(plain["unfinished"]), files=set(plain["files"]), partial=plain["partial"])
     for row in plain["comparisons"]:
         findings.add(Comparison(**{**row, "verdict": Verdict(row["verdict"])}))
     return findings

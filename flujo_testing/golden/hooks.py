@@ -89,9 +89,7 @@ class GoldenHooks:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         findings = self.session.findings
-        if not _is_worker(self.config) and (
-            findings.files or findings.comparisons or _was_asked(self.config)
-        ):
+        if not _is_worker(self.config) and (findings.files or findings.comparisons or _was_asked(self.config)):
             for line in summary(findings, self.outcome, self.session.folder):
                 terminalreporter.write_line(line)
 

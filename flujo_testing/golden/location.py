@@ -63,9 +63,7 @@ def golden_folder(anchor: Path, setting: str, snapshot_dirname: str) -> GoldenFo
     """The folder that the ini file names; never one in which syrupy cleans up what it does not know."""
     folder = anchor / setting
     if not setting.strip() or folder == anchor:
-        raise GoldenMisuse(
-            f"flujo_golden_dir = {setting!r} is no folder of its own: name one, such as 'golden'"
-        )
+        raise GoldenMisuse(f"flujo_golden_dir = {setting!r} is no folder of its own: name one, such as 'golden'")
     if Path(snapshot_dirname).name in Path(setting).parts:
         raise GoldenMisuse(
             f"flujo_golden_dir = {setting!r} lies in syrupy's folder {snapshot_dirname!r}, where "

@@ -24,8 +24,7 @@ def _relative(file: Path, anchor: Path) -> str:
         file, anchor = file.resolve(), anchor.resolve()
     if not file.is_relative_to(anchor):
         raise GoldenMisuse(
-            f"{file} lies outside of {anchor}, where the goldens are: "
-            "move it below the folder of the ini file"
+            f"{file} lies outside of {anchor}, where the goldens are: move it below the folder of the ini file"
         )
     return file.relative_to(anchor).as_posix()
 
@@ -39,9 +38,7 @@ def _name_on_any_backend(item: pytest.Function) -> str:
     return f"{name}[{'-'.join(ids)}]" if ids else name
 
 
-def _without_backend(
-    item: pytest.Function, arguments: Sequence[str], ids: list[str], backend: object
-) -> list[str]:
+def _without_backend(item: pytest.Function, arguments: Sequence[str], ids: list[str], backend: object) -> list[str]:
     """One id stands for each group of arguments that were parametrised together."""
     groups = _groups(item, arguments)
     if len(groups) == len(ids):

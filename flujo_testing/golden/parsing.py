@@ -119,9 +119,7 @@ def _built(text: str) -> tuple[object, int]:
         return _document(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise Refused(
-            mark.line + 1 if mark else 1, f"is not YAML: {error.problem or error.context}"
-        ) from None
+        raise Refused(mark.line + 1 if mark else 1, f"is not YAML: {error.problem or error.context}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise Refused(line, f"holds a character that YAML forbids: {error.reason}") from None

@@ -111,9 +111,7 @@ def _checked(told: object, shown: str) -> Pending:
 
 def _is_text(value: object) -> bool:
     """A lone surrogate, which JSON can hold, could not be written into a golden."""
-    return isinstance(value, str) and value.encode("utf-8", "replace") == value.encode(
-        "utf-8", "surrogatepass"
-    )
+    return isinstance(value, str) and value.encode("utf-8", "replace") == value.encode("utf-8", "surrogatepass")
 
 
 def _relative(golden: str) -> str:

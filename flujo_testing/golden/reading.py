@@ -11,9 +11,7 @@ from flujo_testing.golden.errors import GoldenCorrupt
 from flujo_testing.golden.location import SUFFIX, GoldenFolder
 from flujo_testing.golden.parsing import MAX_BYTES
 
-_FLAGS = (
-    os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-)
+_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def read_golden(folder: GoldenFolder, golden: str) -> bytes | None:
@@ -57,9 +55,7 @@ def refuse_detour(root: Path, relative: str, shown: str) -> None:
         except OSError as error:
             raise GoldenCorrupt(shown, 1, f"cannot be read: {error.strerror}") from error
         if stat.S_ISLNK(kind):
-            raise GoldenCorrupt(
-                shown, 1, f"is reached through the symbolic link {path.name!r}: put a file there"
-            )
+            raise GoldenCorrupt(shown, 1, f"is reached through the symbolic link {path.name!r}: put a file there")
         if path == root / relative and not stat.S_ISREG(kind):
             raise GoldenCorrupt(shown, 1, "is no regular file")
 
@@ -77,9 +73,7 @@ def golden_paths(folder: GoldenFolder) -> Iterator[str]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         if Path(where) != folder.path:
             inside = Path(where).relative_to(folder.path).as_posix()
-            found += [
-                f"{inside}/{name}" for name in files if name.endswith(SUFFIX) and not name.startswith(".")
-            ]
+            found += [f"{inside}/{name}" for name in files if name.endswith(SUFFIX) and not name.startswith(".")]
     yield from sorted(found)
 
 

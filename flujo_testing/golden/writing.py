@@ -54,9 +54,7 @@ class Disk:
 DISK = Disk()
 
 
-def write_file(
-    root: Path, relative: str, data: bytes, *, scan: SecretScan, shown: str, disk: Disk = DISK
-) -> None:
+def write_file(root: Path, relative: str, data: bytes, *, scan: SecretScan, shown: str, disk: Disk = DISK) -> None:
     """Replace the file ``relative`` below ``root``, which may not exist yet, by one with these bytes.
 
     Raises SecretFound, GoldenCorrupt for a path that leaves ``root`` or passes a symbolic link,

@@ -20,9 +20,7 @@ from flujo_testing.recordings.vcr import Exchange, RecordedRequest, Recording
 class ReplayMiss(FlujoError):
     """No recording answers ``asked``; ``nearest`` is most like it, ``path`` is where the two first differ."""
 
-    def __init__(
-        self, message: str, asked: RecordedRequest, nearest: Exchange | None, path: str | None
-    ) -> None:
+    def __init__(self, message: str, asked: RecordedRequest, nearest: Exchange | None, path: str | None) -> None:
         super().__init__(message)
         self.asked = asked
         self.nearest = nearest

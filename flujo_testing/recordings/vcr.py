@@ -117,9 +117,7 @@ def _exchanges(path: Path, document: Document) -> tuple[Exchange, ...]:
     interactions = root.get("interactions")
     if not isinstance(interactions, list) or not interactions:
         raise Refused(1, "'interactions' is not a list of exchanges: this is no VCR recording")
-    return tuple(
-        _exchange(path, document, entry, position) for position, entry in enumerate(interactions, start=1)
-    )
+    return tuple(_exchange(path, document, entry, position) for position, entry in enumerate(interactions, start=1))
 
 
 def _exchange(path: Path, document: Document, entry: object, position: int) -> Exchange:

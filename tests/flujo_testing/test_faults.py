@@ -45,16 +45,16 @@ async def told_under(name: str) -> list[str]:
 
 async def test_a_dropped_cost_is_told_in_words() -> None:
     assert await told_under("drop_failed_attempt_cost") == [
-        "write/attempt:1 is no longer paid: 0.00104 -> nothing",
-        "spent usd: 0.00104 -> 0",
-        "spent requests: 1 -> 0",
-        "spent input_tokens: 120 -> 0",
-        "spent output_tokens: 40 -> 0",
+        "write/attempt:1 is no longer paid: 0.00104 -> 0",
+        'spent of the run: {usd: "0.00104", requests: 1, input_tokens: 120, output_tokens: 40} -> nothing',
     ]
 
 
 async def test_a_shared_context_is_told_in_words() -> None:
-    assert await told_under("share_context") == ['context drafts of write: appended ["draft 2"] -> nothing']
+    assert await told_under("share_context") == [
+        'initial context.drafts[0:0] of the run: [] -> ["draft 1", "draft 2"]',
+        'context drafts in write: appended ["draft 2"] -> nothing',
+    ]
 
 
 @pytest.mark.parametrize(

@@ -49,9 +49,7 @@ async def test_a1_three_attempts_of_which_two_fail_cost_three(flujo_run: FlujoRu
 
 async def test_a1_a_fallbacks_primary_is_paid(flujo_run: FlujoRun, golden: Golden) -> None:
     small = ScriptedAgent("Rain", name="small", model="test:small", usage=DRAFT)
-    result = await flujo_run(
-        Step("write", writer("x", "y"), plugins=[never], fallback=Step("small", small)), "rain"
-    )
+    result = await flujo_run(Step("write", writer("x", "y"), plugins=[never], fallback=Step("small", small)), "rain")
     assert result.total_cost_usd == 2 * Decimal("0.00104") + Decimal("0.00068")
     golden.check(result)
 
@@ -73,8 +71,7 @@ async def test_a1_a_plugin_that_calls_a_model_is_paid(flujo_run: FlujoRun, golde
 
 async def test_a1_requests_of_one_call_are_entries_of_their_own(flujo_run: FlujoRun, golden: Golden) -> None:
     requests = tuple(
-        RequestUsage(usage=Usage(input_tokens=tokens, output_tokens=1), model="test:writer")
-        for tokens in (5, 7, 11)
+        RequestUsage(usage=Usage(input_tokens=tokens, output_tokens=1), model="test:writer") for tokens in (5, 7, 11)
     )
     result = await flujo_run(Step("tools", writer(AgentOutput("done", requests=requests))), "rain")
     assert [entry.cost_usd for entry in result.ledger.entries] == [
@@ -123,9 +120,7 @@ async def test_a3_every_kind_of_token_has_its_price(flujo_run: FlujoRun, golden:
 
 
 async def test_a4_an_unknown_price_is_an_unknown_total(flujo_run: FlujoRun, golden: Golden) -> None:
-    result = await flujo_run(
-        Step("write", writer("Rain", model="test:new")) >> Step("again", writer("Rain")), "rain"
-    )
+    result = await flujo_run(Step("write", writer("Rain", model="test:new")) >> Step("again", writer("Rain")), "rain")
     assert (result.total_cost_usd, result.ledger.known_cost_usd) == (None, Decimal("0.00104"))
     golden.check(result)
 
@@ -138,9 +133,7 @@ async def test_a4_an_unknown_price_is_refused_under_a_limit(flujo_run: FlujoRun,
 
 
 async def test_a5_a_call_that_could_pass_the_limit_is_not_made(flujo_run: FlujoRun, golden: Golden) -> None:
-    publish = EchoAgent(
-        name="publish", model="test:writer", usage=DRAFT, max_output_tokens=40, estimate_input=120
-    )
+    publish = EchoAgent(name="publish", model="test:writer", usage=DRAFT, max_output_tokens=40, estimate_input=120)
     result = await flujo_run(
         Step("write", bounded("Rain")) >> Step("publish", publish), "rain", usage_limits=limits("0.002")
     )
@@ -218,9 +211,7 @@ async def test_a5_a_call_that_timed_out_is_in_doubt(
 async def test_a6_an_ignored_branch_cannot_hide_a_breach(flujo_run: FlujoRun, golden: Golden) -> None:
     from flujo import BranchFailureStrategy
 
-    facts = EchoAgent(
-        name="facts", model="test:writer", usage=DRAFT, max_output_tokens=40, estimate_input=120
-    )
+    facts = EchoAgent(name="facts", model="test:writer", usage=DRAFT, max_output_tokens=40, estimate_input=120)
     fan = Step.parallel(
         "review",
         {"legal": Step("check", bounded("fine")), "facts": Step("check", facts)},

@@ -52,9 +52,7 @@ async def test_c1_what_a_failed_attempt_changed_is_gone(flujo_run: FlujoRun, gol
     golden.check(result)
 
 
-async def test_c2_what_an_accepted_attempt_changed_is_kept_as_it_is(
-    flujo_run: FlujoRun, golden: Golden
-) -> None:
+async def test_c2_what_an_accepted_attempt_changed_is_kept_as_it_is(flujo_run: FlujoRun, golden: Golden) -> None:
     def change(context: Notes) -> None:
         context.drafts.reverse()
         context.drafts.append("b")
@@ -85,9 +83,7 @@ async def test_c2_plugins_changes_are_kept_with_the_attempts(flujo_run: FlujoRun
 
 def fan(strategy: Any = MergeStrategy.NO_MERGE, **branches: Any) -> Any:
     steps = {name: Step("note", one, max_retries=0) for name, one in branches.items()}
-    return Step.parallel(
-        "review", steps, merge_strategy=strategy, on_branch_failure=BranchFailureStrategy.IGNORE
-    )
+    return Step.parallel("review", steps, merge_strategy=strategy, on_branch_failure=BranchFailureStrategy.IGNORE)
 
 
 def notes(name: str) -> FunctionAgent:
@@ -98,9 +94,7 @@ def notes(name: str) -> FunctionAgent:
     return agent(change, name)
 
 
-async def test_c3_branches_start_equal_and_a_failed_one_is_never_merged(
-    flujo_run: FlujoRun, golden: Golden
-) -> None:
+async def test_c3_branches_start_equal_and_a_failed_one_is_never_merged(flujo_run: FlujoRun, golden: Golden) -> None:
     failing = agent(lambda context: context.drafts.append("lost"), fail="offline")
     result = await flujo_run(
         fan(MergeStrategy.CONTEXT_UPDATE, legal=notes("legal"), facts=failing, tone=notes("tone")),
@@ -125,9 +119,7 @@ def title(text: str) -> FunctionAgent:
     return agent(change)
 
 
-async def test_c4_what_two_branches_changed_differently_is_a_conflict(
-    flujo_run: FlujoRun, golden: Golden
-) -> None:
+async def test_c4_what_two_branches_changed_differently_is_a_conflict(flujo_run: FlujoRun, golden: Golden) -> None:
     result = await flujo_run(
         fan(MergeStrategy.CONTEXT_UPDATE, legal=title("law"), facts=title("fact")),
         "rain",
@@ -140,9 +132,7 @@ async def test_c4_what_two_branches_changed_differently_is_a_conflict(
 
 @pytest.mark.parametrize("strategy", [MergeStrategy.OVERWRITE, MergeStrategy.KEEP_FIRST])
 async def test_c4_the_explicit_ways_out(flujo_run: FlujoRun, golden: Golden, strategy: MergeStrategy) -> None:
-    result = await flujo_run(
-        fan(strategy, legal=title("law"), facts=title("fact")), "rain", context_model=Notes
-    )
+    result = await flujo_run(fan(strategy, legal=title("law"), facts=title("fact")), "rain", context_model=Notes)
     assert result.context.source.title == {"overwrite": "fact", "keep_first": "law"}[strategy]
     golden.check(result)
 
@@ -151,9 +141,7 @@ async def test_c4_a_function_merges(flujo_run: FlujoRun, golden: Golden) -> None
     def count(base: Notes, branches: Mapping[str, Notes]) -> Mapping[str, object]:
         return {"score": float(sum(len(branch.drafts) for branch in branches.values()))}
 
-    result = await flujo_run(
-        fan(count, legal=notes("legal"), facts=notes("facts")), "rain", context_model=Notes
-    )
+    result = await flujo_run(fan(count, legal=notes("legal"), facts=notes("facts")), "rain", context_model=Notes)
     assert result.context == Notes(score=2.0)
     golden.check(result)
 
@@ -189,9 +177,7 @@ async def test_c7_an_output_is_merged_into_the_context(flujo_run: FlujoRun, gold
 
 
 async def test_c7_an_output_that_does_not_fit_fails_the_step(flujo_run: FlujoRun, golden: Golden) -> None:
-    step = Step(
-        "write", agent(lambda context: context.drafts.append("lost"), {"score": "high"}), updates_context=True
-    )
+    step = Step("write", agent(lambda context: context.drafts.append("lost"), {"score": "high"}), updates_context=True)
     result = await flujo_run(step, "rain", context_model=Notes)
     assert (result.status, result.context) == ("failed", Notes())
     golden.check(result)

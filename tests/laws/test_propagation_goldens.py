@@ -61,8 +61,7 @@ async def test_p1_feedback_is_put_behind_the_original_text(flujo_run: FlujoRun, 
     result = await flujo_run(Step("write", agent, plugins=[max_words]), "rain")
     assert [call.input for call in agent.calls] == [
         "rain",
-        "rain\n\n<feedback>\nEarlier drafts were rejected:\n- max_words (attempt 1): 4 words, at most 3\n"
-        "</feedback>",
+        "rain\n\n<feedback>\nEarlier drafts were rejected:\n- max_words (attempt 1): 4 words, at most 3\n</feedback>",
     ]
     golden.check(result)
 
@@ -97,18 +96,14 @@ async def test_p1_retry_on_stops_at_other_exceptions(flujo_run: FlujoRun, golden
 
 
 async def test_p1_the_last_rejection_fails_the_step(flujo_run: FlujoRun, golden: Golden) -> None:
-    result = await flujo_run(
-        Step("write", writer("one two three four", "a b c d e"), plugins=[max_words]), "rain"
-    )
+    result = await flujo_run(Step("write", writer("one two three four", "a b c d e"), plugins=[max_words]), "rain")
     assert str(result.error) == (
         "step 'write' failed after 2 attempts: plugin 'max_words' rejected the last draft: 5 words, at most 3"
     )
     golden.check(result)
 
 
-async def test_p2_plugins_run_by_priority_until_the_first_rejection(
-    flujo_run: FlujoRun, golden: Golden
-) -> None:
+async def test_p2_plugins_run_by_priority_until_the_first_rejection(flujo_run: FlujoRun, golden: Golden) -> None:
     plugins = [
         ScriptedPlugin(PluginOutcome(True), name="late"),
         ScriptedPlugin(PluginOutcome(False, "too sad"), PluginOutcome(True), name="first", priority=7),
@@ -121,16 +116,12 @@ async def test_p2_plugins_run_by_priority_until_the_first_rejection(
 
 async def test_p3_a_new_solution_is_what_the_next_plugin_sees(flujo_run: FlujoRun, golden: Golden) -> None:
     fix = ScriptedPlugin(PluginOutcome(True, new_solution="Grey rain"), name="fix", priority=1)
-    result = await flujo_run(
-        Step("write", writer("Gray rain, and more of it"), plugins=[fix, max_words]), "rain"
-    )
+    result = await flujo_run(Step("write", writer("Gray rain, and more of it"), plugins=[fix, max_words]), "rain")
     assert result.output == "Grey rain"
     golden.check(result)
 
 
-async def test_p4_a_redirect_asks_another_agent_within_the_attempt(
-    flujo_run: FlujoRun, golden: Golden
-) -> None:
+async def test_p4_a_redirect_asks_another_agent_within_the_attempt(flujo_run: FlujoRun, golden: Golden) -> None:
     tone = ScriptedPlugin(
         PluginOutcome(False, "too sad", redirect_to=senior("Bright rain, bright city")),
         PluginOutcome(True),
@@ -141,9 +132,7 @@ async def test_p4_a_redirect_asks_another_agent_within_the_attempt(
     golden.check(result)
 
 
-async def test_p4_a_circle_of_redirects_is_not_retried_but_falls_back(
-    flujo_run: FlujoRun, golden: Golden
-) -> None:
+async def test_p4_a_circle_of_redirects_is_not_retried_but_falls_back(flujo_run: FlujoRun, golden: Golden) -> None:
     agent = writer("Grey rain")
     tone = ScriptedPlugin(PluginOutcome(False, "too sad", redirect_to=agent), name="tone")
     result = await flujo_run(
@@ -162,9 +151,7 @@ async def test_p5_a_plugin_that_crashes_rejects(flujo_run: FlujoRun, golden: Gol
                 raise KeyError("lexicon")
             return None if draft["attempt"] == 2 else PluginOutcome(True)  # type: ignore[return-value]
 
-    result = await flujo_run(
-        Step("write", writer("one", "two", "three"), plugins=[Crashing()], max_retries=2), "rain"
-    )
+    result = await flujo_run(Step("write", writer("one", "two", "three"), plugins=[Crashing()], max_retries=2), "rain")
     assert result.output == "three"
     golden.check(result)
 
@@ -228,9 +215,7 @@ async def test_p6_backoff_waits_between_attempts(
 
 async def test_p7_a_fallback_starts_afresh(flujo_run: FlujoRun, golden: Golden) -> None:
     small = ScriptedAgent("Rain", name="small", model="test:small", usage=AGAIN)
-    primary = Step(
-        "write", writer("a b c d", "a b c d e"), plugins=[max_words], fallback=Step("write_small", small)
-    )
+    primary = Step("write", writer("a b c d", "a b c d e"), plugins=[max_words], fallback=Step("write_small", small))
     result = await flujo_run(primary >> Step("review", EchoAgent(name="echo")), "rain")
     assert (result.output, small.calls[0].feedback) == ("Rain", ())
     golden.check(result)
