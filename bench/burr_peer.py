@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from burr.core import ApplicationBuilder, State, action, default, when
@@ -40,7 +41,7 @@ def make(workload: str, n: int) -> Runner:
 def _line(n: int) -> tuple[Any, str, str]:
     names = [f"s{i}" for i in range(n)]
     actions = dict.fromkeys(names, inc)
-    graph = GraphBuilder().with_actions(**actions).with_transitions(*zip(names, names[1:], strict=False)).build()
+    graph = GraphBuilder().with_actions(**actions).with_transitions(*pairwise(names)).build()
     return graph, "s0", names[-1]
 
 

@@ -1,8 +1,8 @@
 """What is measured: the workloads, their trivial work, what they must return, and the same as bare awaits.
 
 W1: ten steps in line. W2: a hundred parallel branches and a join. W5: ten steps that each fail once and are retried.
-(W3, a loop that updates the context, and W4, a conditional, wait for these kinds of steps.) The work is trivial, so that
-what is left is the engine's own cost. The context has 11 fields and about 1 kB as JSON.
+(W3, a loop that updates the context, and W4, a conditional, wait for these kinds of steps.) The work is trivial, so
+that what is left is the engine's own cost. The context has 11 fields and about 1 kB as JSON.
 """
 
 from __future__ import annotations

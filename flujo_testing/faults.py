@@ -1,6 +1,6 @@
 """Faults of the engine: laws with one lie in them, to see whether a test suite would notice.
 
-A fault enters at a named seam, one policy of ``flujo.laws``, through ``flujo.override``; the engine does not know of it.
+A fault enters at a named seam, one policy of ``flujo.laws``, through ``flujo.override``; the engine knows nothing.
 """
 
 from __future__ import annotations

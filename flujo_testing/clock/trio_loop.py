@@ -1,7 +1,8 @@
 """Virtual time in a running trio loop: the runner's clock is replaced, and an instrument sees tasks wake.
 
-Tasks that can run at the same instant run first come, first served, as they do on asyncio, so that a test under virtual
-time takes the same course on both. Not ``trio.testing.MockClock``: that one must be there from the start, and spins where no timer is left.
+Tasks that can run at the same instant run first come, first served, as they do on asyncio, so that a test under
+virtual time takes the same course on both. Not ``trio.testing.MockClock``: that one must be there from the start, and
+spins where no timer is left.
 """
 
 from __future__ import annotations

@@ -110,7 +110,8 @@ def test_in_ci_nothing_is_written(project: Project, ci: str) -> None:
     project.write("tests/test_rain.py", RAIN)
     result = project.run()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E *next, if this is what it should be: python -m pytest tests/test_rain.py::test_rain --golden=update"])
+    accept = "python -m pytest tests/test_rain.py::test_rain --golden=update"
+    result.stdout.fnmatch_lines([f"E *next, if this is what it should be: {accept}"])
     assert not (project.path / "golden").exists()
 
 
@@ -119,7 +120,8 @@ def test_in_ci_proposals_go_to_the_artifacts_folder_alone(project: Project) -> N
     project.write("tests/test_rain.py", RAIN)
     result = project.run("--golden-artifacts=out")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([f"E *next: read the proposal in {project.path}/out, then, to accept it: *--golden=update"])
+    proposal = f"{project.path}/out"
+    result.stdout.fnmatch_lines([f"E *next: read the proposal in {proposal}, then, to accept it: *--golden=update"])
     assert list(pending_goldens(project.path / "out")) == ["test_rain/test_rain.yaml"]
     assert not (project.path / "golden").exists()
 
@@ -266,7 +268,7 @@ def test_a_golden_is_found_from_every_folder(project: Project) -> None:
     project.run("--golden=check", f"--rootdir={project.path}/tests").assert_outcomes(passed=1)
     golden.unlink()
     result = project.run("--golden=check")
-    result.stdout.fnmatch_lines(["E *next: python -m pytest test_rain.py::test_rain --golden=pending"])
+    result.stdout.fnmatch_lines(["E *next, if this is what it should be: python -m pytest test_rain.py::test_rain --golden=update"])
 
 
 def test_an_explicit_mode_counts_even_where_there_is_no_golden(project: Project) -> None:

@@ -11,7 +11,7 @@ from flujo.errors import AgentError
 from flujo.usage import Usage
 
 AGAIN = "Retry, or give the step a fallback"
-# A request that the provider refuses (4xx) has not run and is not billed; what became of one that broke (5xx) is unknown.
+# A request that the provider refuses (4xx) has not run and is not billed; of one that broke (5xx) nobody knows.
 NOT_CHARGED = Decimal(0)
 _REMEDIES = {
     400: "Correct the request",

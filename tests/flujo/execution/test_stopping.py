@@ -205,7 +205,7 @@ async def test_the_story_completes_when_nobody_disturbs_it() -> None:
     assert (result.status, moments.count, story.untidy(), nested_badly(result)) == ("completed", 27, [], [])
     assert len(story.heard) == len(result.transcript) == 93
     assert result.total_cost_usd is None
-    assert result.ledger.known_cost_usd == 16 * Decimal("0.000106")
+    assert result.ledger.known_cost_usd == 17 * Decimal("0.000106")
 
 
 async def test_a_run_cancelled_at_any_moment_closes_every_step_and_holds_nothing() -> None:
