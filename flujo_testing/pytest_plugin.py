@@ -59,17 +59,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Every run of a test is checked, also one that application code starts; tests without runs pay a look-up."""
-    if "flujo.runner" not in sys.modules:
-        return (yield)
-    from flujo_testing.fixtures import pass_of
-
-    with pass_of(item):
-        return (yield)
-
-
-@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:

@@ -268,7 +268,8 @@ def test_a_golden_is_found_from_every_folder(project: Project) -> None:
     project.run("--golden=check", f"--rootdir={project.path}/tests").assert_outcomes(passed=1)
     golden.unlink()
     result = project.run("--golden=check")
-    result.stdout.fnmatch_lines(["E *next, if this is what it should be: python -m pytest test_rain.py::test_rain --golden=update"])
+    accept = "python -m pytest test_rain.py::test_rain --golden=update"
+    result.stdout.fnmatch_lines([f"E *next, if this is what it should be: {accept}"])
 
 
 def test_an_explicit_mode_counts_even_where_there_is_no_golden(project: Project) -> None:

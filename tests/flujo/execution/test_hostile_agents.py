@@ -139,9 +139,7 @@ async def test_a_group_that_times_out_tidily_is_a_timeout_and_retried() -> None:
 # Stopped by a sibling ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "agent", [anyio_group, native_group, well_behaved_group, turns_into_an_error, swallows, waits]
-)
+@pytest.mark.parametrize("agent", [anyio_group, native_group, well_behaved_group, turns_into_an_error, swallows, waits])
 async def test_a_stopped_branch_is_stopped_whatever_its_agent_makes_of_it(agent: AgentFunction) -> None:
     stopped, saved, later = Counting(agent), Counting(echo), Counting(echo)
     branch = Step("s", stopped, max_retries=3, fallback=Step("f", saved)) >> Step("t", later)
@@ -184,9 +182,6 @@ async def test_a_branch_that_swallows_the_stop_of_a_breach_spends_no_more() -> N
     )
     result = await runner.run_async("x")
     assert (result.status, result.total_cost_usd, later.calls) == ("limited", Decimal("0.000106"), 0)
-    assert [(event.branch, event.status) for event in result.transcript.of(BranchEnded)] == [
-        ("a", "stopped"), ("b", "limited"),
-    ]  # fmt: skip
 
 
 # Cancelled from outside --------------------------------------------------------------------------------------

@@ -132,9 +132,7 @@ class Story:
 
         hangs = Metered(moments, waits=1, hangs=True)
         tolerant = BranchFailureStrategy.IGNORE
-        inner = Step.parallel(
-            "q", {"u": broken("s", max_retries=0), "v": paying("s")}, on_branch_failure=tolerant
-        )
+        inner = Step.parallel("q", {"u": broken("s", max_retries=0), "v": paying("s")}, on_branch_failure=tolerant)
         fan = Step.parallel(
             "fan",
             {
@@ -352,9 +350,8 @@ async def test_what_cancelled_calls_say_is_the_same_in_every_run() -> None:
         ("fan/branch:a/s/attempt:1", "cancelled", "cancelled"),
         ("fan/branch:b/s/attempt:1", "error", "KeyError: 'broken'"),
     ]  # fmt: skip
-    assert [(event.step, event.error) for event in first.transcript.of(StepEnded)][0] == (
-        "fan/branch:a/s", "cancelled",
-    )  # fmt: skip
+    first_end = first.transcript.of(StepEnded)[0]
+    assert (first_end.step, first_end.error) == ("fan/branch:a/s", "cancelled")
 
 
 async def test_branches_begin_in_declared_order_where_only_some_run_at_once() -> None:
