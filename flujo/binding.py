@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from flujo.errors import MisuseError
 from flujo.ports import AgentOutput
 
 OUTPUT_TYPE = "output_type"
@@ -23,7 +24,7 @@ OFFERED = frozenset({"context", "resources", "feedback", "settings"})
 _EMPTY = inspect.Parameter.empty
 
 
-class NotAnAgent(TypeError):
+class NotAnAgent(MisuseError, TypeError):
     """The object is neither an async function nor an object with ``async run(input)``."""
 
 

@@ -13,12 +13,23 @@ from typing import TYPE_CHECKING
 from flujo.usage import RequestUsage, Usage, check_report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from decimal import Decimal
 
 
 class FlujoError(Exception):
     """Base of every error that Flujo raises."""
+
+    def __reduce__(self) -> tuple[Callable[..., FlujoError], tuple[object, ...]]:
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[FlujoError], args: tuple[object, ...], state: dict[str, object]) -> FlujoError:
+    """An error from a pickle: made of what it held, as its constructor asks for other things."""
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 # You built it wrong ---------------------------------------------------------------------------------

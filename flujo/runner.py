@@ -196,11 +196,11 @@ class Flujo:
     ) -> RunError | PipelineAbort | None:
         """Run until it ends, however that is, and write down how. The error it ended with is returned."""
         log, scope, now = frame.log, frame.scope, frame.run.now
-        log.extend((RunStarted, now(), scope, "", self.name, input, frame.state.fork()))
         output: object = None
         error: RunError | PipelineAbort | None = None
         status: RunStatus = "completed"
         try:
+            log.extend((RunStarted, now(), scope, "", self.name, input, frame.state.fork()))
             if audience is None:
                 output = await run_sequence(nodes, frame, input)
             else:
@@ -214,7 +214,7 @@ class Flujo:
         except BaseException as interruption:
             log.extend((RunEnded, now(), scope, "", "cancelled", None, told(interruption)))
             raise
-        log.extend((RunEnded, now(), scope, "", status, output, None if error is None else str(error)))
+        log.extend((RunEnded, now(), scope, "", status, output, None if error is None else told(error)))
         return error
 
     def _first_state(self, context_data: Mapping[str, Any] | None) -> State[Any]:

@@ -199,7 +199,8 @@ class Purse:
         for entry in entries:
             log.extend((Paid, self.account.clock.now(), place.scope, place.name, entry))
             if self.limited:
-                self.budget.book(Amount.of(entry.usage, entry.cost_usd))
+                cost = entry.possible_usd if entry.cost_usd is None else entry.cost_usd  # in doubt: its bound counts
+                self.budget.book(Amount.of(entry.usage, cost))
         self._judge_limits(place, log)
 
     def _entries(

@@ -32,7 +32,7 @@ class Late(Exception):
         self.outcome = outcome
         self.transport: RequestOutcome = "timeout"
         if outcome == "overrun":
-            self.transport = "error" if isinstance(brought, Exception) else "ok"
+            self.transport = "error" if isinstance(brought, BaseException) else "ok"
         self.error = error
         self.brought = brought
 
@@ -56,24 +56,32 @@ async def call_within(
             if not _is_over(scope, run):
                 raise
             brought = error
-        except BaseExceptionGroup:  # a child failed while it was being cancelled
+        except BaseExceptionGroup as group:  # a child failed while it was being cancelled
             if not scope.cancel_called:
                 raise
+            brought = group
         if _is_over(scope, run):
             raise Late("overrun", OverrunError(place.path, timeout_s), brought)
         return brought
     raise Late("timeout", StepTimeoutError(place.path, timeout_s), None)
 
 
-async def raise_if_cancelled() -> None:
-    """Give up where the run was cancelled and its callee has swallowed that: nobody waits for more attempts."""
-    await anyio.lowlevel.checkpoint_if_cancelled()
+def being_cancelled() -> bool:
+    """Whether the task that runs this is being cancelled from outside of the callee."""
+    if anyio.current_effective_deadline() == -inf:
+        return True
     try:
         task = asyncio.current_task()
     except RuntimeError:  # not on asyncio
-        return
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+        return False
+    return task is not None and task.cancelling() > 0
+
+
+async def raise_if_cancelled() -> None:
+    """Give up where the run was cancelled and its callee has swallowed that: nobody waits for more attempts."""
+    if being_cancelled():
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        raise asyncio.CancelledError  # a cancellation of asyncio's own comes once only
 
 
 def _is_over(scope: anyio.CancelScope, run: Run) -> bool:

@@ -15,7 +15,14 @@ from flujo.errors import FlujoError, MisbehavedError
 from flujo.events import Event, Log, Scope
 from flujo.execution.account import Account, Purse, drawing_on
 from flujo.execution.budget import Hold
-from flujo.execution.calling import Late, call_within, foreign_cancellation, is_unusable
+from flujo.execution.calling import (
+    Late,
+    being_cancelled,
+    call_within,
+    foreign_cancellation,
+    is_unusable,
+    raise_if_cancelled,
+)
 from flujo.execution.signals import AskFailure, Breached, Halt, Stopped
 from flujo.isolation import State
 from flujo.laws import Laws
@@ -129,9 +136,9 @@ class Frame:
         run = self.run
         if run.halted is not None:
             raise run.halted
-        if self.stop is not None and self.stop.is_set:
+        if self._stopped:
             raise Stopped("another branch has ended the parallel step")
-        if callee.meter is None and run.pace is None:
+        if callee.meter is None and run.pace is None and run.journal is None:
             hold = None
         else:
             hold = await self._admitted(callee, place, value, offered, purse)
@@ -140,8 +147,6 @@ class Frame:
         if note:
             self.log.extend(note)
         place.asked = True
-        if run.journal is not None:
-            await run.journal.intend(purse.account.run_id, place.path)
         try:
             if timeout_s is None and run.pace is None and not purse.limited:
                 answer = await callee.call(value, **offered)
@@ -152,22 +157,32 @@ class Frame:
             purse.book(self.log, callee, place, late.brought, late.transport, hold, asked_at)
             raise AskFailure(late.outcome, late.error) from late
         except Exception as error:
+            if isinstance(error, ExceptionGroup) and being_cancelled():  # it failed in cleaning up
+                purse.book(self.log, callee, place, error, "cancelled", hold, asked_at)
+                await raise_if_cancelled()
             purse.book(self.log, callee, place, error, "error", hold, asked_at)
             raise AskFailure("error", error) from error
         except BaseException as error:
+            if isinstance(error, BaseExceptionGroup) and being_cancelled():
+                purse.book(self.log, callee, place, error, "cancelled", hold, asked_at)
+                await raise_if_cancelled()
             if not foreign_cancellation(error):
                 purse.book(self.log, callee, place, error, "cancelled", hold, asked_at)
                 raise
             told = MisbehavedError(f"agent '{callee.name}' raised {type(error).__name__}, but nobody cancelled it")
             purse.book(self.log, callee, place, told, "error", hold, asked_at)
             raise AskFailure("error", told) from error
-        if callee.meter is not None or purse.limited or answer.__class__ in PAYING:
+        if callee.meter is not None or answer.__class__ in PAYING or (purse.limited and not self._stopped):
             self._booked(callee, place, answer, hold, asked_at, purse)
             if answer.__class__ is AgentOutput:
                 answer = answer.output
         if is_unusable(answer):
             raise AskFailure("invalid", unusable(callee, place, answer))
         return answer
+
+    @property
+    def _stopped(self) -> bool:
+        return self.stop is not None and self.stop.is_set
 
     def _booked(
         self, callee: BoundAgent, place: Place, answer: object, hold: Hold | None, asked_at: float, purse: Purse
@@ -181,15 +196,20 @@ class Frame:
     async def _admitted(
         self, callee: BoundAgent, place: Place, value: object, offered: Mapping[str, Any], purse: Purse
     ) -> Hold | None:
-        """Wait for the reader of a stream to keep up, and for the budget to admit the call."""
+        """Wait for the reader of a stream to keep up and for the budget to admit the call; tell the journal of it."""
         run = self.run
         if run.pace is not None:
             await run.pace()
         hold = None if callee.meter is None else await purse.hold(callee.meter, place, value, offered, self.log)
-        if run.halted is not None:
+        try:
+            if run.halted is not None:
+                raise run.halted
+            if run.journal is not None:
+                await run.journal.intend(purse.account.run_id, place.path)
+        except BaseException:
             if hold is not None:
                 hold.release()
-            raise run.halted
+            raise
         return hold
 
 

@@ -49,8 +49,8 @@ class ParallelNode:
     async def run(self, frame: Frame, value: object) -> object:
         """The outputs of the successful branches by name. Raises StepFailedError, or a Halt."""
         log, scope, now = frame.log, frame.scope, frame.run.now
-        log.extend((StepStarted, now(), scope, self.name, "parallel", value))
         try:
+            log.extend((StepStarted, now(), scope, self.name, "parallel", value))
             output = await self._run_branches(frame, value)
         except BaseException as error:
             log.extend((StepEnded, now(), scope, self.name, ended_by(error), None, told(error)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from flujo.binding import OUTPUT_TYPE, BoundAgent, bind_agent
-from flujo.errors import StepTimeoutError
+from flujo.errors import told
 from flujo.events import Judged
 from flujo.execution.signals import AskFailure
 from flujo.ports import Draft, PluginOutcome, Rejection
@@ -35,7 +35,10 @@ Verdict = Accepted | Redirected | Rejection
 
 def checked_type(adapter: TypeAdapter[Any], frame: Frame, attempt: Attempt, output: object) -> Accepted | Rejection:
     """The declared type of an agent's output, like a plugin of the highest priority: its errors are the feedback."""
-    typed, feedback = _typed(adapter, output)
+    try:
+        typed, feedback = _typed(adapter, output)
+    except Exception as error:  # a validator of the user's own that breaks, and not the output
+        raise AskFailure("invalid", error, retryable=False) from error
     accepted = feedback is None
     replaced = accepted and typed is not output
     frame.log.extend((
@@ -80,7 +83,7 @@ async def judge(
                 bound = bind_agent(target)
             except Exception as error:  # it is no agent, or declares a type that pydantic cannot validate
                 outcome, crashed = (
-                    laws.verdict_of_crash(f"it redirects to something that is no agent: {error}"),
+                    laws.verdict_of_crash(f"it redirects to something that is no agent: {told(error)}"),
                     True,
                 )
         replaced = bound is None and outcome.success and outcome.replaces_output
@@ -125,8 +128,7 @@ async def _outcome(
     except AskFailure as failure:
         if not failure.retryable:
             raise
-        error = failure.error
-        why = str(error) if isinstance(error, StepTimeoutError) else f"{type(error).__name__}: {error}"
+        why = told(failure.error)
         return laws.verdict_of_crash(f"plugin {plugin.name} failed ({why})"), True
     if not isinstance(answer, PluginOutcome):
         kind = type(answer).__name__

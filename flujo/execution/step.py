@@ -9,6 +9,7 @@ from flujo.binding import BoundAgent, bind_agent, bind_plugin
 from flujo.errors import (
     InfiniteRedirectError,
     MisbehavedError,
+    MisuseError,
     PipelineDefinitionError,
     PriceError,
     RejectedError,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from flujo.execution.plan import Node
 
 NOTHING: Mapping[str, Any] = {}
-NEVER_RETRIED = (PipelineDefinitionError, PriceError, UsageLimitExceededError, RunPausedError)
+NEVER_RETRIED = (MisuseError, PipelineDefinitionError, PriceError, UsageLimitExceededError, RunPausedError)
 """No further attempt mends these; a run within an agent may raise them (law P1)."""
 
 
@@ -72,8 +73,8 @@ class AgentNode:
     async def run(self, frame: Frame, value: object) -> object:
         """The step's output. Raises StepFailedError, or a Halt when the run is ending."""
         log, scope, now = frame.log, frame.scope, frame.run.now
-        log.extend((StepStarted, now(), scope, self.name, "step", value))
         try:
+            log.extend((StepStarted, now(), scope, self.name, "step", value))
             try:
                 output = await self._attempts(frame, value)
             except StepFailedError as failure:
@@ -122,9 +123,9 @@ class AgentNode:
                 assert isinstance(verdict, Rejection)
                 rejections = (*rejections, verdict)
                 error = RejectedError(self._path(frame), verdict.plugin, verdict.feedback)
+            await raise_if_cancelled()
             if number >= allowed:
                 raise StepFailedError(self._path(frame), number, error) from error
-            await raise_if_cancelled()
             if step.backoff is not None:
                 await self._back_off(step.backoff, frame, number)
 
@@ -167,8 +168,8 @@ class AgentNode:
             # The agent may keep what it returned and change it later; the transcript may not change with it.
             kept = output if output.__class__ in ATOMS else private_copy(output)
             frame.log.extend((Answered, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, kept))
-            if self.judges or self.shapes_output or self.callee.output is not None:
-                verdict = await self._judged(frame, attempt, output, purse)
+            if self.judges or self.shapes_output or self.callee.output or callee.output:
+                verdict = await self._judged(frame, callee, attempt, output, purse)
                 if isinstance(verdict, Redirected):
                     asked = asked or [callee.source]
                     self._check_loop(frame, attempt, asked, verdict.target)
@@ -184,11 +185,14 @@ class AgentNode:
                 self._commit(frame, attempt, output)
             return output
 
-    async def _judged(self, frame: Frame, attempt: Attempt, output: object, purse: Purse) -> Verdict:
+    async def _judged(
+        self, frame: Frame, callee: BoundAgent, attempt: Attempt, output: object, purse: Purse
+    ) -> Verdict:
         if self.shapes_output:
             output = self._processed(self.step.output_processors, output)
-        if self.callee.output is not None:
-            verdict = checked_type(self.callee.output, frame, attempt, output)
+        output_type = callee.output or self.callee.output
+        if output_type is not None:
+            verdict = checked_type(output_type, frame, attempt, output)
             if isinstance(verdict, Rejection):
                 return verdict
             output = verdict.output

@@ -48,12 +48,12 @@ async def paid(x: object) -> AgentOutput[object]:
 def defaced(event: Event) -> None:
     """Changes whatever can be reached through an event that tells of contexts."""
     if isinstance(event, RunStarted):
-        assert isinstance(event.context, Ctx)
+        assert type(event.context) is Ctx
         event.context.log.append("defaced")
     elif isinstance(event, ContextChanged | Merged):
         for change in event.changes:
             for value in change[1:]:
-                assert isinstance(value, list)
+                assert type(value) is list
                 value.append("defaced")
 
 

@@ -238,7 +238,6 @@ class Metered:
     def __init__(self, answer: Callable[[], object], estimate: object = 7) -> None:
         self.answer = answer
         self.estimate = estimate
-        self.budgets: list[Budget | None] = []
 
     def estimate_input(self, x: object) -> object:
         return self.estimate
@@ -253,7 +252,7 @@ async def limited(*steps: Step) -> tuple[PipelineResult, int]:
 
     async def look(x: object) -> object:
         budget = budget_above()
-        assert budget is not None
+        assert type(budget) is Budget
         budgets.append(budget)
         return x
 

@@ -20,6 +20,7 @@ from flujo import (
     UsageLimits,
 )
 from flujo.events import Answered, Asked, AskFailed, Event, FellBack, LimitPassed, NotAdmitted
+from flujo.ports import RecordedAnswer
 from flujo.stores.memory import MemoryJournal
 
 pytestmark = pytest.mark.usefixtures("virtual_clock")
@@ -83,7 +84,7 @@ async def test_an_answer_that_passed_a_limit_is_kept_and_not_asked_again() -> No
     assert second.total_cost_usd == 2 * ONE
     assert story(second) == story(first)
     kept = await journal.recall("r", "b/attempt:1")
-    assert kept is not None
+    assert type(kept) is RecordedAnswer
     assert (kept.value, kept.entries, kept.error) == ("x", first.ledger.entries[1:], None)
 
 

@@ -1,4 +1,4 @@
-"""Streams with little room and slow readers, and runs in threads: nobody hangs, nobody is blamed for another."""
+"""Streams with little room, runs in threads, branches that take turns: nobody hangs or is blamed for another."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
@@ -138,7 +139,7 @@ async def test_a_stream_may_take_less_than_run_and_is_given_what_it_takes() -> N
 
     class Knowing(Plain):
         async def stream(self, x: object, *, context: Ctx | None = None) -> AsyncIterator[str]:
-            assert context is not None
+            assert type(context) is Ctx
             context.heard = "streamed"
             yield context.heard
 
@@ -216,3 +217,35 @@ async def test_a_run_in_a_thread_inside_a_run_without_limits_just_runs() -> None
         result = await Flujo(Step("s", asking), cost_model=PRICES).run_async("x")
     assert (result.status, result.output, inner.calls) == ("completed", "completed", 1)
     assert [event.path for event in result.transcript.of(Asked)] == ["s/attempt:1"]
+
+
+# Branches that take turns: whatever order the scheduler runs tasks in, trio's shuffled one included -----------
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+async def test_branches_begin_in_declared_order_where_only_some_run_at_once(at_once: int) -> None:
+    begun: list[str] = []
+
+    def noting(name: str) -> Step:
+        async def agent(x: object) -> object:
+            begun.append(name)
+            await anyio.lowlevel.checkpoint()
+            return x
+
+        return Step("s", agent)
+
+    fan = Step.parallel("fan", {name: noting(name) for name in "dbca"}, max_concurrency=at_once)
+    for _ in range(20):
+        begun.clear()
+        await Flujo(fan).run_async("x")
+        assert begun == ["d", "b", "c", "a"]
+
+
+async def test_a_limit_is_used_up_in_declared_order_where_one_branch_runs_at_once() -> None:
+    fan = Step.parallel("fan", {name: Step("s", Metered()) for name in "dbca"}, max_concurrency=1)
+    for _ in range(20):
+        result = await Flujo(fan, cost_model=PRICES, usage_limits=UsageLimits(request_limit=2)).run_async("x")
+        assert result.status == "limited"
+        assert [entry.path for entry in result.ledger.entries] == [
+            "fan/branch:d/s/attempt:1", "fan/branch:b/s/attempt:1",
+        ]  # fmt: skip
