@@ -24,7 +24,7 @@ from flujo.events import (
     StepStarted,
     StepStatus,
 )
-from flujo.execution.account import Account
+from flujo.execution.account import RunId
 from flujo.execution.audience import ListenerError
 from flujo.execution.ledger import Grouping, Ledger
 from flujo.isolation import State
@@ -75,13 +75,13 @@ class PipelineResult:
     def __init__(
         self,
         *,
-        account: Account,
+        name: RunId,
         log: Log,
         state: State[Any],
         error: RunError | PipelineAbort | None,
         listener_errors: tuple[ListenerError, ...],
     ) -> None:
-        self._account = account
+        self._name = name
         self.error = error
         self.listener_errors = listener_errors
         self.transcript = Transcript(log)
@@ -99,7 +99,7 @@ class PipelineResult:
     @property
     def run_id(self) -> str:
         """What ledger and journal call this run."""
-        return self._account.run_id
+        return str(self._name)
 
     @cached_property
     def context(self) -> Any:

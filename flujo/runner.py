@@ -25,7 +25,7 @@ from flujo.errors import (
     told,
 )
 from flujo.events import Event, RunEnded, RunStarted, RunStatus, Scope
-from flujo.execution.account import Account, Purse, budget_above
+from flujo.execution.account import Account, Purse, RunId, budget_above
 from flujo.execution.audience import Audience, EventStream, streamed
 from flujo.execution.budget import Budget
 from flujo.execution.frame import Frame, Run
@@ -172,7 +172,9 @@ class Flujo:
         cost_model = overrides.cost_model or self.cost_model
         limits = self.usage_limits
         strict = self.strict_pricing or (limits is not None and limits.total_cost_usd_limit is not None)
-        account = Account(run_id=run_id or _new_run_id, clock=clock, laws=laws, cost_model=cost_model, strict=strict)
+        account = Account(
+            name=RunId(run_id or _new_run_id), clock=clock, laws=laws, cost_model=cost_model, strict=strict
+        )
         run = Run(clock=clock, laws=laws, account=account, resources=self.resources)
         if self.store is not None:
             run.journal, run.new_frame = self.store, JournaledFrame
@@ -184,8 +186,8 @@ class Flujo:
         frame = run.new_frame(run, Scope(None, ""), run.new_log(), state, purse)
         error = await self._run_to_end(frame, nodes, laws.input_for_attempt(input), audience)
         return PipelineResult(
-            account=account,
-            log=list(frame.log),
+            name=account.name,
+            log=frame.log if audience is None else list(frame.log),
             state=frame.state,
             error=error,
             listener_errors=() if audience is None else tuple(audience.errors),

@@ -68,22 +68,29 @@ def drawing_on(purse: Purse, hold: Hold | None) -> Iterator[None]:
         _above.reset(token)
 
 
+class RunId:
+    """What a run is called: as it was told, or made up when somebody asks; most runs are never asked."""
+
+    __slots__ = ("_make", "_value")
+
+    def __init__(self, given: str | Callable[[], str]) -> None:
+        self._make = given
+        self._value = given if isinstance(given, str) else None
+
+    def __str__(self) -> str:
+        if self._value is None:
+            assert not isinstance(self._make, str)
+            self._value = self._make()
+        return self._value
+
+
 class Account:
     """What all purses of a run share. ``strict`` refuses a metered call that cannot be priced (law A4)."""
 
-    __slots__ = ("_make_run_id", "_run_id", "clock", "cost_model", "laws", "strict")
+    __slots__ = ("clock", "cost_model", "laws", "name", "strict")
 
-    def __init__(
-        self,
-        *,
-        run_id: str | Callable[[], str],
-        clock: Clock,
-        laws: Laws,
-        cost_model: CostModel | None,
-        strict: bool,
-    ) -> None:
-        self._run_id = run_id if isinstance(run_id, str) else None
-        self._make_run_id = run_id
+    def __init__(self, *, name: RunId, clock: Clock, laws: Laws, cost_model: CostModel | None, strict: bool) -> None:
+        self.name = name
         self.clock = clock
         self.laws = laws
         self.cost_model = cost_model
@@ -91,11 +98,7 @@ class Account:
 
     @property
     def run_id(self) -> str:
-        """Made when it is first needed: most runs of plain functions never are asked for it."""
-        if self._run_id is None:
-            assert not isinstance(self._make_run_id, str)
-            self._run_id = self._make_run_id()
-        return self._run_id
+        return str(self.name)
 
 
 class Purse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flujo.errors import FlujoError
+from flujo.errors import FlujoError, told
 
 if TYPE_CHECKING:
     from flujo.errors import PipelineAbort, UsageLimitExceededError
@@ -46,5 +46,5 @@ class Aborted(Halt):
     """A listener stopped the run."""
 
     def __init__(self, reason: PipelineAbort) -> None:
-        super().__init__(f"a listener stopped the run: {reason}")
+        super().__init__(f"a listener stopped the run: {told(reason)}")
         self.reason = reason
