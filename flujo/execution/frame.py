@@ -153,25 +153,11 @@ class Frame:
             else:
                 with drawing_on(purse, hold):
                     answer = await call_within(timeout_s, callee, place, value, offered, run)
-        except Late as late:
-            purse.book(self.log, callee, place, late.brought, late.transport, hold, asked_at)
-            raise AskFailure(late.outcome, late.error) from late
-        except Exception as error:
-            if isinstance(error, ExceptionGroup) and being_cancelled():  # it failed in cleaning up
-                purse.book(self.log, callee, place, error, "cancelled", hold, asked_at)
-                await raise_if_cancelled()
-            purse.book(self.log, callee, place, error, "error", hold, asked_at)
-            raise AskFailure("error", error) from error
         except BaseException as error:
-            if isinstance(error, BaseExceptionGroup) and being_cancelled():
-                purse.book(self.log, callee, place, error, "cancelled", hold, asked_at)
-                await raise_if_cancelled()
-            if not foreign_cancellation(error):
-                purse.book(self.log, callee, place, error, "cancelled", hold, asked_at)
+            failure = await self._failure(error, callee, place, hold, asked_at, purse)
+            if failure is None:
                 raise
-            told = MisbehavedError(f"agent '{callee.name}' raised {type(error).__name__}, but nobody cancelled it")
-            purse.book(self.log, callee, place, told, "error", hold, asked_at)
-            raise AskFailure("error", told) from error
+            raise failure from error
         if callee.meter is not None or answer.__class__ in PAYING or (purse.limited and not self._stopped):
             self._booked(callee, place, answer, hold, asked_at, purse)
             if answer.__class__ is AgentOutput:
@@ -179,6 +165,30 @@ class Frame:
         if is_unusable(answer):
             raise AskFailure("invalid", unusable(callee, place, answer))
         return answer
+
+    async def _failure(
+        self,
+        error: BaseException,
+        callee: BoundAgent,
+        place: Place,
+        hold: Hold | None,
+        asked_at: float,
+        purse: Purse,
+    ) -> AskFailure | None:
+        """What a call that raised means for its step, booked; None if it was cancelled or interrupted."""
+        if isinstance(error, Late):
+            purse.book(self.log, callee, place, error.brought, error.transport, hold, asked_at)
+            return AskFailure(error.outcome, error.error)
+        if isinstance(error, BaseExceptionGroup) and being_cancelled():  # it failed in cleaning up
+            purse.book(self.log, callee, place, error, "cancelled", hold, asked_at)
+            await raise_if_cancelled()
+        if foreign_cancellation(error):
+            error = MisbehavedError(f"agent '{callee.name}' raised {type(error).__name__}, but nobody cancelled it")
+        if isinstance(error, Exception):
+            purse.book(self.log, callee, place, error, "error", hold, asked_at)
+            return AskFailure("error", error)
+        purse.book(self.log, callee, place, error, "cancelled", hold, asked_at)
+        return None
 
     @property
     def _stopped(self) -> bool:
