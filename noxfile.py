@@ -121,7 +121,7 @@ def coverage(session: nox.Session) -> None:
         session.error(f"no such file: {', '.join(missing)}; bring COVERED_IN_FULL in noxfile.py up to date")
     install_all(session, "coverage")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "-p", "no:xdist", *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", "--numprocesses=2", *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--skip-covered", "--fail-under=0")
     session.log("every line and branch of %d patterns of files:", len(COVERED_IN_FULL))
