@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import sys
@@ -89,6 +90,9 @@ def tests(session: nox.Session) -> None:
     """Every test, in random order, two at a time."""
     install_all(session, "test")
     session.run("python", "-m", "pytest", "--numprocesses=2", *session.posargs)
+    if "FLUJO_RECORDINGS" in os.environ and session.python == INSTALLED[0] and not session.posargs:
+        # Once more in one process: only there are the lines seen that tell how many recordings are covered.
+        session.run("python", "-m", "pytest", "--quiet", "-p", "no:xdist", "tests/recordings")
 
 
 @nox.session(python=INSTALLED[0])
