@@ -16,7 +16,7 @@ class Attempt(Place):
     ``context`` is None until somebody in the attempt takes it; ``feedback`` is what the present agent is told.
     """
 
-    __slots__ = ("base", "context", "feedback", "input", "rejections")
+    __slots__ = ("base", "context", "feedback", "input", "rejected", "rejections")
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class Attempt(Place):
         self.feedback: tuple[Rejection, ...] = ()
         self.base = base
         self.context: Any = None
+        self.rejected: Rejection | None = None
 
     @property
     def made(self) -> int:

@@ -108,9 +108,9 @@ class AgentNode:
             number += 1
             attempt = Attempt(frame.scope, self.name, number, value, rejections, frame.state)
             try:
-                verdict = await self._attempt(frame, attempt, purse)
-                if verdict.__class__ is not Rejection:
-                    return verdict
+                output = await self._attempt(frame, attempt, purse)
+                if attempt.rejected is None:
+                    return output
             except AskFailure as failure:
                 error: BaseException = failure.error
                 if not self._may_retry(failure, frame):
@@ -120,9 +120,8 @@ class AgentNode:
                     raise
                 raise StepFailedError(self._path(frame), attempt.made, breach.error) from breach.error
             else:
-                assert isinstance(verdict, Rejection)
-                rejections = (*rejections, verdict)
-                error = RejectedError(self._path(frame), verdict.plugin, verdict.feedback)
+                rejections = (*rejections, attempt.rejected)
+                error = RejectedError(self._path(frame), attempt.rejected.plugin, attempt.rejected.feedback)
             await raise_if_cancelled()
             if number >= allowed:
                 raise StepFailedError(self._path(frame), number, error) from error
@@ -145,7 +144,7 @@ class AgentNode:
         await frame.run.clock.sleep(delay_s)
 
     async def _attempt(self, frame: Frame, attempt: Attempt, purse: Purse) -> object:
-        """One attempt with its redirects: its output, committed, or the Rejection that ended it."""
+        """One attempt with its redirects: its output, committed; None if ``attempt.rejected`` says why."""
         callee, asked = self.callee, None
         if self.shapes_input:
             attempt.input = self._processed(self.step.input_processors, frame.run.laws.input_for_attempt(attempt.input))
@@ -179,7 +178,8 @@ class AgentNode:
                     continue
                 if isinstance(verdict, Rejection):
                     self._give_up(frame, attempt)
-                    return verdict
+                    attempt.rejected = verdict
+                    return None
                 output = verdict.output
             if attempt.context is not None or self.updates_context:
                 self._commit(frame, attempt, output)

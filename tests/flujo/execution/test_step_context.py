@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from flujo import Draft, Flujo, PipelineContext, PluginOutcome, Step
+from flujo import Draft, Flujo, PipelineContext, PluginOutcome, Rejection, Step
 from tests.flujo.execution.writers import YES, Ctx, Writer, no, run
 
 
@@ -121,3 +121,13 @@ async def test_outputs_are_handed_on_as_the_objects_they_are() -> None:
 
     assert (await run(Step("a", give))).output is answer
     assert (await Flujo(Step("a", give) >> Step("b", check)).run_async("x")).output is True
+
+
+async def test_an_output_may_be_a_rejection_without_being_one() -> None:
+    verdict = Rejection("somebody", "of something else", 1)
+
+    async def report(x: str) -> Rejection:
+        return verdict
+
+    result = await Flujo(Step("report", report)).run_async("x")
+    assert (result.status, result.output is verdict, result.step_history[0].attempts) == ("completed", True, 1)
