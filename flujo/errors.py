@@ -106,13 +106,15 @@ class RunError(FlujoError):
 
 
 class StepFailedError(RunError):
-    """A step used up its ``attempts``, or met an error that is not retried; ``cause`` is the last error."""
+    """A step used up its ``attempts``, or met an error that is not retried; ``cause`` is the last error.
 
-    def __init__(self, path: str, attempts: int, cause: BaseException) -> None:
-        when = (
-            f"after {attempts} attempts" if attempts > 1 else "after 1 attempt" if attempts else "before it was asked"
-        )
-        super().__init__(f"step '{path}' failed {when}: {told(cause)}", path=path)
+    ``attempts`` is None for a step that asks nobody itself.
+    """
+
+    def __init__(self, path: str, attempts: int | None, cause: BaseException) -> None:
+        when = {None: "failed", 0: "failed before it was asked", 1: "failed after 1 attempt"}
+        told_when = when.get(attempts, f"failed after {attempts} attempts")
+        super().__init__(f"step '{path}' {told_when}: {told(cause)}", path=path)
         self.attempts = attempts
         self.cause = cause
 
@@ -146,6 +148,35 @@ class OverrunError(StepTimeoutError):
 
 class MisbehavedError(RunError):
     """An agent, plugin or user function answered with something that no pipeline can use."""
+
+
+class DecisionError(RunError):
+    """A user's function (a condition, a mapper, ...) raised, or returned what its step cannot use.
+
+    ``function`` is the parameter that it was given for.
+    """
+
+    def __init__(self, path: str, function: str, why: str) -> None:
+        super().__init__(f"{function} {why}", path=path)
+        self.function = function
+
+
+class UnknownBranchError(RunError):
+    """A condition or selection named branches that the step does not have; ``known`` are those it has."""
+
+    def __init__(self, path: str, function: str, keys: Sequence[object], known: Sequence[object]) -> None:
+        named = ", ".join(map(repr, keys))
+        super().__init__(f"{function} chose {named}, but the branches are: {', '.join(map(repr, known))}", path=path)
+        self.keys = tuple(keys)
+        self.known = tuple(known)
+
+
+class MaxLoopsError(RunError):
+    """A loop made ``max_loops`` iterations and its exit condition was never true."""
+
+    def __init__(self, path: str, max_loops: int) -> None:
+        super().__init__(f"the exit condition was not met within {max_loops} iterations (max_loops)", path=path)
+        self.max_loops = max_loops
 
 
 class InfiniteRedirectError(RunError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from flujo.entries import LedgerEntry
 from flujo.isolation import private_copy
@@ -77,6 +77,14 @@ class RunEnded(Event):
     status: RunStatus
     output: object
     error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResumed(Event):
+    """The run goes on after it had ended with ``status``; ``answers`` are those given to its questions, by path."""
+
+    status: RunStatus
+    answers: tuple[tuple[str, object], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +218,53 @@ class BranchEnded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ItemEnded(Event):
+    """One item of a map step, counted from 1."""
+
+    item: int
+    status: StepStatus
+    output: object
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided(Event):
+    """What a user's function returned. ``what`` is the parameter that it was given for, ``number`` the iteration or 0."""
+
+    what: str
+    number: int
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class CacheHit(Event):
+    """A result was taken from the cache: nobody was asked and nothing was paid."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CacheMissed(Event):
+    """The cache has no result for this; what the step completes with is kept."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Questioned(Event):
+    """A person is asked; the run pauses until there is an answer."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replied(Event):
+    """A person's answer, as the step's schema reads it."""
+
+    answer: object
+
+
+@dataclass(frozen=True, slots=True)
 class Merged(Event):
     """Branches joined: what changed in the parent's context, and which branches each field came from."""
 
@@ -225,12 +280,29 @@ class Chunk(AskEvent):
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Kept(AskEvent):
+    """For resuming only, never told: what an ask had brought when its attempt was broken off."""
+
+    answer: object
+    context_delta: object
+
+
+class Carried(NamedTuple):
+    """A field of a record in the log: what is ``told``, and what it stands for, which a resumed run needs."""
+
+    told: Any
+    meant: Any
+
+
 Log = list[Any]
 RECORDS: tuple[type[Event], ...] = (
     RunStarted, RunEnded, StepStarted, StepEnded, Asked, Answered, AskFailed, FeedbackLost, Judged, BackedOff, FellBack,
-    Paid, NotAdmitted, LimitPassed, ContextChanged, BranchEnded, Merged, Chunk,
+    Paid, NotAdmitted, LimitPassed, ContextChanged, BranchEnded, Merged, Chunk, RunResumed, ItemEnded, Decided,
+    CacheHit, CacheMissed, Questioned, Replied, Kept,
 )  # fmt: skip
 HOLDING_VALUES: frozenset[Callable[..., Event]] = frozenset({ContextChanged, Merged})
+CARRYING: frozenset[Callable[..., Event]] = frozenset({Judged, CacheHit})
 for _record in RECORDS:
     # class, at, scope and name stand for the two fields ``step`` and ``at``
     _record.WIDTH = len(fields(_record)) + 2
@@ -240,14 +312,18 @@ def read(log: Log) -> Iterator[Event]:
     """The records of a flat log, in the order in which they were written."""
     start, end = 0, len(log)
     while start < end:
-        width = log[start].WIDTH
-        yield record(*log[start : start + width])
+        kind = log[start]
+        width = kind.WIDTH
+        if kind is not Kept:
+            yield record(*log[start : start + width])
         start += width
 
 
 def record(kind: Callable[..., Event], at: float, scope: Scope, name: str, *rest: object) -> Event:
     if kind in HOLDING_VALUES:  # what a context holds is the engine's own: nobody gets hold of it
         rest = tuple(private_copy(list(rest)))  # type: ignore[arg-type]
+    elif kind in CARRYING:
+        rest = tuple(value.told if value.__class__ is Carried else value for value in rest)
     return kind(scope.path_of(name), at, *rest)
 
 
@@ -262,4 +338,5 @@ class TeeLog(list[Any]):
 
     def extend(self, entry: Any) -> None:
         super().extend(entry)
-        self.publish(record(*entry))
+        if entry[0] is not Kept:
+            self.publish(record(*entry))

@@ -39,6 +39,11 @@ def context_after_attempt(before: State[Any], context: PipelineContext, accepted
     return before.commit(context) if accepted else before
 
 
+def context_after_part(before: State[Any], after: State[Any], completed: bool) -> State[Any]:
+    """C5: a conditional branch, an iteration or an item that failed leaves the context as it was before it."""
+    return after if completed else before
+
+
 def context_for_branch(state: State[Any]) -> State[Any]:
     """C3: branches start from equal snapshots and never see each other."""
     return state
@@ -141,6 +146,7 @@ class Laws:
     context_for_attempt: Callable[[State[Any]], PipelineContext] = context_for_attempt
     input_for_attempt: Callable[[object], object] = input_for_attempt
     context_after_attempt: Callable[[State[Any], PipelineContext, bool], State[Any]] = context_after_attempt
+    context_after_part: Callable[[State[Any], State[Any], bool], State[Any]] = context_after_part
     context_for_branch: Callable[[State[Any]], State[Any]] = context_for_branch
     branches_to_merge: Callable[[Sequence[tuple[str, State[Any], bool]]], list[tuple[str, State[Any]]]] = (
         branches_to_merge

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from flujo.binding import may_be, shown
 from flujo.canonical import digest
 from flujo.errors import MisuseError, PipelineDefinitionError, Problem
+from flujo.mermaid import diagram
+from flujo.usage import UsageLimits
 
 MAX_DEPTH = 100
+In = TypeVar("In", contravariant=True)
+Out = TypeVar("Out", covariant=True)
+Next = TypeVar("Next")
 
 
 @dataclass(frozen=True)
-class Part(ABC):
-    """What all kinds of steps have in common."""
+class Part(ABC, Generic[In, Out]):
+    """What all kinds of steps have in common: a step takes ``In`` and returns ``Out``."""
 
     name: str
 
@@ -29,31 +34,41 @@ class Part(ABC):
         """A copy under another name."""
         return replace(self, name=name)
 
-    def __rshift__(self, after: Part | Pipeline) -> Pipeline:
+    def __rshift__(self, after: Part[Out, Next] | Pipeline[Out, Next]) -> Pipeline[In, Next]:
         return Pipeline.of(self, after)
 
+    @property
     @abstractmethod
-    def inside(self) -> Iterator[tuple[str, Sequence[Part]]]:
+    def kind(self) -> str:
+        """The kind of step, as transcripts call it."""
+
+    @abstractmethod
+    def inside(self) -> Iterator[tuple[str, Sequence[AnyPart]]]:
         """The sequences within this step, each with the segment between this step's path and theirs.
 
-        A segment that ends with a colon is joined to the name that follows: ``fallback:`` and ``small``.
+        A segment that ends with a colon is joined to the name that follows: ``fallback:`` and ``small``. Segments that
+        are numbered while a pipeline runs (iterations, items) are left out.
         """
-
-    @abstractmethod
-    def asked(self) -> Iterator[object]:
-        """The agents that this very step asks."""
 
     @abstractmethod
     def with_agents(self, here: str, agents: Mapping[str, object]) -> Self:
         """A copy in which the agents at these paths are replaced; ``here`` is the step's own path."""
 
     @abstractmethod
-    def problems(self, here: str) -> Iterator[Problem]:
-        """What is wrong with this step in its pipeline, apart from what is inside it."""
-
-    @abstractmethod
     def shape(self) -> list[object]:
         """What decides who is asked how often, as plain data."""
+
+    def asked(self) -> Iterator[object]:
+        """The agents that this very step asks."""
+        return iter(())
+
+    def written(self) -> Iterator[object]:
+        """What users wrote into this very step and what decides on its result: agents, plugins, functions."""
+        return self.asked()
+
+    def problems(self, here: str) -> Iterator[Problem]:
+        """What is wrong with this step in its pipeline, apart from what is inside it."""
+        return iter(())
 
     def accepts(self) -> object | None:
         """The type it takes, if its signature shows one."""
@@ -64,21 +79,24 @@ class Part(ABC):
         return None
 
 
+AnyPart: TypeAlias = Part[Any, Any]
+
+
 @dataclass(frozen=True)
-class Pipeline:
+class Pipeline(Generic[In, Out]):
     """Steps that run one after the other, each on the output of the one before.
 
     Written as ``first >> second >> third``. ``validate()`` lists all that is wrong with it; a ``Flujo`` refuses to be
     built on a pipeline with problems.
     """
 
-    steps: tuple[Part, ...]
+    steps: tuple[AnyPart, ...]
     name: str = "pipeline"
 
     @staticmethod
-    def of(*parts: Part | Pipeline) -> Pipeline:
+    def of(*parts: AnyPart | AnyPipeline) -> AnyPipeline:
         """The steps of all parts in a row. Raises PipelineDefinitionError for a part that is neither."""
-        steps: list[Part] = []
+        steps: list[AnyPart] = []
         for part in parts:
             if not isinstance(part, Part | Pipeline):
                 text = f"{part!r} is neither a step nor a pipeline"
@@ -86,12 +104,20 @@ class Pipeline:
             steps.extend(steps_of(part))
         return Pipeline(tuple(steps))
 
-    def __rshift__(self, after: Part | Pipeline) -> Pipeline:
+    def __rshift__(self, after: Part[Out, Next] | Pipeline[Out, Next]) -> Pipeline[In, Next]:
         return replace(Pipeline.of(self, after), name=self.name)
 
-    def named(self, name: str) -> Pipeline:
+    def named(self, name: str) -> Self:
         """A copy under another name."""
         return replace(self, name=name)
+
+    def as_step(self, name: str, *, usage_limits: UsageLimits | None = None) -> PipelineStep[In, Out]:
+        """This pipeline as one step of another. ``usage_limits`` is one budget for all that it asks."""
+        return PipelineStep(name, self, usage_limits=usage_limits)
+
+    def to_mermaid(self) -> str:
+        """The pipeline as a Mermaid flowchart."""
+        return diagram(self.steps)
 
     def validate(self) -> tuple[Problem, ...]:
         """All that is wrong with this pipeline at once; empty if it can run."""
@@ -99,14 +125,14 @@ class Pipeline:
             return (Problem("steps-missing", "", "the pipeline has no steps", "Give it at least one."),)
         return tuple(_problems("", self.steps, depth=1))
 
-    def with_agents(self, agents: Mapping[str, object]) -> Pipeline:
+    def with_agents(self, agents: Mapping[str, object]) -> Self:
         """A copy in which the agents at these paths are replaced. Raises MisuseError for a path that has none."""
         found = dict(self.agents())
         if unknown := [path for path in agents if path not in found]:
             raise MisuseError(f"no step at {', '.join(map(repr, unknown))}; there are: {', '.join(map(repr, found))}")
         return self.with_agents_at("", agents)
 
-    def with_agents_at(self, here: str, agents: Mapping[str, object]) -> Pipeline:
+    def with_agents_at(self, here: str, agents: Mapping[str, object]) -> Self:
         """The same for a pipeline within a step; paths are those of the whole."""
         return replace(self, steps=tuple(step.with_agents(joined(here, step.name), agents) for step in self.steps))
 
@@ -116,7 +142,7 @@ class Pipeline:
             for agent in step.asked():
                 yield path, agent
 
-    def walk(self) -> Iterator[tuple[str, Part]]:
+    def walk(self) -> Iterator[tuple[str, AnyPart]]:
         """Path and step of every step at every depth, in declared order."""
         return _walk("", self.steps)
 
@@ -126,25 +152,92 @@ class Pipeline:
         return digest([[path, *step.shape()] for path, step in self.walk()])[:16]
 
 
+AnyPipeline: TypeAlias = Pipeline[Any, Any]
+
+
+@dataclass(frozen=True)
+class PipelineStep(Part[In, Out]):
+    """A pipeline as one step; see ``Pipeline.as_step``."""
+
+    pipeline: AnyPipeline
+    usage_limits: UsageLimits | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        problems = name_problems(self.name)
+        if self.usage_limits is not None and not isinstance(self.usage_limits, UsageLimits):
+            problems.append(limits_problem(self.name, self.usage_limits))
+        if problems:
+            raise PipelineDefinitionError(problems)
+
+    @property
+    def kind(self) -> str:
+        return "pipeline"
+
+    def inside(self) -> Iterator[tuple[str, Sequence[AnyPart]]]:
+        yield "", self.pipeline.steps
+
+    def with_agents(self, here: str, agents: Mapping[str, object]) -> Self:
+        return replace(self, pipeline=self.pipeline.with_agents_at(here, agents))
+
+    def shape(self) -> list[object]:
+        return ["pipeline"]
+
+    def accepts(self) -> object | None:
+        return self.pipeline.steps[0].accepts() if self.pipeline.steps else None
+
+    def returns(self) -> object | None:
+        return self.pipeline.steps[-1].returns() if self.pipeline.steps else None
+
+
 def joined(path: str, segment: str) -> str:
     """A path and what follows it."""
+    if not segment:
+        return path
     return path + segment if not path or path.endswith(":") else f"{path}/{segment}"
 
 
-def steps_of(part: Part | Pipeline) -> tuple[Part, ...]:
+def steps_of(part: AnyPart | AnyPipeline) -> tuple[AnyPart, ...]:
     """The steps of a branch, which may be written as one step or as a pipeline."""
     return part.steps if isinstance(part, Pipeline) else (part,)
 
 
-def _walk(path: str, steps: Sequence[Part]) -> Iterator[tuple[str, Part]]:
+P = TypeVar("P", AnyPart, AnyPipeline)
+
+
+def with_agents_in(part: P, here: str, agents: Mapping[str, object]) -> P:
+    """A copy of what is inside a step, be it one step or a pipeline, with other agents."""
+    if isinstance(part, Pipeline):
+        return part.with_agents_at(here, agents)
+    return part.with_agents(joined(here, part.name), agents)
+
+
+def name_problems(name: object) -> list[Problem]:
+    """What is wrong with a name that is to be a part of paths."""
+    if not isinstance(name, str) or not name.strip():
+        return [Problem("name-empty", "", f"the step name {name!r} is no text", "Give the step a name.")]
+    if "/" in name or ":" in name:
+        text = f"the step name {name!r} contains '/' or ':', which separate the parts of paths"
+        return [Problem("name-illegal", name, text, "Use '_' or '-' instead.")]
+    return []
+
+
+def limits_problem(path: str, limits: object) -> Problem:
+    return Problem("limits-not-limits", path, f"usage_limits is {limits!r}", "Pass usage_limits=UsageLimits(...).")
+
+
+def walk_of(here: str, step: AnyPart) -> Iterator[tuple[str, AnyPart]]:
+    """A step at its path, and path and step of all that is inside it."""
+    yield here, step
+    for segment, inner in step.inside():
+        yield from _walk(joined(here, segment), inner)
+
+
+def _walk(path: str, steps: Sequence[AnyPart]) -> Iterator[tuple[str, AnyPart]]:
     for step in steps:
-        here = joined(path, step.name)
-        yield here, step
-        for segment, inner in step.inside():
-            yield from _walk(joined(here, segment), inner)
+        yield from walk_of(joined(path, step.name), step)
 
 
-def _problems(path: str, steps: Sequence[Part], depth: int) -> Iterator[Problem]:
+def _problems(path: str, steps: Sequence[AnyPart], depth: int) -> Iterator[Problem]:
     if depth > MAX_DEPTH:
         fix = f"Flatten the pipeline: at most {MAX_DEPTH} levels run."
         yield Problem("too-deep", path, f"steps are nested more than {MAX_DEPTH} deep", fix)
@@ -165,7 +258,7 @@ def _problems(path: str, steps: Sequence[Part], depth: int) -> Iterator[Problem]
         yield from _misfits(path, before, after)
 
 
-def _misfits(path: str, before: Part, after: Part) -> Iterator[Problem]:
+def _misfits(path: str, before: AnyPart, after: AnyPart) -> Iterator[Problem]:
     returns: Any = before.returns()
     accepts: Any = after.accepts()
     if returns is None or accepts is None or may_be(accepts, returns):

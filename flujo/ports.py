@@ -154,5 +154,28 @@ class Journal(Protocol):
         """The answer is kept from now on; the ask is never made again for this run."""
 
 
+@dataclass(frozen=True, slots=True)
+class CachedResult:
+    """An accepted result as a cache keeps it.
+
+    ``reads`` are the context fields that were looked at when it was made, with a digest of what they held;
+    ``context_delta`` is what it changed in the context.
+    """
+
+    output: object
+    reads: Mapping[str, str]
+    context_delta: object
+
+
+class Cache(Protocol):
+    """Where the results of cached steps are kept, by a key that holds all but what was read of the context."""
+
+    async def find(self, key: str) -> Sequence[CachedResult]:
+        """The results under a key: they differ in what was read of the context."""
+
+    async def keep(self, key: str, result: CachedResult) -> None:
+        """Keep one more; it replaces one that had read the same."""
+
+
 Listener = Callable[[Any], None]
 Feedback = Sequence[Rejection]

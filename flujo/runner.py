@@ -32,11 +32,11 @@ from flujo.execution.frame import Frame, Run
 from flujo.execution.journal import JournaledFrame
 from flujo.execution.plan import Node, compiled
 from flujo.execution.sequence import run_sequence
-from flujo.execution.signals import Aborted, Breached
+from flujo.execution.signals import Aborted, Breached, Paused
 from flujo.isolation import State
 from flujo.laws import DEFAULT
 from flujo.overrides import Overrides, current, note_used
-from flujo.pipeline import Part, Pipeline
+from flujo.pipeline import AnyPart, AnyPipeline, Pipeline
 from flujo.ports import Clock, Journal, Listener
 from flujo.prices import CostModel
 from flujo.results import PipelineResult
@@ -70,7 +70,7 @@ class Flujo:
 
     def __init__(
         self,
-        pipeline: Pipeline | Part,
+        pipeline: AnyPipeline | AnyPart,
         *,
         context_model: type[PipelineContext] | None = None,
         resources: object = None,
@@ -211,6 +211,8 @@ class Flujo:
             status, error = "failed", failure
         except Breached as breach:
             status, error = "limited", breach.error
+        except Paused:
+            status = "paused"
         except Aborted as aborted:
             status, error = "aborted", aborted.reason
         except BaseException as interruption:

@@ -8,7 +8,7 @@ belongs to every call (stopping, budget, deadline, booking, journal) hangs on th
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flujo.binding import BoundAgent
 from flujo.errors import FlujoError, MisbehavedError
@@ -27,6 +27,12 @@ from flujo.execution.signals import AskFailure, Breached, Halt, Stopped
 from flujo.isolation import State
 from flujo.laws import Laws
 from flujo.ports import AgentOutput, Clock, Journal, PluginOutcome
+from flujo.structure import MISSING
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+    from flujo.execution.past import Past
 
 PAYING = frozenset({AgentOutput, PluginOutcome})
 """Answers that may report what they cost. Both classes are final, so that their class tells."""
@@ -36,7 +42,8 @@ class Run:
     """What all frames of one run share."""
 
     __slots__ = (
-        "account", "clock", "halted", "journal", "laws", "new_frame", "new_log", "now", "pace", "publish", "resources",
+        "account", "clock", "halted", "journal", "laws", "new_frame", "new_log", "now", "pace", "past", "publish",
+        "resources", "schemas",
     )  # fmt: skip
 
     def __init__(self, *, clock: Clock, laws: Laws, account: Account, resources: object) -> None:
@@ -49,6 +56,10 @@ class Run:
         self.new_log: Callable[[], Log] = list
         self.new_frame: type[Frame] = Frame
         self.journal: Journal | None = None
+        self.past: Past | None = None
+        """What a resumed run knows of itself."""
+        self.schemas: dict[str, TypeAdapter[Any] | None] = {}
+        """By path of each person's question what its answer is read by."""
         self.publish: Callable[[Event], None] | None = None
         self.pace: Callable[[], Awaitable[None]] | None = None
         """Set while somebody reads the run as a stream: waits until there is room for more events."""
@@ -116,6 +127,17 @@ class Frame:
     def child(self, scope: Scope, log: Log, state: State[Any], stop: Stop | None = None) -> Frame:
         """A frame inside this one: a branch, a fallback, a nested pipeline."""
         return self.run.new_frame(self.run, scope, log, state, self.purse, stop or self.stop)
+
+    async def decision(self, name: str, what: str, number: int) -> object:
+        """What was decided before by a user's function of the step ``name``; MISSING if nothing was."""
+        return MISSING
+
+    async def keep_decision(self, name: str, what: str, number: int, decision: object) -> None:
+        """Have a decision known to a run that goes on from here."""
+
+    async def human_answer(self, name: str) -> object:
+        """A person's answer to the step ``name``; MISSING as long as there is none."""
+        return MISSING
 
     async def ask(
         self,

@@ -42,6 +42,10 @@ class Stopped(Halt):
     """A branch goes no further, because another one has ended their parallel step."""
 
 
+class Paused(Halt):
+    """A person has been asked; the run can go on when there is an answer."""
+
+
 class Aborted(Halt):
     """A listener stopped the run."""
 

@@ -29,10 +29,10 @@ from flujo.events import (
     Scope,
     StepEnded,
     StepStarted,
-    StepStatus,
 )
 from flujo.execution.attempt import Attempt
 from flujo.execution.calling import is_unusable, raise_if_cancelled
+from flujo.execution.composite import ended_by, why_ended
 from flujo.execution.frame import Frame
 from flujo.execution.plugins import Accepted, Redirected, Verdict, checked_type, judge
 from flujo.execution.signals import AskFailure, Breached
@@ -59,7 +59,7 @@ class AgentNode:
         "callee", "fallback", "judges", "name", "shapes_input", "shapes_output", "step", "timeout_s", "updates_context",
     )  # fmt: skip
 
-    def __init__(self, step: Step, name: str, fallback: Node | None) -> None:
+    def __init__(self, step: Step[Any, Any], name: str, fallback: Node | None) -> None:
         self.step = step
         self.name = name
         self.callee = step.bound
@@ -82,7 +82,7 @@ class AgentNode:
                     raise
                 output = await self._fall_back(self.fallback, frame, value, failure)
         except BaseException as error:
-            log.extend((StepEnded, now(), scope, self.name, ended_by(error), None, told(error)))
+            log.extend((StepEnded, now(), scope, self.name, ended_by(error), None, why_ended(error)))
             raise
         log.extend((StepEnded, now(), scope, self.name, "completed", output, None))
         return output
@@ -282,10 +282,3 @@ class AgentNode:
 
 def _priority(judge: BoundAgent) -> int:
     return judge.priority
-
-
-def ended_by(error: BaseException) -> StepStatus:
-    """The status of a step that this error ended."""
-    if isinstance(error, Breached):
-        return "limited"
-    return "failed" if isinstance(error, StepFailedError) else "cancelled"

@@ -1,8 +1,10 @@
-"""A journal in memory: for tests, notebooks, and runs that need not survive their process."""
+"""A journal and a cache in memory: for tests, notebooks, and runs that need not survive their process."""
 
 from __future__ import annotations
 
-from flujo.ports import RecordedAnswer
+from collections.abc import Sequence
+
+from flujo.ports import CachedResult, RecordedAnswer
 
 
 class MemoryJournal:
@@ -26,3 +28,17 @@ class MemoryJournal:
     def in_doubt(self) -> tuple[tuple[str, str], ...]:
         """Run and path of every ask that may have been paid though no answer was kept."""
         return tuple(self._intended)
+
+
+class MemoryCache:
+    """Results by key, as long as the process lives; runs on any number of runners may share it."""
+
+    def __init__(self) -> None:
+        self._results: dict[str, list[CachedResult]] = {}
+
+    async def find(self, key: str) -> Sequence[CachedResult]:
+        return tuple(self._results.get(key, ()))
+
+    async def keep(self, key: str, result: CachedResult) -> None:
+        results = self._results.setdefault(key, [])
+        results[:] = [*(known for known in results if known.reads != result.reads), result]

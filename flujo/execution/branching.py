@@ -1,0 +1,62 @@
+"""How a conditional step runs: the branch that its condition chooses, and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from flujo.errors import StepFailedError, UnknownBranchError
+from flujo.events import Scope
+from flujo.execution.composite import CompositeNode
+from flujo.execution.deciding import decide, unusable
+from flujo.execution.sequence import run_part
+from flujo.functions import bind_function
+from flujo.steps.branching import DEFAULT, BranchStep, label_of
+
+if TYPE_CHECKING:
+    from flujo.execution.frame import Frame
+    from flujo.execution.plan import Node
+
+
+class BranchNode(CompositeNode):
+    """A conditional step, compiled. ``by_key`` holds label and nodes of every branch, ``default`` the nodes for the
+    other keys."""
+
+    __slots__ = ("by_key", "condition", "default", "on_input", "on_output")
+
+    def __init__(self, step: BranchStep[Any, Any], name: str, nodes: Mapping[str, Sequence[Node]]) -> None:
+        super().__init__(step, name)
+        self.by_key = {key: (label_of(key), nodes[label_of(key)]) for key in step.branches}
+        self.default = nodes[DEFAULT] if step.default is not None else None
+        self.condition = bind_function("condition", step.condition)
+        functions = step.functions()
+        self.on_input, self.on_output = (
+            None if functions[what] is None else bind_function(what, functions[what])  # type: ignore[arg-type]
+            for what in ("branch_input_mapper", "branch_output_mapper")
+        )
+
+    async def inside(self, frame: Frame, value: object) -> object:
+        key = await decide(frame, self.name, self.condition, value, read=_hashable)
+        label, nodes = self._chosen(frame, key)
+        given = value if self.on_input is None else await decide(frame, self.name, self.on_input, value)
+        base = Scope(frame.scope, self.name, frame.scope.order)
+        inner = frame.child(Scope(base, f"branch:{label}", frame.scope.order), frame.log, frame.state)
+        output = await run_part(nodes, frame, inner, given)
+        return output if self.on_output is None else await decide(frame, self.name, self.on_output, output)
+
+    def _chosen(self, frame: Frame, key: Any) -> tuple[str, Sequence[Node]]:
+        chosen = self.by_key.get(key)
+        if chosen is not None:
+            return chosen
+        if self.default is not None:
+            return DEFAULT, self.default
+        path = frame.scope.path_of(self.name)
+        raise StepFailedError(path, None, UnknownBranchError(path, "condition", [key], list(self.by_key)))
+
+
+def _hashable(key: object) -> object:
+    try:
+        hash(key)
+    except TypeError:
+        raise unusable(f"returned {key!r}; it has to return the key of a branch") from None
+    return key

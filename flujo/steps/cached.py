@@ -1,0 +1,61 @@
+"""The cached step: a result that was accepted once is taken again where nothing that bears on it has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from flujo.errors import PipelineDefinitionError, Problem
+from flujo.identity import NoIdentity, told
+from flujo.pipeline import AnyPart, In, Out, Part, joined, name_problems, walk_of
+from flujo.ports import Cache
+
+
+@dataclass(frozen=True)
+class CachedStep(Part[In, Out]):
+    """Runs ``step``, or takes its result from ``cache``; see ``Step.cached``. It has the name of its step."""
+
+    step: Any
+    cache: Cache
+
+    def __post_init__(self) -> None:
+        problems = name_problems(self.name)
+        if not isinstance(self.step, Part):
+            text = f"{self.step!r} is no step"
+            problems.append(Problem("part-not-a-step", str(self.name), text, "Use pipeline.as_step(name) first."))
+        if not all(callable(getattr(self.cache, call, None)) for call in ("find", "keep")):
+            text = f"{self.cache!r} is no cache"
+            problems.append(Problem("cache-not-a-cache", str(self.name), text, "Pass MemoryCache()."))
+        if problems:
+            raise PipelineDefinitionError(problems)
+
+    @property
+    def kind(self) -> str:
+        return "cached"
+
+    def inside(self) -> Iterator[tuple[str, Sequence[AnyPart]]]:
+        yield "", (self.step,)
+
+    def with_agents(self, here: str, agents: Mapping[str, object]) -> Self:
+        return replace(self, step=self.step.with_agents(joined(here, self.step.name), agents))
+
+    def shape(self) -> list[object]:
+        return ["cached"]
+
+    def problems(self, here: str) -> Iterator[Problem]:
+        for path, step in walk_of(joined(here, self.step.name), self.step):
+            for written in step.written():
+                try:
+                    told(written)
+                except NoIdentity as error:
+                    fix = "Use a module-level function, give it 'identity: str', or don't cache this step."
+                    yield Problem("cache-identity", path, f"{error}, so nothing of it can be cached ({written!r})", fix)
+
+    def accepts(self) -> object | None:
+        accepted: object | None = self.step.accepts()
+        return accepted
+
+    def returns(self) -> object | None:
+        returned: object | None = self.step.returns()
+        return returned

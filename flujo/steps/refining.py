@@ -1,0 +1,73 @@
+"""Drafting until a critic is content: a loop around a generator and a critic, in the words of the other kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+
+from flujo.pipeline import AnyPart, AnyPipeline, Pipeline
+from flujo.steps.looping import LoopStep
+from flujo.steps.parallel import MergeStrategy, ParallelStep
+
+FeedbackMapper: TypeAlias = Callable[[Any, str], Any]
+
+
+class RefinementCheck(BaseModel):
+    """What a critic says of a draft: whether it is complete, and if not, what to mend."""
+
+    is_complete: bool
+    feedback: str = ""
+
+
+async def keep(draft: Any) -> Any:
+    """The draft, unchanged: it stands beside what the critic says of it."""
+    return draft
+
+
+def refinement(
+    name: str,
+    generator: AnyPart | AnyPipeline,
+    critic: AnyPart | AnyPipeline,
+    kept: AnyPart,
+    max_loops: int,
+    feedback_mapper: FeedbackMapper | None,
+) -> LoopStep[Any, Any]:
+    """See ``Step.refine_until``. ``kept`` is a step that returns its input."""
+    told = feedback_mapper or text_with_critique
+    branches = {"draft": kept, "check": critic}
+    review = ParallelStep[Any, Any]("review", branches, merge_strategy=MergeStrategy.CONTEXT_UPDATE)
+
+    def next_input(reviewed: dict[str, Any], *, input: Any) -> Any:
+        return told(input, _check(reviewed).feedback)
+
+    return LoopStep(
+        name,
+        Pipeline.of(generator, review),
+        _is_complete,
+        max_loops=max_loops,
+        iteration_input_mapper=next_input,
+        loop_output_mapper=_draft,
+    )
+
+
+def text_with_critique(text: Any, feedback: str) -> str:
+    """The original text with the critic's feedback behind it. Raises TypeError for other input."""
+    if not isinstance(text, str):
+        raise TypeError(
+            f"the input is a {type(text).__name__}, which carries no feedback: give refine_until a feedback_mapper"
+        )
+    return f"{text}\n\n<feedback>\nThe last draft was not complete:\n{feedback}\n</feedback>"
+
+
+def _is_complete(reviewed: dict[str, Any]) -> bool:
+    return _check(reviewed).is_complete
+
+
+def _draft(reviewed: dict[str, Any]) -> Any:
+    return reviewed["draft"]
+
+
+def _check(reviewed: dict[str, Any]) -> RefinementCheck:
+    return RefinementCheck.model_validate(reviewed["check"])
