@@ -171,11 +171,14 @@ class UnknownBranchError(RunError):
         self.known = tuple(known)
 
 
+MAX_LOOPS = "the exit condition was not met within"
+
+
 class MaxLoopsError(RunError):
     """A loop made ``max_loops`` iterations and its exit condition was never true."""
 
     def __init__(self, path: str, max_loops: int) -> None:
-        super().__init__(f"the exit condition was not met within {max_loops} iterations (max_loops)", path=path)
+        super().__init__(f"{MAX_LOOPS} {max_loops} iterations (max_loops)", path=path)
         self.max_loops = max_loops
 
 

@@ -10,18 +10,16 @@ Aliases are kept within a field and between fields. Private attributes are one u
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Mapping, Set
+from functools import lru_cache, partial
 from operator import is_
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
-
-from flujo.canonical import path_segment
 from flujo.context import (
     EXTRA,
     FIELDS_SET,
     PENDING,
+    PRIVATE,
     SLOTS,
     PipelineContext,
     hand_over,
@@ -29,8 +27,9 @@ from flujo.context import (
     prepare,
 )
 from flujo.errors import ContextUpdateError
-from flujo.loading import Loader, NotCopyable, copied, loader_of
-from flujo.structure import ATOMS, MISSING, Same, clone, private_of, same_atom
+from flujo.loading import Loader, loader_of, not_copyable, settled
+from flujo.structure import ATOMS, MISSING, Same, clone, clone_named, itself, private_of, same_atom
+from flujo.validation import Refill, Replaced, accepted, named_values, refills_of
 
 C = TypeVar("C", bound=PipelineContext)
 
@@ -61,8 +60,17 @@ class State(Generic[C]):
     @classmethod
     def take(cls, context: C) -> State[C]:
         """The state of a context that the engine does not own: a full copy. Raises NotCopyable."""
-        prepare(type(context))
-        return cls(type(context), {}, {}).commit(context)
+        return _taken(context, *_owners_for(type(context), anew=False))
+
+    @classmethod
+    def begin(cls, model: type[C], data: Mapping[str, Any]) -> State[C]:
+        """The state of a new context with these data, which stay the caller's. Raises ValidationError, NotCopyable.
+
+        Copies only what validation does not make anew; a validator of the user's makes it copy everything.
+        """
+        context = model.model_validate(dict(data))
+        refills = refills_of(model)
+        return None if refills is None else _begun(context, refills)
 
     @property
     def fields_set(self) -> Set[str]:
@@ -138,7 +146,7 @@ class State(Generic[C]):
         """The state after ``now``: all that the context holds, or all that it holds already."""
         old = self.values
         touched = {name: value for name, value in now.items() if value is not old.get(name, MISSING)}
-        copies, tied = _settled(self, touched, context)
+        copies, tied = settled(self, touched, context)
         if not copies and (not whole or list(now) == list(old)):
             return self
         values = {name: copies.get(name, old.get(name)) for name in now} if whole else old | copies
@@ -157,6 +165,51 @@ class State(Generic[C]):
         return True
 
 
+def _taken(context: C) -> State[C] | None:
+    """The state of a whole context; None if fields share objects, or hold the context, or cannot be copied."""
+    cls, held = type(context), context.__dict__
+    slots = {EXTRA: context.__pydantic_extra__, PRIVATE: private_of(context)}
+    values: dict[str, Any] = {**slots, FIELDS_SET: context.__pydantic_fields_set__.copy(), **held}
+    atoms, shared = {}, cls.__shared__
+    reach: dict[int, Any] = {id(context): context}
+    memos: list[dict[int, Any]] = []  # kept to the end: ids must not be used twice
+    for name, value in values.items():
+        if type(value) in ATOMS or name in shared:
+            atoms[name] = value
+        elif name != FIELDS_SET:
+            memo: dict[int, Any] = {}
+            ...
+
+
+def _begun(context: C, anew: Mapping[str, Refill]) -> State[C] | None:
+    """The state of a context that validation has just made, and that it becomes; None as for ``_taken``."""
+    held = held_by(context)
+    values = {EXTRA: None, PRIVATE: None, FIELDS_SET: SLOTS[FIELDS_SET].__get__(context), **held}
+    atoms = {}
+    replaced: list[Replaced] = []
+    reach: dict[int, Any] = {}
+    memos: list[dict[int, Any]] = []  # kept to the end: ids must not be used twice
+    for name, value in held.items():
+        if type(value) in ATOMS:
+            atoms[name] = value
+            continue
+        memo: dict[int, Any] = {}
+        if (refill := anew.get(name)) is not None:
+            refill(value, memo, replaced)
+        elif (copy := clone(value, memo)) is value:
+            atoms[name] = value
+        else:
+            values[name] = copy
+        if memo:
+            if not reach.keys().isdisjoint(memo):
+                for container, key, item in replaced:
+                    container[key] = item
+                return None
+            reach |= memo
+            memos.append(memo)
+    return State(type(context), values, atoms)
+
+
 def assembled(cls: type[C], values: dict[str, Any], unchanging: Set[str], tied: Set[str]) -> State[C]:
     """The state of values that no user code holds; forks may hold the ``unchanging`` ones as they are."""
     rest = [name for name in values if name not in SLOTS]
@@ -164,47 +217,6 @@ def assembled(cls: type[C], values: dict[str, Any], unchanging: Set[str], tied: 
     parts = values.keys() - atoms.keys()
     others = tuple(name for name in rest if name in parts and name not in cls.model_fields)
     return State(cls, values, atoms, frozenset(tied & parts), others)
-
-
-def _settled(
-    state: State[Any], touched: dict[str, Any], context: PipelineContext
-) -> tuple[dict[str, Any], frozenset[str]]:
-    """Copies of those touched values that changed, and the names that share objects from now on."""
-    cls, old, tied = state.cls, state.values, state.tied
-    copies: dict[str, Any] = {}
-    units: list[list[str]] = []
-    for name, value in touched.items():
-        if name in tied:
-            continue
-        if name == FIELDS_SET:
-            if value != old.get(name):
-                copies[name] = set(value)
-        elif type(value) not in ATOMS:
-            units.append([name])
-        elif not same_atom(old.get(name, MISSING), value):
-            copies[name] = value
-    if together := [name for name in touched if name in tied]:
-        units.append(together)  # a change through one alias is a change of all
-    joined: set[str] = set()
-    reach: list[tuple[list[str], dict[int, Any], Same]] = []  # kept to the end: ids must not be used twice
-    for names in units:
-        same, ids = Same(), dict[int, Any]()
-        if all(same(old.get(name, MISSING), touched[name]) for name in names):
-            ids = same.met
-        else:
-            for name in names:
-                copies[name] = copied(cls, name, touched[name], ids)
-            if id(context) in ids:
-                raise NotCopyable(f"{cls.__name__}.{names[0]} contains the context itself; take it out")
-        for others, met, _ in reach:
-            if not ids.keys().isdisjoint(met):
-                joined.update(names, others)
-        reach.append((names, ids, same))
-    if joined:
-        memo: dict[int, Any] = {}
-        copies |= {name: copied(cls, name, value, memo) for name, value in touched.items() if name in joined}
-        tied |= joined
-    return copies, tied
 
 
 def changed(old: State[C], new: State[C]) -> tuple[tuple[str, Any, Any], ...]:
@@ -240,7 +252,7 @@ def apply_output(state: State[C], output: object, what: str = "the output") -> S
     ``what`` is how errors name the output. Raises ContextUpdateError, naming fields and reasons, if the
     context's model does not accept it.
     """
-    return updated(state, _named_values(output, what), what)
+    return updated(state, named_values(output, what), what)
 
 
 def updated(state: State[C], fresh: Mapping[str, Any], what: str) -> State[C]:
@@ -259,46 +271,16 @@ def updated(state: State[C], fresh: Mapping[str, Any], what: str) -> State[C]:
     present = state.fork()
     before = {name: value for name, value in present.__dict__.items() if name in cls.model_fields}
     before |= present.__pydantic_extra__ or {}
-    accepted = _validated(cls, {**before, **fresh}, what)
+    validated = accepted(cls, {**before, **fresh}, what)
     after = state.fork()
     fields = {
         name: value
-        for name, value in accepted.__dict__.items()
+        for name, value in validated.__dict__.items()
         if name in cls.model_fields and not Same()(before.get(name, MISSING), value)
     }
     held_by(after).update(fields)
-    if not Same()(present.__pydantic_extra__, accepted.__pydantic_extra__):
-        object.__setattr__(after, EXTRA, accepted.__pydantic_extra__)
+    if not Same()(present.__pydantic_extra__, validated.__pydantic_extra__):
+        object.__setattr__(after, EXTRA, validated.__pydantic_extra__)
     if not fresh.keys() <= state.fields_set:
         after.__pydantic_fields_set__.update(fresh)
     return state.commit(after)
-
-
-def _named_values(output: object, what: str) -> Mapping[str, Any]:
-    if isinstance(output, BaseModel):
-        return dict(output)
-    if not isinstance(output, Mapping):
-        raise ContextUpdateError(
-            f"{what} is of type {type(output).__name__}; only a mapping or a model can update the context"
-        )
-    if strange := [key for key in output if not isinstance(key, str)]:
-        raise ContextUpdateError(f"{what} has the keys {strange!r}; use the names of fields")
-    return output
-
-
-def _validated(cls: type[C], data: dict[str, Any], what: str) -> C:
-    try:
-        accepted = cls.model_validate(data, by_alias=False, by_name=True)
-    except ValidationError as error:
-        reasons = [
-            f"${''.join(map(path_segment, line['loc']))}: {line['msg']} (got {reprlib.repr(line['input'])})"
-            for line in error.errors(include_url=False, include_context=False)
-        ]
-        raise ContextUpdateError(f"{what} does not fit {cls.__name__}: {'; '.join(reasons)}") from error
-    except Exception as error:  # a user's validator may raise anything
-        reason = f"{type(error).__name__}: {error}"
-        raise ContextUpdateError(f"{what} does not fit {cls.__name__}: {reason}") from error
-    if type(accepted) is not cls:
-        made = type(accepted).__name__
-        raise ContextUpdateError(f"a validator turned {what} into a {made} instead of a {cls.__name__}")
-    return accepted

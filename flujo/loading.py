@@ -9,9 +9,9 @@ import threading
 from collections.abc import Set
 from typing import TYPE_CHECKING, Any
 
-from flujo.context import EXTRA, PENDING, PRIVATE, SLOTS, PipelineContext, held_by
+from flujo.context import EXTRA, FIELDS_SET, PENDING, PRIVATE, SLOTS, PipelineContext, held_by
 from flujo.errors import MisuseError
-from flujo.structure import clone, clone_named
+from flujo.structure import ATOMS, MISSING, Same, clone, clone_named, same_atom
 
 if TYPE_CHECKING:
     from flujo.isolation import State
@@ -100,7 +100,53 @@ def copied(cls: type[PipelineContext], name: str, value: Any, memo: dict[int, An
     try:
         return clone_named(value, memo, shared) if name in (EXTRA, PRIVATE) else clone(value, memo)
     except Exception as error:  # a user's __deepcopy__ or __reduce_ex__ may raise anything
-        raise NotCopyable(
-            f"{cls.__name__}.{name} cannot be copied ({type(error).__name__}: {error}); keep such an object "
-            f"in the run's resources, give its class a __deepcopy__, or name it in {cls.__name__}.__shared__"
-        ) from error
+        raise not_copyable(cls, name, error) from error
+
+
+def not_copyable(cls: type[PipelineContext], name: str, error: Exception) -> NotCopyable:
+    """What to raise for a field or slot whose copying failed with this error."""
+    return NotCopyable(
+        f"{cls.__name__}.{name} cannot be copied ({type(error).__name__}: {error}); keep such an object "
+        f"in the run's resources, give its class a __deepcopy__, or name it in {cls.__name__}.__shared__"
+    )
+
+
+def settled(
+    state: State[Any], touched: dict[str, Any], context: PipelineContext
+) -> tuple[dict[str, Any], frozenset[str]]:
+    """Copies of those touched values that changed, and the names that share objects from now on."""
+    cls, old, tied = state.cls, state.values, state.tied
+    copies: dict[str, Any] = {}
+    units: list[list[str]] = []
+    for name, value in touched.items():
+        if name in tied:
+            continue
+        if name == FIELDS_SET:
+            if value != old.get(name):
+                copies[name] = set(value)
+        elif type(value) not in ATOMS:
+            units.append([name])
+        elif not same_atom(old.get(name, MISSING), value):
+            copies[name] = value
+    if together := [name for name in touched if name in tied]:
+        units.append(together)  # a change through one alias is a change of all
+    joined: set[str] = set()
+    reach: list[tuple[list[str], dict[int, Any], Same]] = []  # kept to the end: ids must not be used twice
+    for names in units:
+        same, ids = Same(), dict[int, Any]()
+        if all(same(old.get(name, MISSING), touched[name]) for name in names):
+            ids = same.met
+        else:
+            for name in names:
+                copies[name] = copied(cls, name, touched[name], ids)
+            if id(context) in ids:
+                raise NotCopyable(f"{cls.__name__}.{names[0]} contains the context itself; take it out")
+        for others, met, _ in reach:
+            if not ids.keys().isdisjoint(met):
+                joined.update(names, others)
+        reach.append((names, ids, same))
+    if joined:
+        memo: dict[int, Any] = {}
+        copies |= {name: copied(cls, name, value, memo) for name, value in touched.items() if name in joined}
+        tied |= joined
+    return copies, tied

@@ -8,16 +8,22 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from flujo.entries import LedgerEntry
-from flujo.errors import PipelineAbort, RunError, RunPausedError
+from flujo.errors import MAX_LOOPS, PipelineAbort, RunError, RunPausedError
 from flujo.events import (
     Asked,
     AskFailed,
+    CacheHit,
+    CacheMissed,
+    Decided,
     Event,
     FellBack,
     Judged,
     Log,
     Paid,
+    Questioned,
     RunEnded,
     RunStatus,
     StepEnded,
@@ -27,7 +33,9 @@ from flujo.events import (
 from flujo.execution.account import RunId
 from flujo.execution.audience import ListenerError
 from flujo.execution.ledger import Grouping, Ledger
+from flujo.execution.past import Beginning
 from flujo.isolation import State
+from flujo.pipeline import AnyPipeline
 from flujo.transcript import Transcript
 from flujo.usage import Usage
 
@@ -65,6 +73,16 @@ class StepResult:
         return self.usage.total_tokens
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is asked by the step at ``path``; ``input`` is that step's, ``schema`` what answers are read by."""
+
+    path: str
+    message: str
+    input: Any
+    schema: TypeAdapter[Any] | None = field(repr=False, compare=False)
+
+
 class PipelineResult:
     """The result of one run: its status, and always its whole transcript and ledger.
 
@@ -80,8 +98,15 @@ class PipelineResult:
         state: State[Any],
         error: RunError | PipelineAbort | None,
         listener_errors: tuple[ListenerError, ...],
+        beginning: Beginning,
+        pipeline: AnyPipeline,
+        schemas: Mapping[str, TypeAdapter[Any] | None],
     ) -> None:
         self._name = name
+        self.log = log
+        self.beginning = beginning
+        self._pipeline: AnyPipeline | None = pipeline
+        self._schemas = schemas
         self.error = error
         self.listener_errors = listener_errors
         self.transcript = Transcript(log)
@@ -102,9 +127,25 @@ class PipelineResult:
         return str(self._name)
 
     @cached_property
+    def fingerprint(self) -> str:
+        """That of the pipeline which ran."""
+        assert self._pipeline is not None
+        return self._pipeline.fingerprint
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickling: without the agents, and without what reads people's answers."""
+        _ = self.fingerprint
+        return self.__dict__ | {"_pipeline": None, "_schemas": {}}
+
+    @cached_property
     def context(self) -> Any:
         """The context as the run left it, of the runner's context model; the caller's own to change."""
         return self._state.fork()
+
+    @cached_property
+    def questions(self) -> tuple[Question, ...]:
+        """What people have to answer before a paused run can go on, in declared order; see ``Flujo.resume_async``."""
+        return tuple(_questions(self.transcript, self._schemas)) if self.status == "paused" else ()
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -143,6 +184,22 @@ class PipelineResult:
         return f"PipelineResult(status={self.status!r}, output={self.output!r}, error={self.error!r})"
 
 
+def _questions(transcript: Transcript, schemas: Mapping[str, TypeAdapter[Any] | None]) -> Iterator[Question]:
+    """The questions that are open: every step around them has paused, none was withdrawn."""
+    asked: dict[str, Question] = {}
+    inputs: dict[str, object] = {}
+    for event in transcript:
+        if isinstance(event, StepStarted):
+            inputs[event.step] = event.input
+        elif isinstance(event, Questioned):
+            path = event.step
+            asked[path] = Question(path, event.message, inputs[path], schemas.get(path))
+        elif isinstance(event, StepEnded) and event.status != "paused":
+            for path in [path for path in asked if path == event.step or path.startswith(f"{event.step}/")]:
+                del asked[path]
+    yield from asked.values()
+
+
 def verdicts_of(transcript: Transcript) -> dict[str, str]:
     """By path of the ask: accepted, rejected (redirected away included) or invalid."""
     verdicts: dict[str, str] = {}
@@ -170,7 +227,7 @@ class _Open:
     started: StepStarted
     attempts: int = 0
     feedback: str | None = None
-    fallback_error: str | None = None
+    metadata: dict[str, object] = field(default_factory=dict)
     entries: list[LedgerEntry] = field(default_factory=list)
     inner: list[StepResult] = field(default_factory=list)
 
@@ -201,16 +258,28 @@ def _read_into(step: _Open, event: Event) -> None:
     elif isinstance(event, Judged) and not event.accepted and event.redirect_to is None:
         step.feedback = event.feedback
     elif isinstance(event, FellBack):
-        step.fallback_error = event.error
+        step.metadata |= {"fallback_triggered": True, "original_error": event.error}
+    elif isinstance(event, CacheHit | CacheMissed):
+        step.metadata["cache_hit"] = isinstance(event, CacheHit)
+    elif isinstance(event, Decided):
+        _read_decision(step.metadata, event)
+
+
+def _read_decision(metadata: dict[str, object], event: Decided) -> None:
+    if event.what == "condition":
+        metadata["executed_branch_key"] = event.value
+    elif event.what == "exit_condition":
+        metadata["iterations"] = event.number
+        if event.value:
+            metadata["exit_reason"] = "condition"
 
 
 def _closed(step: _Open, ended: StepEnded) -> StepResult:
     ledger = Ledger(tuple(step.entries))
     path = ended.step
+    if "iterations" in step.metadata and MAX_LOOPS in (ended.error or ""):
+        step.metadata.setdefault("exit_reason", "max_loops")
     branch = next((part[7:] for part in reversed(path.split("/")) if part.startswith("branch:")), None)
-    metadata: dict[str, object] = {}
-    if step.fallback_error is not None:
-        metadata = {"fallback_triggered": True, "original_error": step.fallback_error}
     return StepResult(
         name=path.rpartition("/")[2],
         path=path,
@@ -224,5 +293,5 @@ def _closed(step: _Open, ended: StepEnded) -> StepResult:
         error=ended.error,
         branch=branch,
         step_history=tuple(step.inner),
-        metadata=metadata,
+        metadata=step.metadata,
     )

@@ -24,12 +24,13 @@ from flujo.errors import (
     StepFailedError,
     told,
 )
-from flujo.events import Event, RunEnded, RunStarted, RunStatus, Scope
+from flujo.events import Event, RunEnded, RunResumed, RunStarted, RunStatus, Scope
 from flujo.execution.account import Account, Purse, RunId, budget_above
 from flujo.execution.audience import Audience, EventStream, streamed
 from flujo.execution.budget import Budget
 from flujo.execution.frame import Frame, Run
 from flujo.execution.journal import JournaledFrame
+from flujo.execution.past import Beginning, Past
 from flujo.execution.plan import Node, compiled
 from flujo.execution.sequence import run_sequence
 from flujo.execution.signals import Aborted, Breached, Paused
@@ -40,6 +41,7 @@ from flujo.pipeline import AnyPart, AnyPipeline, Pipeline
 from flujo.ports import Clock, Journal, Listener
 from flujo.prices import CostModel
 from flujo.results import PipelineResult
+from flujo.resuming import resumption
 from flujo.steps import ParallelStep, Step
 from flujo.usage import UsageLimits
 
@@ -126,7 +128,7 @@ class Flujo:
         try:
             anyio.lowlevel.current_token()
         except RuntimeError:  # no loop runs in this thread: just what is needed
-            return anyio.run(self._execute, input, run_id, context_data)
+            return anyio.run(self._execute, self._beginning(input, context_data), run_id)
         raise MisuseError("Flujo.run() was called inside a running event loop; use 'await runner.run_async(...)' there")
 
     async def run_async(
@@ -137,7 +139,28 @@ class Flujo:
         ``run_id`` names the run in ledger and journal; one is made up if it is not given. ``context_data`` holds the
         fields of the context to start with.
         """
-        return await self._execute(input, run_id, context_data)
+        return await self._execute(self._beginning(input, context_data), run_id)
+
+    async def resume_async(
+        self,
+        result: PipelineResult,
+        answers: Mapping[str, object] | None = None,
+        *,
+        usage_limits: UsageLimits | None = None,
+    ) -> PipelineResult:
+        """Go on with a run that paused, failed, reached a limit or was stopped; the result is that of the whole run.
+
+        Nothing that was answered is asked or paid again. ``answers`` are people's, by the paths in
+        ``result.questions``; some may be left open. The step that a run failed at gets 1 + ``max_retries`` further
+        attempts. A run that reached its limits needs higher ``usage_limits``; what was spent counts. Raises MisuseError,
+        before anything runs, for an answer that nobody asked for or that does not fit, and for another pipeline.
+        """
+        if not isinstance(result, PipelineResult):
+            raise MisuseError(f"resume_async() takes the PipelineResult of the run, not {result!r}")
+        limits = usage_limits or self.usage_limits
+        past = resumption(result, answers or {}, pipeline=self.pipeline, limits=limits, store=self.store)
+        begun = result.beginning
+        return await self._execute(Beginning(begun.input, begun.state, limits), result.run_id, None, past)
 
     def stream_async(
         self,
@@ -154,43 +177,50 @@ class Flujo:
         """
 
         async def execute(stream: EventStream) -> PipelineResult:
-            return await self._execute(input, run_id, context_data, stream)
+            return await self._execute(self._beginning(input, context_data), run_id, stream)
 
         return streamed(execute, buffer)
 
+    def _beginning(self, input: object, context_data: Mapping[str, Any] | None) -> Beginning:
+        laws = current().laws or DEFAULT
+        return Beginning(laws.input_for_attempt(input), self._first_state(context_data), self.usage_limits)
+
     async def _execute(
         self,
-        input: object,
+        begun: Beginning,
         run_id: str | None,
-        context_data: Mapping[str, Any] | None,
         stream: EventStream | None = None,
+        past: Past | None = None,
     ) -> PipelineResult:
         overrides = current()
-        state = self._first_state(context_data)
         nodes = self._nodes if not overrides.agents else self._nodes_with(overrides)
         laws, clock = overrides.laws or DEFAULT, overrides.clock or self.clock
         cost_model = overrides.cost_model or self.cost_model
-        limits = self.usage_limits
+        limits = begun.limits
         strict = self.strict_pricing or (limits is not None and limits.total_cost_usd_limit is not None)
         account = Account(
             name=RunId(run_id or _new_run_id), clock=clock, laws=laws, cost_model=cost_model, strict=strict
         )
         run = Run(clock=clock, laws=laws, account=account, resources=self.resources)
-        if self.store is not None:
-            run.journal, run.new_frame = self.store, JournaledFrame
+        run.past = past
+        if past is not None or self.store is not None:
+            run.journal, run.new_frame = past or self.store, JournaledFrame
         listeners = (*overrides.listeners, *self.listeners)
         audience = Audience(run, listeners, stream) if listeners or stream is not None else None
         above = budget_above()
         budget = Budget(limits, above, admits=laws.admits, passes=laws.passes)
         purse = Purse(account, budget, limited=limits is not None or above is not None)
-        frame = run.new_frame(run, Scope(None, ""), run.new_log(), state, purse)
-        error = await self._run_to_end(frame, nodes, laws.input_for_attempt(input), audience)
+        frame = run.new_frame(run, Scope(None, ""), run.new_log(), begun.state, purse)
+        error = await self._run_to_end(frame, nodes, begun.input, audience)
         return PipelineResult(
             name=account.name,
             log=frame.log if audience is None else list(frame.log),
             state=frame.state,
             error=error,
             listener_errors=() if audience is None else tuple(audience.errors),
+            beginning=begun,
+            pipeline=self.pipeline,
+            schemas=run.schemas,
         )
 
     async def _run_to_end(
@@ -203,6 +233,9 @@ class Flujo:
         status: RunStatus = "completed"
         try:
             log.extend((RunStarted, now(), scope, "", self.name, input, frame.state.fork()))
+            if frame.run.past is not None:
+                for ended, answers in frame.run.past.resumed:
+                    log.extend((RunResumed, now(), scope, "", ended, answers))
             if audience is None:
                 output = await run_sequence(nodes, frame, input)
             else:

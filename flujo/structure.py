@@ -103,7 +103,8 @@ def private_of(model: BaseModel) -> dict[str, Any] | None:
         return None
 
 
-def _itself(value: Any, memo: dict[int, Any]) -> Any:
+def itself(value: Any, memo: dict[int, Any]) -> Any:
+    """How to copy what is not to be copied."""
     return value
 
 
@@ -132,11 +133,19 @@ def _clone_model(shared: frozenset[str], value: BaseModel, memo: dict[int, Any])
         name: item if type(item) in ATOMS or name in shared else clone(item, memo)
         for name, item in value.__dict__.items()
     }
-    object.__setattr__(copied, "__dict__", fields)
-    object.__setattr__(copied, "__pydantic_extra__", clone_named(value.__pydantic_extra__, memo, shared))
-    object.__setattr__(copied, "__pydantic_fields_set__", value.__pydantic_fields_set__.copy())
-    object.__setattr__(copied, "__pydantic_private__", clone_named(private_of(value), memo, shared))
+    extra, private = value.__pydantic_extra__, private_of(value)
+    _set_fields(copied, fields)
+    _set_extra(copied, None if extra is None else clone_named(extra, memo, shared))
+    _set_fields_set(copied, value.__pydantic_fields_set__.copy())
+    _set_private(copied, None if private is None else clone_named(private, memo, shared))
     return copied
+
+
+_slots: Final[Any] = vars(BaseModel)
+_set_fields: Final = _slots["__dict__"].__set__
+_set_extra: Final = _slots["__pydantic_extra__"].__set__
+_set_fields_set: Final = _slots["__pydantic_fields_set__"].__set__
+_set_private: Final = _slots["__pydantic_private__"].__set__
 
 
 def _clone_plain(value: Any, memo: dict[int, Any]) -> Any:
@@ -149,7 +158,7 @@ def _clone_plain(value: Any, memo: dict[int, Any]) -> Any:
 def _cloner(cls: type) -> Callable[[Any, dict[int, Any]], Any]:
     """How values of a class that is neither an atom, a list nor a dict are copied."""
     if issubclass(cls, enum.Enum):
-        return _itself
+        return itself
     if _is_model(cls):
         return partial(_clone_model, getattr(cls, "__shared__", frozenset()))  # a context within a value
     if cls is tuple:

@@ -20,7 +20,8 @@ from flujo.structure import ATOMS, clone
 
 M = TypeVar("M", bound=BaseModel)
 
-Owner: TypeAlias = Callable[[Any, dict[int, Any]], Any]
+Replaced=Any
+Refill: TypeAlias = Callable[[Any, dict[int, Any]], Any]
 """Makes one's own what is called with, and a memo: copies of what others may hold, the rest as it is."""
 
 
@@ -57,16 +58,20 @@ def accepted(cls: type[M], data: dict[str, Any], what: str) -> M:
 
 
 @lru_cache(1024)
-def owners(cls: type[BaseModel]) -> Mapping[str, Owner] | None:
+def refills_of(cls: type[BaseModel]) -> Mapping[str, Refill] | None:
     """For a model just validated from a dict: the fields whose containers are new, each with what owns the rest of it.
 
     None if code of the user's sees several fields at once, or the model, and may keep or exchange what is in them.
     """
     schema: Any = cls.__pydantic_core_schema__
-    if _is_overridden(cls, "model_validate") or _has_own_code(schema) or schema["type"] != "model":
+    if _is_overridden(cls, "model_validate") or _has_own_code(schema):
         return None
-    found = {name: _owner(field["schema"]) for name, field in schema["schema"]["fields"].items()}
-    return {name: owner for name, owner in found.items() if owner is not clone}
+    if schema["type"] == "definitions":  # of models that several fields hold
+        schema = schema["schema"]
+    if schema["type"] != "model":
+        return None
+    found = {name: _refill(field["schema"]) for name, field in schema["schema"]["fields"].items()}
+    return {name: owner for name, owner in found.items() if owner is not None}
 
 
 def _is_overridden(cls: type[BaseModel], method: str) -> bool:
@@ -77,9 +82,11 @@ def _has_own_code(schema: Any) -> bool:
     """Whether anywhere in a schema there is a function that may be the user's and may see more than one value."""
     if isinstance(schema, list | tuple):
         return any(map(_has_own_code, schema))
-    if not isinstance(schema, dict):
+    if not isinstance(schema, Mapping):
         return False
-    if str(schema.get("type")).startswith("function-") or any(map(schema.get, _OWN_CODE)):
+    if not isinstance(kind := schema.get("type"), str):  # fields or choices by name
+        return any(map(_has_own_code, schema.values()))
+    if kind.startswith("function-") or any(map(schema.get, _OWN_CODE)):
         return True
     return any(_has_own_code(part) for key, part in schema.items() if key not in _NO_SCHEMAS)
 
@@ -88,21 +95,24 @@ _OWN_CODE: Final = ("custom_init", "post_init", "default_factory_takes_data")
 _NO_SCHEMAS: Final = ("default", "metadata", "serialization")
 
 
-def _owner(schema: Any) -> Owner:
+def _refill(schema: Any) -> Refill:
     """How to own what a part of a schema lets pass; ``clone`` for whatever is not new for certain."""
     match schema["type"]:
         case "nullable":
-            return _owner(schema["schema"])
+            return _refill(schema["schema"])
         case "default" if _is_new_each_time(schema):
-            return _owner(schema["schema"])
+            return _refill(schema["schema"])
         case "list":
-            return partial(_own_list, _owner(schema.get("items_schema", _ANYTHING)))
+            part = schema.get("items_schema", _ANYTHING)
+            return _refill_atoms if part["type"] in _ATOMIC else partial(_refill_list, _refill(part))
         case "dict":
-            return partial(_own_dict, _owner(schema.get("values_schema", _ANYTHING)))
-    return clone
+            part = schema.get("values_schema", _ANYTHING)
+            return _refill_adict if part["type"] in _ATOMIC else partial(_refill_dict, _refill(part))
+    return None
 
 
 _ANYTHING: Final = {"type": "any"}
+_ATOMIC: Final = ("str", "int", "float", "bool", "decimal", "date", "datetime")
 
 
 def _is_new_each_time(schema: Any) -> bool:
@@ -110,9 +120,10 @@ def _is_new_each_time(schema: Any) -> bool:
     if "default" not in schema:
         return schema["default_factory"] in (list, dict) and _is_kind(schema, schema["default_factory"])
     default = schema["default"]
-    if type(default) in ATOMS:
-        return True
-    return type(default) in (list, dict) and not default and _is_kind(schema, type(default))
+    if type(default) not in (list, dict):
+        return type(default) in ATOMS
+    parts = [*default, *default.values()] if type(default) is dict else default
+    return ATOMS.issuperset(map(type, parts)) and _is_kind(schema, type(default))
 
 
 def _is_kind(schema: Any, kind: type) -> bool:
@@ -120,16 +131,28 @@ def _is_kind(schema: Any, kind: type) -> bool:
     return bool(inner.get("schema", inner)["type"] == kind.__name__)
 
 
-def _own_list(own: Owner, value: list[Any], memo: dict[int, Any]) -> list[Any]:
-    if ATOMS.issuperset(map(type, value)):
-        return value
-    return [item if type(item) in ATOMS else own(item, memo) for item in value]
+def _refill_list(inner: Refill | None, value: list[Any], memo: dict[int, Any], replaced: list[Replaced]) -> None:
+    for index, item in enumerate(value):
+        if type(item) in ATOMS:
+            continue
+        if inner is None:
+            value[index] = clone(item, memo)
+            replaced.append((value, index, item))
+        else:
+            inner(item, memo, replaced)
 
 
-def _own_dict(own: Owner, value: dict[Any, Any], memo: dict[int, Any]) -> dict[Any, Any]:
-    if not ATOMS.issuperset(map(type, value)):
-        copied: dict[Any, Any] = clone(value, memo)
-        return copied
-    if ATOMS.issuperset(map(type, value.values())):
-        return value
-    return {key: item if type(item) in ATOMS else own(item, memo) for key, item in value.items()}
+def _refill_dict(inner, value: dict[Any, Any], memo: dict[int, Any], replaced) -> None:
+    for key, item in value.items():
+        if type(item) in ATOMS:
+            continue
+        if inner is None:
+            value[key] = clone(item, memo)
+            replaced.append((value, key, item))
+        else:
+            inner(item, memo, replaced)
+
+def _refill_atoms(value,memo,replaced):
+    if not ATOMS.issuperset(map(type, value)): _refill_list(None,value,memo,replaced)
+def _refill_adict(value,memo,replaced):
+    if not ATOMS.issuperset(map(type, value.values())): _refill_dict(None,value,memo,replaced)

@@ -13,10 +13,11 @@ from flujo.ports import Rejection
 class Attempt(Place):
     """The place of the attempt's present ask, and what is handed in there.
 
-    ``context`` is None until somebody in the attempt takes it; ``feedback`` is what the present agent is told.
+    ``context`` is None until somebody in the attempt takes it; ``feedback`` is what the present agent is told. ``kept``
+    is the context as it was before the plugin that is asked now, if that plugin takes it.
     """
 
-    __slots__ = ("base", "context", "feedback", "input", "rejected", "rejections")
+    __slots__ = ("base", "context", "feedback", "input", "kept", "rejected", "rejections")
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class Attempt(Place):
         self.feedback: tuple[Rejection, ...] = ()
         self.base = base
         self.context: Any = None
+        self.kept: State[Any] | None = None
         self.rejected: Rejection | None = None
 
     @property
@@ -50,3 +52,4 @@ class Attempt(Place):
         self.hop += 1
         self.asked = False
         self.context = None
+        self.kept = None

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from flujo.binding import BoundAgent
+from flujo.errors import told
 from flujo.events import Paid, read
 from flujo.execution.account import Purse
 from flujo.execution.frame import Frame, Place
+from flujo.execution.past import Replayed, decision_path, human_path
 from flujo.execution.signals import AskFailure, Breached
 from flujo.isolation import changed, private_copy
 from flujo.ports import RecordedAnswer
@@ -36,6 +38,8 @@ class JournaledFrame(Frame):
         recorded = await journal.recall(run_id, path)
         if recorded is not None:
             return self._replayed(recorded, place, offered, purse, note)
+        if self.run.past is not None and path in self.run.past.unfinished:
+            purse.rebook(self.log, place, self.run.past.unfinished[path])
         start = len(self.log)
         try:
             answer = await super().ask(callee, place, value, offered, timeout_s, purse, note)
@@ -45,10 +49,31 @@ class JournaledFrame(Frame):
             raise
         except Breached as breach:
             if place.asked:  # it was answered and paid; what it passed is judged again from the entries
-                await journal.commit(run_id, path, self._record(breach.answer, start, offered, None))
+                failed = None
+                if breach.answer is MISSING:  # it raised, and what it had spent passed the limit
+                    failed = AskFailure("limited", Replayed(told(breach)))
+                await journal.commit(run_id, path, self._record(breach.answer, start, offered, failed))
             raise
         await journal.commit(run_id, path, self._record(answer, start, offered, None))
         return answer
+
+    async def decision(self, name: str, what: str, number: int) -> object:
+        known = await self._recall(decision_path(self.scope.path_of(name), what, number))
+        return MISSING if known is None else known.value
+
+    async def keep_decision(self, name: str, what: str, number: int, decision: object) -> None:
+        journal, account = self.run.journal, self.purse.account
+        assert journal is not None
+        path = decision_path(self.scope.path_of(name), what, number)
+        await journal.commit(account.run_id, path, RecordedAnswer(private_copy(decision)))
+
+    async def human_answer(self, name: str) -> object:
+        known = await self._recall(human_path(self.scope.path_of(name)))
+        return MISSING if known is None else known.value
+
+    async def _recall(self, path: str) -> RecordedAnswer | None:
+        assert self.run.journal is not None
+        return await self.run.journal.recall(self.purse.account.run_id, path)
 
     def _record(
         self, answer: object, start: int, offered: Mapping[str, Any], failure: AskFailure | None
@@ -79,5 +104,6 @@ class JournaledFrame(Frame):
                 else:
                     setattr(offered["context"], field, private_copy(after))
         if isinstance(recorded.error, AskFailure):
-            raise recorded.error
+            known = recorded.error
+            raise AskFailure(known.outcome, known.error, retryable=known.retryable)
         return private_copy(recorded.value)

@@ -10,8 +10,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from flujo.binding import OUTPUT_TYPE, BoundAgent, bind_agent
 from flujo.errors import told
-from flujo.events import Judged
+from flujo.events import Carried, Judged
+from flujo.execution.past import Replayed
 from flujo.execution.signals import AskFailure
+from flujo.isolation import State
 from flujo.ports import Draft, PluginOutcome, Rejection
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ Verdict = Accepted | Redirected | Rejection
 def checked_type(adapter: TypeAdapter[Any], frame: Frame, attempt: Attempt, output: object) -> Accepted | Rejection:
     """The declared type of an agent's output, like a plugin of the highest priority: its errors are the feedback."""
     try:
-        typed, feedback = _typed(adapter, output)
+        typed, feedback = read_as(adapter, output)
     except Exception as error:  # a validator of the user's own that breaks, and not the output
         raise AskFailure("invalid", error, retryable=False) from error
     accepted = feedback is None
@@ -48,8 +50,8 @@ def checked_type(adapter: TypeAdapter[Any], frame: Frame, attempt: Attempt, outp
     return Accepted(typed) if feedback is None else Rejection(OUTPUT_TYPE, feedback, attempt.attempt)
 
 
-def _typed(adapter: TypeAdapter[Any], output: object) -> tuple[object, str | None]:
-    """The output as its declared type, text as JSON of it; or why it is not."""
+def read_as(adapter: TypeAdapter[Any], output: object) -> tuple[object, str | None]:
+    """An output or answer as its declared type, text as JSON of it; or why it is not."""
     try:
         return adapter.validate_python(output), None
     except ValidationError as error:
@@ -75,6 +77,7 @@ async def judge(
     """The verdict of all plugins on one draft: the first rejection or redirect ends it."""
     run, laws = frame.run, frame.run.laws
     for plugin in judges:
+        crashed: object
         outcome, crashed = await _outcome(frame, plugin, attempt, output, timeout_s, purse)
         target = laws.redirect_of(outcome)
         bound: BoundAgent | None = None
@@ -82,15 +85,13 @@ async def judge(
             try:
                 bound = bind_agent(target)
             except Exception as error:  # it is no agent, or declares a type that pydantic cannot validate
-                outcome, crashed = (
-                    laws.verdict_of_crash(f"it redirects to something that is no agent: {told(error)}"),
-                    True,
-                )
+                crashed = Carried(True, outcome)
+                outcome = laws.verdict_of_crash(f"it redirects to something that is no agent: {told(error)}")
         replaced = bound is None and outcome.success and outcome.replaces_output
         feedback = outcome.feedback if outcome.success or outcome.feedback else _no_reason(plugin)
         frame.log.extend((
             Judged, run.now(), attempt.scope, attempt.name, attempt.attempt, attempt.hop, plugin.name, outcome.success,
-            feedback, None if bound is None else bound.name, replaced,
+            feedback, None if bound is None else Carried(bound.name, bound.source), replaced,
             outcome.new_solution if replaced else None, crashed,
         ))  # fmt: skip
         if bound is not None:
@@ -107,8 +108,11 @@ def _no_reason(plugin: BoundAgent) -> str:
 
 async def _outcome(
     frame: Frame, plugin: BoundAgent, attempt: Attempt, output: object, timeout_s: float | None, purse: Purse
-) -> tuple[PluginOutcome, bool]:
-    """What a plugin says, and whether it crashed: raised, hung past its deadline, or gave no outcome (law P5)."""
+) -> tuple[PluginOutcome, object]:
+    """What a plugin says, and whether it crashed: raised, hung past its deadline, or gave no outcome (law P5).
+
+    A crash carries what it was, for a run that goes on.
+    """
     laws = frame.run.laws
     draft = Draft(
         output=laws.input_for_attempt(output),
@@ -120,6 +124,7 @@ async def _outcome(
     if "context" in plugin.takes:
         if attempt.context is None:
             attempt.context = laws.context_for_attempt(attempt.base)
+        attempt.kept = _state_of(attempt)
         offered["context"] = attempt.context
     if "resources" in plugin.takes:
         offered["resources"] = frame.run.resources
@@ -129,8 +134,18 @@ async def _outcome(
         if not failure.retryable:
             raise
         why = told(failure.error)
-        return laws.verdict_of_crash(f"plugin {plugin.name} failed ({why})"), True
+        crash = AskFailure(failure.outcome, Replayed(why))
+        return laws.verdict_of_crash(f"plugin {plugin.name} failed ({why})"), Carried(True, crash)
     if not isinstance(answer, PluginOutcome):
         kind = type(answer).__name__
-        return laws.verdict_of_crash(f"plugin {plugin.name} gave no PluginOutcome but {kind}"), True
+        return laws.verdict_of_crash(f"plugin {plugin.name} gave no PluginOutcome but {kind}"), Carried(True, answer)
     return answer, False
+
+
+def _state_of(attempt: Attempt) -> State[Any] | None:
+    """The attempt's context as it is now; None if it cannot be copied, which its end will tell."""
+    try:
+        state: State[Any] = attempt.base.commit(attempt.context)
+    except Exception:  # what a context holds is the user's
+        return None
+    return state

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flujo.errors import FlujoError, told
+from flujo.structure import MISSING
 
 if TYPE_CHECKING:
     from flujo.errors import PipelineAbort, UsageLimitExceededError
@@ -34,7 +35,7 @@ class Breached(Halt):
         super().__init__(str(error))
         self.budget = budget
         self.error = error
-        self.answer: object = None
+        self.answer: object = MISSING
         """What the call brought that passed the limit: it was paid, and a journal keeps it."""
 
 

@@ -26,6 +26,7 @@ from flujo.events import (
     ContextChanged,
     FeedbackLost,
     FellBack,
+    Kept,
     Scope,
     StepEnded,
     StepStarted,
@@ -34,12 +35,13 @@ from flujo.execution.attempt import Attempt
 from flujo.execution.calling import is_unusable, raise_if_cancelled
 from flujo.execution.composite import ended_by, why_ended
 from flujo.execution.frame import Frame
+from flujo.execution.past import Replayed
 from flujo.execution.plugins import Accepted, Redirected, Verdict, checked_type, judge
 from flujo.execution.signals import AskFailure, Breached
 from flujo.isolation import apply_output, changed, private_copy
 from flujo.ports import Rejection
 from flujo.steps import Step
-from flujo.structure import ATOMS
+from flujo.structure import ATOMS, MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from flujo.execution.plan import Node
 
 NOTHING: Mapping[str, Any] = {}
+NOTHING_CHANGED: tuple[tuple[str, object, object], ...] = ()
 NEVER_RETRIED = (MisuseError, PipelineDefinitionError, PriceError, UsageLimitExceededError, RunPausedError)
 """No further attempt mends these; a run within an agent may raise them (law P1)."""
 
@@ -102,6 +105,8 @@ class AgentNode:
         step, run = self.step, frame.run
         purse = frame.purse if step.usage_limits is None else frame.purse.inner(step.usage_limits, self._path(frame))
         allowed = run.laws.attempts_allowed(step.max_retries)
+        if run.past is not None:
+            allowed = run.past.attempts_allowed(self._path(frame), allowed)
         rejections: tuple[Rejection, ...] = ()
         number = 0
         while True:
@@ -129,7 +134,9 @@ class AgentNode:
                 await self._back_off(step.backoff, frame, number)
 
     def _may_retry(self, failure: AskFailure, frame: Frame) -> bool:
-        if not failure.retryable or isinstance(failure.error, NEVER_RETRIED):
+        if isinstance(failure.error, Replayed) or not failure.retryable:
+            return failure.retryable
+        if isinstance(failure.error, NEVER_RETRIED):
             return False
         return failure.outcome != "error" or frame.run.laws.retries_error(failure.error, self.step.retry_on)
 
@@ -141,7 +148,9 @@ class AgentNode:
         except Exception as error:
             raise StepFailedError(self._path(frame), failed_attempts, error) from error
         frame.log.extend((BackedOff, frame.run.now(), frame.scope, self.name, failed_attempts, delay_s))
-        await frame.run.clock.sleep(delay_s)
+        past = frame.run.past
+        if past is None or (self._path(frame), failed_attempts) not in past.backed_off:
+            await frame.run.clock.sleep(delay_s)
 
     async def _attempt(self, frame: Frame, attempt: Attempt, purse: Purse) -> object:
         """One attempt with its redirects: its output, committed; None if ``attempt.rejected`` says why."""
@@ -168,7 +177,13 @@ class AgentNode:
             kept = output if output.__class__ in ATOMS else private_copy(output)
             frame.log.extend((Answered, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, kept))
             if self.judges or self.shapes_output or self.callee.output or callee.output:
-                verdict = await self._judged(frame, callee, attempt, output, purse)
+                try:
+                    verdict = await self._judged(frame, callee, attempt, output, purse)
+                except AskFailure:
+                    raise
+                except BaseException:
+                    self._keep(frame, attempt, output)
+                    raise
                 if isinstance(verdict, Redirected):
                     asked = asked or [callee.source]
                     self._check_loop(frame, attempt, asked, verdict.target)
@@ -208,12 +223,26 @@ class AgentNode:
             outcome, error = error.outcome, error.error
             self._give_up(frame, attempt)
         elif isinstance(error, Breached):
+            if error.answer is not MISSING:
+                self._keep(frame, attempt, error.answer)
             outcome, error = "limited", error.error
         if attempt.asked:
             frame.log.extend((
                 AskFailed, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, outcome,
                 told(error),
             ))  # fmt: skip
+
+    def _keep(self, frame: Frame, attempt: Attempt, answer: object) -> None:
+        """Have the answer of an attempt that is broken off, and what it changed, known to a run that goes on."""
+        kept = NOTHING_CHANGED
+        if attempt.context is not None:
+            try:
+                kept = changed(attempt.base, attempt.kept or attempt.base.commit(attempt.context))
+            except Exception:  # what a context holds is the user's; it may be impossible to copy
+                kept = NOTHING_CHANGED
+        frame.log.extend((
+            Kept, frame.run.now(), attempt.scope, attempt.name, attempt.attempt, attempt.hop, private_copy(answer), kept,
+        ))  # fmt: skip
 
     def _told(self, frame: Frame, callee: BoundAgent, attempt: Attempt) -> object:
         """What the agent is given after rejections: its input and, one way or the other, the feedback (law P1)."""

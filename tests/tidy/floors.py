@@ -15,10 +15,10 @@ from tests.tidy.source import Source, imports
 # A room is the first part of a module's name below ``flujo``. It imports from its own floor or a lower one.
 FLOORS = (
     ("errors", "usage", "money", "prices", "entries", "canonical", "structure"),
-    ("events", "laws", "ports", "context", "isolation", "loading", "loading", "transcript"),
-    ("steps*", "pipeline", "binding"),
+    ("events", "laws", "ports", "context", "isolation", "loading", "validation", "transcript"),
+    ("steps*", "pipeline", "binding", "functions", "identity", "mermaid"),
     ("execution", "stores", "distributed"),
-    ("runner", "results", "overrides", "stream"),
+    ("runner", "results", "resuming", "overrides", "stream"),
     ("cli", "telemetry", "agents"),
     ("flujo",),
 )

@@ -1,0 +1,219 @@
+"""What a run already knows when it goes on: read from the log of the run that ended, asked by path like a journal.
+
+A run is resumed by running it again from its start. Whatever was asked, decided or answered before is taken from here;
+only what comes after is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from flujo.binding import OUTPUT_TYPE
+from flujo.entries import LedgerEntry
+from flujo.errors import FlujoError
+from flujo.events import (
+    Answered,
+    Asked,
+    AskFailed,
+    BackedOff,
+    CacheHit,
+    Carried,
+    ContextChanged,
+    Decided,
+    Judged,
+    Kept,
+    Log,
+    Paid,
+    Replied,
+    RunResumed,
+    Scope,
+)
+from flujo.execution.frame import Place
+from flujo.execution.signals import AskFailure
+from flujo.isolation import State
+from flujo.ports import Journal, PluginOutcome, RecordedAnswer
+from flujo.structure import MISSING
+from flujo.usage import UsageLimits
+
+Delta = tuple[tuple[str, object, object], ...]
+NO_DELTA: Delta = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a run begins with; a resumed run begins with it again."""
+
+    input: object
+    state: State[Any]
+    limits: UsageLimits | None
+
+
+class Replayed(FlujoError):
+    """An error of which the text is all that is left."""
+
+
+@dataclass(slots=True)
+class Past:
+    """``granted`` is the path of the step that failed and gets further attempts; ``resumed`` tells the former resumes.
+
+    It is the journal of the resumed run, in front of the ``store`` if there is one.
+    """
+
+    granted: str | None = None
+    store: Journal | None = None
+    resumed: list[tuple[str, tuple[tuple[str, object], ...]]] = field(default_factory=list)
+    answers: dict[str, RecordedAnswer] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)
+    interrupted: dict[str, int] = field(default_factory=dict)
+    backed_off: set[tuple[str, int]] = field(default_factory=set)
+    unfinished: dict[str, tuple[LedgerEntry, ...]] = field(default_factory=dict)
+
+    def attempts_allowed(self, step: str, allowed: int) -> int:
+        """How many attempts the step at this path may make in all. Those that were broken off don't count."""
+        made = self.attempts.get(step, 0)
+        if step == self.granted:
+            return made + allowed
+        return max(made, allowed + self.interrupted.get(step, 0))
+
+    async def recall(self, run_id: str, path: str) -> RecordedAnswer | None:
+        known = self.answers.get(path)
+        return known if known is not None or self.store is None else await self.store.recall(run_id, path)
+
+    async def intend(self, run_id: str, path: str) -> None:
+        if self.store is not None:
+            await self.store.intend(run_id, path)
+
+    async def commit(self, run_id: str, path: str, answer: RecordedAnswer) -> None:
+        if self.store is not None:
+            await self.store.commit(run_id, path, answer)
+
+
+def decision_path(step: str, what: str, number: int) -> str:
+    """Where a journal keeps what a user's function decided."""
+    return f"{step}/decision:{what}:{number}"
+
+
+def human_path(step: str) -> str:
+    """Where a journal keeps a person's answer."""
+    return f"{step}/human:1"
+
+
+def past_of(log: Log, granted: str | None, store: Journal | None) -> Past:
+    """What the log of a run tells about it. ``granted`` is the step that gets further attempts."""
+    past = Past(granted, store)
+    _Reader(past).read(log)
+    return past
+
+
+class _Reader:
+    """Reads a log once, in its order; asks become answers when everything about them is known."""
+
+    def __init__(self, past: Past) -> None:
+        self.past = past
+        self.brought: dict[str, object] = {}
+        self.failed: dict[str, tuple[str, str, str, int]] = {}
+        self.entries: dict[str, list[LedgerEntry]] = {}
+        self.deltas: dict[str, Delta] = {}
+
+    def read(self, log: Log) -> None:
+        start, end = 0, len(log)
+        while start < end:
+            kind = log[start]
+            _, _, scope, name, *rest = log[start : start + kind.WIDTH]
+            if (note := _NOTES.get(kind)) is not None:
+                note(self, scope, name, *rest)
+            start += kind.WIDTH
+        for path, answer in self._asks():
+            self.past.answers[path] = answer
+
+    def _asks(self) -> Iterator[tuple[str, RecordedAnswer]]:
+        for path, value in self.brought.items():
+            entries = tuple(self.entries.pop(path, ()))
+            attempt = path.partition("/plugin:")[0].partition("/redirect:")[0]
+            delta = self.deltas.get(attempt, NO_DELTA)
+            if isinstance(value, AskFailure):
+                yield path, RecordedAnswer(None, entries, value, NO_DELTA)
+            else:
+                yield path, RecordedAnswer(value, entries, None, delta)
+        for path, (outcome, error, step, attempt_number) in self.failed.items():
+            if path in self.brought:
+                continue
+            retried = outcome in ("cancelled", "limited") or attempt_number < self.past.attempts.get(step, 0)
+            failure = AskFailure(outcome, Replayed(error), retryable=retried or step == self.past.granted)
+            yield path, RecordedAnswer(None, tuple(self.entries.pop(path, ())), failure, NO_DELTA)
+        self.past.unfinished = {path: tuple(entries) for path, entries in self.entries.items()}
+
+    def asked(self, scope: Scope, name: str, attempt: int, *_: object) -> None:
+        self.past.attempts[scope.path_of(name)] = attempt
+
+    def answered(self, scope: Scope, name: str, attempt: int, hop: int, output: object) -> None:
+        self.brought[_path(scope, name, attempt, hop)] = output
+
+    def ask_failed(self, scope: Scope, name: str, attempt: int, hop: int, outcome: str, error: str) -> None:
+        path, step = _path(scope, name, attempt, hop), scope.path_of(name)
+        self.failed[path] = (outcome, error, step, attempt)
+        if outcome in ("cancelled", "limited") and path not in self.brought:
+            self.past.interrupted[step] = self.past.interrupted.get(step, 0) + 1
+
+    def judged(self, scope: Scope, name: str, attempt: int, hop: int, plugin: str, accepted: bool,
+               feedback: str | None, redirect: object, replaced: bool, solution: object, crashed: object) -> None:  # fmt: skip
+        if plugin == OUTPUT_TYPE:
+            return
+        answer: object = crashed.meant if isinstance(crashed, Carried) else MISSING
+        if answer is MISSING:
+            answer = PluginOutcome(
+                accepted,
+                feedback,
+                redirect.meant if isinstance(redirect, Carried) else None,
+                solution if replaced else MISSING,
+            )
+        self.brought[f"{_path(scope, name, attempt, hop)}/plugin:{plugin}"] = answer
+
+    def paid(self, scope: Scope, name: str, entry: LedgerEntry) -> None:
+        self.entries.setdefault(entry.path, []).append(entry)
+
+    def context_changed(self, scope: Scope, name: str, delta: Delta) -> None:
+        step = scope.path_of(name)
+        if step in self.past.attempts:
+            self.deltas[f"{step}/attempt:{self.past.attempts[step]}"] = delta
+
+    def kept(self, scope: Scope, name: str, attempt: int, hop: int, answer: object, delta: Delta) -> None:
+        self.brought[_path(scope, name, attempt, hop)] = answer
+        self.deltas[f"{scope.path_of(name)}/attempt:{attempt}"] = delta
+
+    def decided(self, scope: Scope, name: str, what: str, number: int, value: object) -> None:
+        self.past.answers[decision_path(scope.path_of(name), what, number)] = RecordedAnswer(value)
+
+    def cache_hit(self, scope: Scope, name: str, key: Carried) -> None:
+        self.past.answers[decision_path(scope.path_of(name), "cache", 0)] = RecordedAnswer(key.meant)
+
+    def replied(self, scope: Scope, name: str, answer: object) -> None:
+        self.past.answers[human_path(scope.path_of(name))] = RecordedAnswer(answer)
+
+    def backed_off(self, scope: Scope, name: str, attempt: int, delay_s: float) -> None:
+        self.past.backed_off.add((scope.path_of(name), attempt))
+
+    def run_resumed(self, scope: Scope, name: str, status: str, answers: tuple[tuple[str, object], ...]) -> None:
+        self.past.resumed.append((status, answers))
+
+
+def _path(scope: Scope, name: str, attempt: int, hop: int) -> str:
+    return Place(scope, name, attempt, hop).path
+
+
+_NOTES: dict[type, Callable[..., None]] = {
+    Asked: _Reader.asked,
+    Answered: _Reader.answered,
+    AskFailed: _Reader.ask_failed,
+    Judged: _Reader.judged,
+    Paid: _Reader.paid,
+    ContextChanged: _Reader.context_changed,
+    Kept: _Reader.kept,
+    Decided: _Reader.decided,
+    CacheHit: _Reader.cache_hit,
+    Replied: _Reader.replied,
+    BackedOff: _Reader.backed_off,
+    RunResumed: _Reader.run_resumed,
+}

@@ -1,0 +1,72 @@
+"""Going on with a run that has ended: what its result knows, with the answers that people have given since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from flujo.errors import MisuseError, StepFailedError
+from flujo.events import Replied
+from flujo.execution.past import Past, human_path, past_of
+from flujo.execution.plugins import read_as
+from flujo.isolation import private_copy
+from flujo.ports import Journal, RecordedAnswer
+
+if TYPE_CHECKING:
+    from flujo.pipeline import AnyPipeline
+    from flujo.results import PipelineResult
+    from flujo.usage import UsageLimits
+
+
+def resumption(
+    result: PipelineResult,
+    answers: Mapping[str, object],
+    *,
+    pipeline: AnyPipeline,
+    limits: UsageLimits | None,
+    store: Journal | None,
+) -> Past:
+    """What the run of ``result`` knows when it goes on. Raises MisuseError for what cannot go on like this."""
+    begun = result.beginning
+    if result.status == "completed":
+        raise MisuseError("the run has completed: there is nothing to resume")
+    if pipeline.fingerprint != result.fingerprint:
+        raise MisuseError(
+            "the run was made by a pipeline of other steps: resume it with a Flujo of the same ones "
+            f"(the fingerprints are {result.fingerprint} and {pipeline.fingerprint})"
+        )
+    if result.status == "limited" and limits is not None and limits == begun.limits:
+        raise MisuseError(
+            "the run ended at its limits and would do so again: raise them by resume_async(..., usage_limits=...)"
+        )
+    accepted = _accepted(result, answers)
+    failed = result.error.path if isinstance(result.error, StepFailedError) else None
+    past = past_of(result.log, failed, store)
+    for path, answer in accepted.items():
+        past.answers[human_path(path)] = RecordedAnswer(answer)
+    told = tuple((path, private_copy(answer)) for path, answer in accepted.items())
+    past.resumed.append((result.status, told))
+    return past
+
+
+def _accepted(result: PipelineResult, answers: Mapping[str, object]) -> dict[str, object]:
+    """The answers as their schemas read them, in the order of the questions."""
+    questions = {question.path: question for question in result.questions}
+    replied = {event.step for event in result.transcript.of(Replied)}
+    for path in answers:
+        if path in replied:
+            raise MisuseError(f"the question at '{path}' has been answered already; its answer stays")
+        if path not in questions:
+            known = ", ".join(map(repr, questions)) or "none"
+            raise MisuseError(f"nobody asks for an answer at '{path}'; open questions: {known}")
+    accepted: dict[str, object] = {}
+    for path in questions:
+        if path not in answers:
+            continue
+        answer, schema = private_copy(answers[path]), questions[path].schema
+        if schema is not None:
+            answer, why = read_as(schema, answer)
+            if why is not None:
+                raise MisuseError(f"the answer {answers[path]!r} at '{path}' does not fit its input_schema: {why}")
+        accepted[path] = answer
+    return accepted
