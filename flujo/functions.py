@@ -41,7 +41,7 @@ def bind_function(what: str, function: Callable[..., object], extras: frozenset[
     """
     if not callable(function):
         raise TypeError("is no function")
-    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None)):
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
         raise TypeError("is async; whatever awaits is a step of its own")
     try:
         parameters = list(inspect.signature(function).parameters.values())

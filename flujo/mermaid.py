@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class _Drawing:
     def sequence(self, steps: Sequence[AnyPart], indent: str) -> tuple[str, str]:
         """Draw steps in a row; the first and the last node."""
         ends = [self.step(step, indent) for step in steps]
-        for (_, before), (after, _) in zip(ends, ends[1:], strict=False):
+        for (_, before), (after, _) in pairwise(ends):
             self.lines.append(f"{indent}{before} --> {after}")
         return ends[0][0], ends[-1][1]
 

@@ -152,8 +152,9 @@ class Flujo:
 
         Nothing that was answered is asked or paid again. ``answers`` are people's, by the paths in
         ``result.questions``; some may be left open. The step that a run failed at gets 1 + ``max_retries`` further
-        attempts. A run that reached its limits needs higher ``usage_limits``; what was spent counts. Raises MisuseError,
-        before anything runs, for an answer that nobody asked for or that does not fit, and for another pipeline.
+        attempts. A run that reached its limits needs higher ``usage_limits``; what was spent counts. Raises
+        MisuseError, before anything runs, for an answer that nobody asked for or that does not fit, and for another
+        pipeline.
         """
         if not isinstance(result, PipelineResult):
             raise MisuseError(f"resume_async() takes the PipelineResult of the run, not {result!r}")
@@ -204,7 +205,7 @@ class Flujo:
         run = Run(clock=clock, laws=laws, account=account, resources=self.resources)
         run.past = past
         if past is not None or self.store is not None:
-            run.journal, run.new_frame = past or self.store, JournaledFrame
+            run.journal, run.new_frame, run.is_followed = past or self.store, JournaledFrame, True
         listeners = (*overrides.listeners, *self.listeners)
         audience = Audience(run, listeners, stream) if listeners or stream is not None else None
         above = budget_above()

@@ -35,6 +35,7 @@ class Audience:
         self.errors: list[ListenerError] = []
         self.scope = anyio.CancelScope()
         run.publish = self.publish
+        run.is_followed = True
         run.new_log = lambda: TeeLog(self.publish)
         if stream is not None:
             run.pace = stream.pace

@@ -68,12 +68,11 @@ async def call_within(
 
 def being_cancelled() -> bool:
     """Whether the task that runs this is being cancelled from outside of the callee."""
-    if anyio.current_effective_deadline() == -inf:
-        return True
     try:
         task = asyncio.current_task()
     except RuntimeError:  # not on asyncio
-        return False
+        return anyio.current_effective_deadline() == -inf
+    # A cancelled scope of anyio cancels its tasks, too.
     return task is not None and task.cancelling() > 0
 
 

@@ -27,7 +27,7 @@ from flujo.execution.signals import AskFailure, Breached, Halt, Stopped
 from flujo.isolation import State
 from flujo.laws import Laws
 from flujo.ports import AgentOutput, Clock, Journal, PluginOutcome
-from flujo.structure import MISSING
+from flujo.structure import ATOMS, MISSING
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -42,8 +42,8 @@ class Run:
     """What all frames of one run share."""
 
     __slots__ = (
-        "account", "clock", "halted", "journal", "laws", "new_frame", "new_log", "now", "pace", "past", "publish",
-        "resources", "schemas",
+        "account", "clock", "halted", "is_followed", "journal", "laws", "new_frame", "new_log", "now", "pace", "past",
+        "publish", "resources", "schemas",
     )  # fmt: skip
 
     def __init__(self, *, clock: Clock, laws: Laws, account: Account, resources: object) -> None:
@@ -61,6 +61,8 @@ class Run:
         self.schemas: dict[str, TypeAdapter[Any] | None] = {}
         """By path of each person's question what its answer is read by."""
         self.publish: Callable[[Event], None] | None = None
+        self.is_followed = False
+        """Whether somebody is told what happens while it happens: listeners, the reader of a stream, a journal."""
         self.pace: Callable[[], Awaitable[None]] | None = None
         """Set while somebody reads the run as a stream: waits until there is room for more events."""
 
@@ -68,10 +70,10 @@ class Run:
 class Place:
     """Which ask it is: the step's name, its attempt (from 1), redirect (from 0) and plugin, if it asks one.
 
-    ``asked`` turns True when the callee is really called: admission may come first, or refuse.
+    ``asked`` turns True when the callee is really called, ``at`` that time: admission may come first, or refuse.
     """
 
-    __slots__ = ("asked", "attempt", "hop", "name", "plugin", "scope")
+    __slots__ = ("asked", "at", "attempt", "hop", "name", "plugin", "scope")
 
     def __init__(self, scope: Scope, name: str, attempt: int, hop: int = 0, plugin: str | None = None) -> None:
         self.scope = scope
@@ -80,6 +82,13 @@ class Place:
         self.hop = hop
         self.plugin = plugin
         self.asked = False
+        self.at = 0.0
+
+    def start(self, log: Log) -> None:
+        """Write down that the step has started, once."""
+
+    def tell(self, log: Log, callee: BoundAgent) -> None:
+        """Write down that the callee has been asked, once."""
 
     def of_plugin(self, plugin: str) -> Place:
         return Place(self.scope, self.name, self.attempt, self.hop, plugin)
@@ -147,27 +156,26 @@ class Frame:
         offered: Mapping[str, Any],
         timeout_s: float | None,
         purse: Purse,
-        note: tuple[Any, ...] | None = None,
     ) -> object:
         """The answer of an agent or plugin; what it cost is booked before anybody looks at it.
 
-        ``note`` is the record that says that it was asked, written once it is admitted. Raises AskFailure when no
-        usable answer came, Breached when a limit does not admit the call or was passed by it, Aborted when the run
-        is being stopped.
+        ``place`` tells the log that it was asked: at once if somebody follows the run, else not before there is more to
+        tell. Raises AskFailure when no usable answer came, Breached when a limit does not admit the call or was passed
+        by it, Aborted when the run is being stopped.
         """
         run = self.run
         if run.halted is not None:
             raise run.halted
-        if self._stopped:
+        if self.stop is not None and self.stop.is_set:
             raise Stopped("another branch has ended the parallel step")
-        if callee.meter is None and run.pace is None and run.journal is None:
-            hold = None
-        else:
+        hold = None
+        if callee.meter is not None or run.is_followed:
+            place.start(self.log)
             hold = await self._admitted(callee, place, value, offered, purse)
-            note = note and (note[0], run.now(), *note[2:])
-        asked_at = note[1] if note else run.now()
-        if note:
-            self.log.extend(note)
+            place.at = run.now()
+            place.tell(self.log, callee)
+        else:
+            place.at = run.now()
         place.asked = True
         try:
             if timeout_s is None and run.pace is None and not purse.limited:
@@ -176,15 +184,21 @@ class Frame:
                 with drawing_on(purse, hold):
                     answer = await call_within(timeout_s, callee, place, value, offered, run)
         except BaseException as error:
-            failure = await self._failure(error, callee, place, hold, asked_at, purse)
+            place.tell(self.log, callee)
+            failure = await self._failure(error, callee, place, hold, purse)
             if failure is None:
                 raise
             raise failure from error
-        if callee.meter is not None or answer.__class__ in PAYING or (purse.limited and not self._stopped):
-            self._booked(callee, place, answer, hold, asked_at, purse)
-            if answer.__class__ is AgentOutput:
-                answer = answer.output
+        cls = answer.__class__
+        if cls in ATOMS and callee.meter is None and not purse.limited:
+            return answer
+        if callee.meter is not None or cls in PAYING or (purse.limited and not self._stopped):
+            place.tell(self.log, callee)
+            self._booked(callee, place, answer, hold, purse)
+            if cls is AgentOutput:
+                answer = answer.output  # type: ignore[attr-defined]
         if is_unusable(answer):
+            place.tell(self.log, callee)
             raise AskFailure("invalid", unusable(callee, place, answer))
         return answer
 
@@ -194,22 +208,21 @@ class Frame:
         callee: BoundAgent,
         place: Place,
         hold: Hold | None,
-        asked_at: float,
         purse: Purse,
     ) -> AskFailure | None:
         """What a call that raised means for its step, booked; None if it was cancelled or interrupted."""
         if isinstance(error, Late):
-            purse.book(self.log, callee, place, error.brought, error.transport, hold, asked_at)
+            purse.book(self.log, callee, place, error.brought, error.transport, hold, place.at)
             return AskFailure(error.outcome, error.error)
         if isinstance(error, BaseExceptionGroup) and being_cancelled():  # it failed in cleaning up
-            purse.book(self.log, callee, place, error, "cancelled", hold, asked_at)
+            purse.book(self.log, callee, place, error, "cancelled", hold, place.at)
             await raise_if_cancelled()
         if foreign_cancellation(error):
             error = MisbehavedError(f"agent '{callee.name}' raised {type(error).__name__}, but nobody cancelled it")
         if isinstance(error, Exception):
-            purse.book(self.log, callee, place, error, "error", hold, asked_at)
+            purse.book(self.log, callee, place, error, "error", hold, place.at)
             return AskFailure("error", error)
-        purse.book(self.log, callee, place, error, "cancelled", hold, asked_at)
+        purse.book(self.log, callee, place, error, "cancelled", hold, place.at)
         return None
 
     @property
@@ -217,10 +230,10 @@ class Frame:
         return self.stop is not None and self.stop.is_set
 
     def _booked(
-        self, callee: BoundAgent, place: Place, answer: object, hold: Hold | None, asked_at: float, purse: Purse
+        self, callee: BoundAgent, place: Place, answer: object, hold: Hold | None, purse: Purse
     ) -> None:
         try:
-            purse.book(self.log, callee, place, answer, "ok", hold, asked_at)
+            purse.book(self.log, callee, place, answer, "ok", hold, place.at)
         except Breached as breach:
             breach.answer = answer.output if isinstance(answer, AgentOutput) else answer
             raise

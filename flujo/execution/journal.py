@@ -30,19 +30,18 @@ class JournaledFrame(Frame):
         offered: Mapping[str, Any],
         timeout_s: float | None,
         purse: Purse,
-        note: tuple[Any, ...] | None = None,
     ) -> object:
         journal = self.run.journal
         assert journal is not None
         run_id, path = purse.account.run_id, place.path
         recorded = await journal.recall(run_id, path)
         if recorded is not None:
-            return self._replayed(recorded, place, offered, purse, note)
+            return self._replayed(recorded, callee, place, offered, purse)
         if self.run.past is not None and path in self.run.past.unfinished:
             purse.rebook(self.log, place, self.run.past.unfinished[path])
         start = len(self.log)
         try:
-            answer = await super().ask(callee, place, value, offered, timeout_s, purse, note)
+            answer = await super().ask(callee, place, value, offered, timeout_s, purse)
         except AskFailure as failure:
             if place.asked:
                 await journal.commit(run_id, path, self._record(None, start, offered, failure))
@@ -87,14 +86,14 @@ class JournaledFrame(Frame):
     def _replayed(
         self,
         recorded: RecordedAnswer,
+        callee: BoundAgent,
         place: Place,
         offered: Mapping[str, Any],
         purse: Purse,
-        note: tuple[Any, ...] | None,
     ) -> object:
         """Books and changes what the answer did, without reserving: it was paid before."""
-        if note is not None:
-            self.log.extend((note[0], self.run.now(), *note[2:]))
+        place.at = self.run.now()
+        place.tell(self.log, callee)
         place.asked = True
         purse.rebook(self.log, place, recorded.entries)
         if "context" in offered:

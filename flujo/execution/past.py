@@ -29,6 +29,8 @@ from flujo.events import (
     Replied,
     RunResumed,
     Scope,
+    Uneventful,
+    spelt_out,
 )
 from flujo.execution.frame import Place
 from flujo.execution.signals import AskFailure
@@ -121,10 +123,12 @@ class _Reader:
         start, end = 0, len(log)
         while start < end:
             kind = log[start]
-            _, _, scope, name, *rest = log[start : start + kind.WIDTH]
-            if (note := _NOTES.get(kind)) is not None:
-                note(self, scope, name, *rest)
+            told = log[start : start + kind.WIDTH]
             start += kind.WIDTH
+            for each in spelt_out(*told[1:]) if kind is Uneventful else (told,):
+                _, _, scope, name, *rest = each
+                if (note := _NOTES.get(each[0])) is not None:
+                    note(self, scope, name, *rest)
         for path, answer in self._asks():
             self.past.answers[path] = answer
 
@@ -157,8 +161,10 @@ class _Reader:
         if outcome in ("cancelled", "limited") and path not in self.brought:
             self.past.interrupted[step] = self.past.interrupted.get(step, 0) + 1
 
-    def judged(self, scope: Scope, name: str, attempt: int, hop: int, plugin: str, accepted: bool,
-               feedback: str | None, redirect: object, replaced: bool, solution: object, crashed: object) -> None:  # fmt: skip
+    def judged(
+        self, scope: Scope, name: str, attempt: int, hop: int, plugin: str, accepted: bool, feedback: str | None,
+        redirect: object, replaced: bool, solution: object, crashed: object,
+    ) -> None:  # fmt: skip
         if plugin == OUTPUT_TYPE:
             return
         answer: object = crashed.meant if isinstance(crashed, Carried) else MISSING

@@ -20,7 +20,6 @@ from flujo.errors import (
 )
 from flujo.events import (
     Answered,
-    Asked,
     AskFailed,
     BackedOff,
     ContextChanged,
@@ -29,10 +28,10 @@ from flujo.events import (
     Kept,
     Scope,
     StepEnded,
-    StepStarted,
+    Uneventful,
 )
 from flujo.execution.attempt import Attempt
-from flujo.execution.calling import is_unusable, raise_if_cancelled
+from flujo.execution.calling import being_cancelled, is_unusable, raise_if_cancelled
 from flujo.execution.composite import ended_by, why_ended
 from flujo.execution.frame import Frame
 from flujo.execution.past import Replayed
@@ -59,7 +58,8 @@ class AgentNode:
     """A step, compiled: everything that can be decided before it runs has been decided."""
 
     __slots__ = (
-        "callee", "fallback", "judges", "name", "shapes_input", "shapes_output", "step", "timeout_s", "updates_context",
+        "callee", "fallback", "is_judged", "judges", "limits", "name", "shapes_input", "shapes_output", "step",
+        "timeout_s", "updates_context",
     )  # fmt: skip
 
     def __init__(self, step: Step[Any, Any], name: str, fallback: Node | None) -> None:
@@ -72,22 +72,32 @@ class AgentNode:
         self.updates_context = step.updates_context
         self.shapes_input = bool(step.input_processors)
         self.shapes_output = bool(step.output_processors)
+        self.is_judged = bool(self.judges or self.shapes_output or self.callee.output)
+        self.limits = step.usage_limits
 
     async def run(self, frame: Frame, value: object) -> object:
         """The step's output. Raises StepFailedError, or a Halt when the run is ending."""
-        log, scope, now = frame.log, frame.scope, frame.run.now
+        log, now = frame.log, frame.run.now
+        attempt = Attempt(frame.scope, self.name, value, frame.state, now())
         try:
-            log.extend((StepStarted, now(), scope, self.name, "step", value))
+            if frame.run.is_followed:
+                attempt.start(log)
             try:
-                output = await self._attempts(frame, value)
+                output = await self._attempts(frame, attempt)
             except StepFailedError as failure:
                 if self.fallback is None:
                     raise
                 output = await self._fall_back(self.fallback, frame, value, failure)
         except BaseException as error:
-            log.extend((StepEnded, now(), scope, self.name, ended_by(error), None, why_ended(error)))
+            attempt.start(log)
+            log.extend((StepEnded, now(), frame.scope, self.name, ended_by(error), None, why_ended(error)))
             raise
-        log.extend((StepEnded, now(), scope, self.name, "completed", output, None))
+        if (started_at := attempt.started_at) is None:
+            log.extend((StepEnded, now(), frame.scope, self.name, "completed", output, None))
+        else:
+            log.extend((
+                Uneventful, started_at, frame.scope, self.name, self.callee.name, value, output, attempt.changes, now()
+            ))  # fmt: skip
         return output
 
     async def _fall_back(self, fallback: Node, frame: Frame, value: object, failure: StepFailedError) -> object:
@@ -101,17 +111,10 @@ class AgentNode:
         frame.state = inner.state
         return output
 
-    async def _attempts(self, frame: Frame, value: object) -> object:
-        step, run = self.step, frame.run
-        purse = frame.purse if step.usage_limits is None else frame.purse.inner(step.usage_limits, self._path(frame))
-        allowed = run.laws.attempts_allowed(step.max_retries)
-        if run.past is not None:
-            allowed = run.past.attempts_allowed(self._path(frame), allowed)
-        rejections: tuple[Rejection, ...] = ()
-        number = 0
+    async def _attempts(self, frame: Frame, attempt: Attempt) -> object:
+        purse = frame.purse if self.limits is None else frame.purse.inner(self.limits, self._path(frame))
+        value = attempt.input
         while True:
-            number += 1
-            attempt = Attempt(frame.scope, self.name, number, value, rejections, frame.state)
             try:
                 output = await self._attempt(frame, attempt, purse)
                 if attempt.rejected is None:
@@ -125,13 +128,19 @@ class AgentNode:
                     raise
                 raise StepFailedError(self._path(frame), attempt.made, breach.error) from breach.error
             else:
-                rejections = (*rejections, attempt.rejected)
                 error = RejectedError(self._path(frame), attempt.rejected.plugin, attempt.rejected.feedback)
-            await raise_if_cancelled()
-            if number >= allowed:
-                raise StepFailedError(self._path(frame), number, error) from error
-            if step.backoff is not None:
-                await self._back_off(step.backoff, frame, number)
+            if being_cancelled():
+                await raise_if_cancelled()
+            if attempt.attempt >= self._attempts_allowed(frame):
+                raise StepFailedError(self._path(frame), attempt.attempt, error) from error
+            if self.step.backoff is not None:
+                await self._back_off(self.step.backoff, frame, attempt.attempt)
+            attempt = attempt.next(value, frame.state)
+
+    def _attempts_allowed(self, frame: Frame) -> int:
+        allowed = frame.run.laws.attempts_allowed(self.step.max_retries)
+        past = frame.run.past
+        return allowed if past is None else past.attempts_allowed(self._path(frame), allowed)
 
     def _may_retry(self, failure: AskFailure, frame: Frame) -> bool:
         if isinstance(failure.error, Replayed) or not failure.retryable:
@@ -154,29 +163,28 @@ class AgentNode:
 
     async def _attempt(self, frame: Frame, attempt: Attempt, purse: Purse) -> object:
         """One attempt with its redirects: its output, committed; None if ``attempt.rejected`` says why."""
-        callee, asked = self.callee, None
+        callee, asked, laws = self.callee, None, frame.run.laws
         if self.shapes_input:
-            attempt.input = self._processed(self.step.input_processors, frame.run.laws.input_for_attempt(attempt.input))
+            attempt.start(frame.log)
+            attempt.input = self._processed(self.step.input_processors, laws.input_for_attempt(attempt.input))
         while True:
-            value, offered = attempt.input, NOTHING
-            if attempt.rejections:
-                value = self._told(frame, callee, attempt)
+            offered = NOTHING
+            attempt.given = self._told(frame, callee, attempt) if attempt.rejections else attempt.input
             if callee.takes:
                 offered = self._offer(frame, callee, attempt)
-            note = (
-                Asked, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, callee.name, value,
-                attempt.feedback,
-            )  # fmt: skip
-            given = value if value.__class__ in ATOMS else frame.run.laws.input_for_attempt(value)
+            given = attempt.given
+            if given.__class__ not in ATOMS:
+                given = laws.input_for_attempt(given)
             try:
-                output = await frame.ask(callee, attempt, given, offered, self.timeout_s, purse, note)
+                output = await frame.ask(callee, attempt, given, offered, self.timeout_s, purse)
             except BaseException as error:
                 self._note_failure(frame, attempt, error)
                 raise
-            # The agent may keep what it returned and change it later; the transcript may not change with it.
-            kept = output if output.__class__ in ATOMS else private_copy(output)
-            frame.log.extend((Answered, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, kept))
-            if self.judges or self.shapes_output or self.callee.output or callee.output:
+            if self.is_judged or callee.output or output.__class__ not in ATOMS:
+                attempt.tell(frame.log, callee)
+            if attempt.is_told:
+                self._note_answer(frame, attempt, output)
+            if self.is_judged or callee.output:
                 try:
                     verdict = await self._judged(frame, callee, attempt, output, purse)
                 except AskFailure:
@@ -199,6 +207,11 @@ class AgentNode:
             if attempt.context is not None or self.updates_context:
                 self._commit(frame, attempt, output)
             return output
+
+    def _note_answer(self, frame: Frame, attempt: Attempt, output: object) -> None:
+        """Write the answer down. The agent may keep what it returned and change it: the transcript does not change."""
+        kept = output if output.__class__ in ATOMS else private_copy(output)
+        frame.log.extend((Answered, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, kept))
 
     async def _judged(
         self, frame: Frame, callee: BoundAgent, attempt: Attempt, output: object, purse: Purse
@@ -241,7 +254,8 @@ class AgentNode:
             except Exception:  # what a context holds is the user's; it may be impossible to copy
                 kept = NOTHING_CHANGED
         frame.log.extend((
-            Kept, frame.run.now(), attempt.scope, attempt.name, attempt.attempt, attempt.hop, private_copy(answer), kept,
+            Kept, frame.run.now(), attempt.scope, attempt.name, attempt.attempt, attempt.hop, private_copy(answer),
+            kept,
         ))  # fmt: skip
 
     def _told(self, frame: Frame, callee: BoundAgent, attempt: Attempt) -> object:
@@ -299,10 +313,15 @@ class AgentNode:
             if self.updates_context:
                 after = apply_output(after, output)
         except Exception as error:  # what a context holds is the user's; it may be impossible to copy or validate
+            if not attempt.is_told:
+                attempt.tell(frame.log, self.callee)
+                self._note_answer(frame, attempt, output)
             raise AskFailure("invalid", error, retryable=False) from error
         if after is not before:
             if changes := changed(before, after):
-                frame.log.extend((ContextChanged, frame.run.now(), frame.scope, self.name, changes))
+                if attempt.is_told:
+                    frame.log.extend((ContextChanged, frame.run.now(), frame.scope, self.name, changes))
+                attempt.changes = changes
             frame.state = after
 
     def _path(self, frame: Frame) -> str:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, Protocol, TypeAlias, Unpack, overload
 
 from flujo.errors import PipelineDefinitionError, Problem
-from flujo.ports import AgentOutput, Draft, PluginOutcome
-from flujo.steps.plain import Gives, Step, StepOptions, Takes
+from flujo.ports import Draft, PluginOutcome
+from flujo.steps.plain import Step
+from flujo.steps.signatures import Gives, Metered, StepOptions, Takes
 
 
 class Decorator(Protocol):
     """``@step(max_retries=3, ...)`` as type checkers see it."""
 
     @overload
-    def __call__(
-        self, function: Callable[Concatenate[Takes, ...], Awaitable[AgentOutput[Gives]]], /
-    ) -> Step[Takes, Gives]: ...
+    def __call__(self, function: Callable[Concatenate[Takes, ...], Metered[Gives]], /) -> Step[Takes, Gives]: ...
     @overload
     def __call__(self, function: Callable[Concatenate[Takes, ...], Awaitable[Gives]], /) -> Step[Takes, Gives]: ...
     @overload
@@ -26,13 +25,21 @@ class Decorator(Protocol):
 
 
 @overload
-def step(function: Callable[Concatenate[Takes, ...], Awaitable[AgentOutput[Gives]]], /) -> Step[Takes, Gives]: ...
+def step(function: Callable[Concatenate[Takes, ...], Metered[Gives]], /) -> Step[Takes, Gives]: ...
 @overload
 def step(function: Callable[Concatenate[Takes, ...], Awaitable[Gives]], /) -> Step[Takes, Gives]: ...
 @overload
 def step(function: Callable[Concatenate[Takes, ...], Gives], /) -> Step[Takes, Gives]: ...
 @overload
 def step(*, name: str | None = None, **options: Unpack[StepOptions]) -> Decorator: ...
+@overload
+def step(
+    *,
+    name: str | None = None,
+    input_processors: Sequence[Callable[[Any], Any]] = ...,
+    output_processors: Sequence[Callable[[Any], Any]] = ...,
+    **options: Unpack[StepOptions],
+) -> Callable[[Callable[..., Any]], Step[Any, Any]]: ...
 def step(function: Callable[..., Any] | None = None, /, *, name: str | None = None, **options: Any) -> Any:
     """Make a Step of an async or plain function: ``@step`` or ``@step(max_retries=3, ...)``.
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar, overload
+from typing import Any, overload
 
-from flujo.pipeline import AnyPart, Part, Pipeline
+from typing_extensions import TypeVar
+
+from flujo.pipeline import Flow, Part
 from flujo.ports import Cache
 from flujo.steps.branching import BranchStep
 from flujo.steps.cached import CachedStep
@@ -16,12 +18,11 @@ from flujo.steps.parallel import (
     MergeFunction,
     MergeStrategy,
     ParallelStep,
-    Selection,
 )
+from flujo.steps.signatures import Decides, Gives, Takes
 
-Takes = TypeVar("Takes")
-Gives = TypeVar("Gives")
-Item = TypeVar("Item")
+Item = TypeVar("Item", default=Any)
+Drafted = TypeVar("Drafted", default=Any)
 
 
 class StepKinds:
@@ -31,13 +32,13 @@ class StepKinds:
     @staticmethod
     def parallel(
         name: str,
-        branches: Mapping[str, Part[Takes, Any] | Pipeline[Takes, Any]],
+        branches: Mapping[str, Flow[Takes, Any]],
         *,
         merge_strategy: MergeStrategy | MergeFunction = MergeStrategy.NO_MERGE,
         on_branch_failure: BranchFailureStrategy = BranchFailureStrategy.PROPAGATE,
         context_include_keys: Sequence[str] | None = None,
         max_concurrency: int | None = None,
-        select: Selection | AnyPart | None = None,
+        select: Decides[Takes, Iterable[str]] | Part[Takes, Any] | None = None,
         ignore_unknown: bool = False,
     ) -> ParallelStep[Takes, dict[str, Any]]:
         """Runs all branches on the same input at once; the output is a dict of their outputs in declared order.
@@ -56,16 +57,46 @@ class StepKinds:
             ignore_unknown=ignore_unknown,
         )
 
+    @overload
+    @staticmethod
+    def branch_on(
+        name: str,
+        condition: Decides[Takes, Hashable],
+        branches: Mapping[Any, Flow[Takes, Gives]],
+        *,
+        default: Flow[Takes, Gives] | None = None,
+    ) -> BranchStep[Takes, Gives]: ...
+    @overload
+    @staticmethod
+    def branch_on(
+        name: str,
+        condition: Decides[Any, Hashable],
+        branches: Mapping[Any, Flow[Any, Gives]],
+        *,
+        default: Flow[Any, Gives] | None = None,
+        branch_input_mapper: Decides[Any, Any] | None,
+    ) -> BranchStep[Any, Gives]: ...
+    @overload
+    @staticmethod
+    def branch_on(
+        name: str,
+        condition: Decides[Any, Hashable],
+        branches: Mapping[Any, Flow[Any, Any]],
+        *,
+        default: Flow[Any, Any] | None = None,
+        branch_input_mapper: Decides[Any, Any] | None = None,
+        branch_output_mapper: Decides[Any, Gives] | None,
+    ) -> BranchStep[Any, Gives]: ...
     @staticmethod
     def branch_on(
         name: str,
         condition: Callable[..., Hashable],
-        branches: Mapping[Any, Part[Takes, Gives] | Pipeline[Takes, Gives]],
+        branches: Mapping[Any, Flow],
         *,
-        default: Part[Takes, Gives] | Pipeline[Takes, Gives] | None = None,
+        default: Flow | None = None,
         branch_input_mapper: Callable[..., Any] | None = None,
         branch_output_mapper: Callable[..., Any] | None = None,
-    ) -> BranchStep[Takes, Gives]:
+    ) -> BranchStep:
         """Runs the branch whose key ``condition(value, context)`` returns; ``default`` runs for any other key.
 
         Without a default another key fails the step. The mappers are functions of what goes into the branch and of
@@ -80,17 +111,50 @@ class StepKinds:
             branch_output_mapper=branch_output_mapper,
         )
 
+    @overload
     @staticmethod
     def loop_until(
         name: str,
-        body: Part[Takes, Gives] | Pipeline[Takes, Gives],
+        body: Flow[Takes, Gives],
+        exit_condition: Decides[Gives, bool],
+        *,
+        max_loops: int = 5,
+        iteration_input_mapper: Decides[Gives, Takes] | None = None,
+    ) -> LoopStep[Takes, Gives]: ...
+    @overload
+    @staticmethod
+    def loop_until(
+        name: str,
+        body: Flow[Takes, Gives],
+        exit_condition: Decides[Gives, bool],
+        *,
+        max_loops: int = 5,
+        initial_input_mapper: Decides[Any, Takes] | None,
+        iteration_input_mapper: Decides[Gives, Takes] | None = None,
+    ) -> LoopStep[Any, Gives]: ...
+    @overload
+    @staticmethod
+    def loop_until(
+        name: str,
+        body: Flow[Takes, Drafted],
+        exit_condition: Decides[Drafted, bool],
+        *,
+        max_loops: int = 5,
+        initial_input_mapper: Decides[Any, Takes] | None = None,
+        iteration_input_mapper: Decides[Drafted, Takes] | None = None,
+        loop_output_mapper: Decides[Drafted, Gives] | None,
+    ) -> LoopStep[Any, Gives]: ...
+    @staticmethod
+    def loop_until(
+        name: str,
+        body: Flow,
         exit_condition: Callable[..., bool],
         *,
         max_loops: int = 5,
         initial_input_mapper: Callable[..., Any] | None = None,
         iteration_input_mapper: Callable[..., Any] | None = None,
         loop_output_mapper: Callable[..., Any] | None = None,
-    ) -> LoopStep[Takes, Gives]:
+    ) -> LoopStep:
         """Runs ``body`` on its own output until ``exit_condition(output, context)`` is true; returns the last output.
 
         After ``max_loops`` iterations without that, the step fails. The mappers make the first iteration's input of the
@@ -110,8 +174,8 @@ class StepKinds:
     @staticmethod
     def map_over(
         name: str,
-        body: Part[Item, Gives] | Pipeline[Item, Gives],
-        items: Callable[..., Iterable[Item]],
+        body: Flow[Item, Gives],
+        items: Decides[Any, Iterable[Item]],
         *,
         max_concurrency: int | None = 1,
         merge_strategy: MergeStrategy | MergeFunction = MergeStrategy.NO_MERGE,
@@ -132,16 +196,16 @@ class StepKinds:
     @overload
     @staticmethod
     def human_in_the_loop(
-        name: str, message: str | Callable[..., str], *, input_schema: type[Gives]
+        name: str, message: str | Decides[Any, str], *, input_schema: type[Gives]
     ) -> HumanStep[Any, Gives]: ...
     @overload
     @staticmethod
     def human_in_the_loop(
-        name: str, message: str | Callable[..., str], *, input_schema: object = None
+        name: str, message: str | Decides[Any, str], *, input_schema: object = None
     ) -> HumanStep[Any, Any]: ...
     @staticmethod
     def human_in_the_loop(
-        name: str, message: str | Callable[..., str], *, input_schema: Any = None
+        name: str, message: str | Decides[Any, str], *, input_schema: Any = None
     ) -> HumanStep[Any, Any]:
         """Pauses the run until it is resumed with an answer, which is the output; see ``Flujo.resume_async``.
 

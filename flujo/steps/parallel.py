@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypedDict
 
 from flujo.errors import PipelineDefinitionError, Problem
 from flujo.functions import function_problems
@@ -38,6 +38,16 @@ class BranchFailureStrategy(StrEnum):
 
 MergeFunction: TypeAlias = Callable[[Any, Mapping[str, Any]], Any]
 Selection: TypeAlias = Callable[..., Any]
+
+
+class ParallelOptions(TypedDict, total=False):
+    """What a parallel step may be told beside its name and branches; see ``Step.parallel``."""
+
+    merge_strategy: MergeStrategy | MergeFunction
+    on_branch_failure: BranchFailureStrategy
+    context_include_keys: Sequence[str] | None
+    max_concurrency: int | None
+    ignore_unknown: bool
 
 
 @dataclass(frozen=True)

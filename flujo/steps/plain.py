@@ -6,22 +6,18 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Concatenate, Protocol, Self, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from flujo.binding import BoundAgent, bind_agent, may_be, shown
 from flujo.errors import PipelineDefinitionError, Problem
-from flujo.pipeline import AnyPart, AnyPipeline, In, Out, Part, joined, name_problems
-from flujo.ports import AgentOutput
+from flujo.pipeline import AnyPart, Flow, In, Out, Part, joined, name_problems
 from flujo.steps.checks import step_problems
 from flujo.steps.kinds import StepKinds
-from flujo.steps.parallel import ParallelStep
-from flujo.steps.refining import FeedbackMapper, keep, refinement
+from flujo.steps.looping import LoopStep
+from flujo.steps.parallel import ParallelOptions, ParallelStep
+from flujo.steps.refining import Check, FeedbackMapper, keep, refinement
+from flujo.steps.signatures import Asks, Gives, Metered, StepOptions, Takes
 from flujo.usage import UsageLimits
-
-Takes = TypeVar("Takes")
-Gives = TypeVar("Gives")
-Takes_contra = TypeVar("Takes_contra", contravariant=True)
-Gives_co = TypeVar("Gives_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +30,6 @@ class Backoff:
 
     def __call__(self, failed_attempts: int) -> float:
         return min(self.max_s, self.initial_s * self.factor ** (failed_attempts - 1))
-
-
-class StepOptions(TypedDict, total=False):
-    """What a step may be told beside its name and agent; see ``Step``."""
-
-    plugins: Sequence[Any]
-    input_processors: Sequence[Callable[[Any], Any]]
-    output_processors: Sequence[Callable[[Any], Any]]
-    max_retries: int
-    retry_on: type[Exception] | tuple[type[Exception], ...]
-    backoff: Callable[[int], float] | None
-    timeout_s: float | None
-    fallback: AnyPart | None
-    updates_context: bool
-    settings: Mapping[str, Any]
-    usage_limits: UsageLimits | None
-    meta: Mapping[str, Any]
-
-
-class Runs(Protocol[Takes_contra, Gives_co]):
-    """An agent as type checkers see it: ``run`` may take ``context`` and the like by name."""
-
-    def run(self, input: Takes_contra, /, *args: Any, **offered: Any) -> Gives_co: ...
 
 
 @dataclass(frozen=True)
@@ -90,42 +63,40 @@ class Step(Part[In, Out], StepKinds):
         def __init__(
             self: Step[Takes, Gives],
             name: str,
-            agent: Callable[Concatenate[Takes, ...], Awaitable[AgentOutput[Gives]]],
+            agent: Asks[Takes, Metered[Gives]],
             **options: Unpack[StepOptions],
         ) -> None: ...
         @overload
         def __init__(
             self: Step[Takes, Gives],
             name: str,
-            agent: Callable[Concatenate[Takes, ...], Awaitable[Gives]],
+            agent: Asks[Takes, Awaitable[Gives]],
             **options: Unpack[StepOptions],
         ) -> None: ...
         @overload
         def __init__(
             self: Step[Takes, Gives],
             name: str,
-            agent: Runs[Takes, Awaitable[AgentOutput[Gives]]],
-            **options: Unpack[StepOptions],
-        ) -> None: ...
-        @overload
-        def __init__(
-            self: Step[Takes, Gives],
-            name: str,
-            agent: Runs[Takes, Awaitable[Gives]],
-            **options: Unpack[StepOptions],
-        ) -> None: ...
-        @overload
-        def __init__(
-            self: Step[Takes, Gives],
-            name: str,
-            agent: Callable[Concatenate[Takes, ...], Gives],
+            agent: Asks[Takes, Gives],
             **options: Unpack[StepOptions],
         ) -> None: ...
         @overload
         def __init__(
             self: Step[Any, Any],
             name: str,
-            agent: object,
+            agent: Asks[Any, Any],
+            *,
+            input_processors: Sequence[Callable[[Any], Any]] = ...,
+            output_processors: Sequence[Callable[[Any], Any]],
+            **options: Unpack[StepOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Step[Any, Any],
+            name: str,
+            agent: Asks[Any, Any],
+            *,
+            input_processors: Sequence[Callable[[Any], Any]],
             **options: Unpack[StepOptions],
         ) -> None: ...
         def __init__(self, name: str, agent: Any, **options: Any) -> None: ...
@@ -187,29 +158,39 @@ class Step(Part[In, Out], StepKinds):
         shaped = self.output_processors or self.plugins  # what these return is not known before they run
         return None if shaped else self.bound.returns
 
+    @overload
+    @staticmethod
+    def refine_until(
+        name: str, generator: Flow[str, Gives], critic: Flow[Gives, Check], *, max_loops: int = 5
+    ) -> LoopStep[str, Gives]: ...
+    @overload
     @staticmethod
     def refine_until(
         name: str,
-        generator: AnyPart | AnyPipeline,
-        critic: AnyPart | AnyPipeline,
+        generator: Flow[Takes, Gives],
+        critic: Flow[Gives, Check],
         *,
         max_loops: int = 5,
-        feedback_mapper: FeedbackMapper | None = None,
-    ) -> AnyPart:
+        feedback_mapper: Callable[[Takes, str], Takes],
+    ) -> LoopStep[Takes, Gives]: ...
+    @staticmethod
+    def refine_until(
+        name: str, generator: Flow, critic: Flow, *, max_loops: int = 5, feedback_mapper: FeedbackMapper | None = None
+    ) -> LoopStep:
         """Lets ``generator`` write drafts until ``critic`` finds one complete; the output is that draft.
 
         The critic is given a draft and returns a ``RefinementCheck``, or a dict of its fields. The next draft is
-        written from ``feedback_mapper(input, feedback)``; text input gets the feedback behind it by itself. Not complete
-        after ``max_loops`` drafts, the step fails.
+        written from ``feedback_mapper(input, feedback)``; text input gets the feedback behind it by itself. Not
+        complete after ``max_loops`` drafts, the step fails.
         """
         return refinement(name, generator, critic, Step("keep", keep), max_loops, feedback_mapper)
 
     @staticmethod
     def dynamic_parallel_branch(
         name: str,
-        router: object,
-        branches: Mapping[str, AnyPart | AnyPipeline],
-        **options: Any,
-    ) -> ParallelStep[Any, dict[str, Any]]:
+        router: Asks[Takes, Any],
+        branches: Mapping[str, Flow[Takes, Any]],
+        **options: Unpack[ParallelOptions],
+    ) -> ParallelStep[Takes, dict[str, Any]]:
         """Asks ``router``, an agent, for the names of the branches to run; ``options`` are those of ``parallel``."""
         return ParallelStep(name, branches, select=Step("router", router), **options)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from flujo.pipeline import AnyPart, AnyPipeline, Pipeline
+from flujo.pipeline import Flow, Part, Pipeline
 from flujo.steps.looping import LoopStep
 from flujo.steps.parallel import MergeStrategy, ParallelStep
 
@@ -21,6 +21,9 @@ class RefinementCheck(BaseModel):
     feedback: str = ""
 
 
+Check: TypeAlias = RefinementCheck | Mapping[str, Any]
+
+
 async def keep(draft: Any) -> Any:
     """The draft, unchanged: it stands beside what the critic says of it."""
     return draft
@@ -28,16 +31,16 @@ async def keep(draft: Any) -> Any:
 
 def refinement(
     name: str,
-    generator: AnyPart | AnyPipeline,
-    critic: AnyPart | AnyPipeline,
-    kept: AnyPart,
+    generator: Flow,
+    critic: Flow,
+    kept: Part,
     max_loops: int,
     feedback_mapper: FeedbackMapper | None,
-) -> LoopStep[Any, Any]:
+) -> LoopStep:
     """See ``Step.refine_until``. ``kept`` is a step that returns its input."""
     told = feedback_mapper or text_with_critique
     branches = {"draft": kept, "check": critic}
-    review = ParallelStep[Any, Any]("review", branches, merge_strategy=MergeStrategy.CONTEXT_UPDATE)
+    review = ParallelStep("review", branches, merge_strategy=MergeStrategy.CONTEXT_UPDATE)
 
     def next_input(reviewed: dict[str, Any], *, input: Any) -> Any:
         return told(input, _check(reviewed).feedback)

@@ -88,7 +88,7 @@ def test_latency_is_the_clocks() -> None:
         return x
 
     (step,) = Flujo(Step("a", echo), clock=Ticking()).run("x").step_history  # type: ignore[arg-type]
-    assert step.latency_s == 3.0
+    assert step.latency_s == 2.0  # the clock is read when it starts, is asked and ends
 
 
 def test_transcripts_of_equal_runs_are_equal_though_their_times_differ() -> None:
