@@ -7,6 +7,7 @@ transcript does not depend on who came first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -18,6 +19,7 @@ from flujo.execution.frame import Frame, Stop
 from flujo.execution.merge import merge_context
 from flujo.execution.sequence import run_sequence
 from flujo.execution.signals import Breached, Paused, Stopped
+from flujo.execution.together import Together
 from flujo.isolation import State, changed
 from flujo.steps.parallel import MergeFunction, MergeStrategy
 
@@ -53,6 +55,7 @@ class Lanes:
         self.ignores_failures = ignores_failures
         self.limit = limit
         self.stop = Stop(frame.stop)
+        self.together = Together()
         self.start = frame.state
         self.lanes: list[Lane] = []
 
@@ -71,9 +74,8 @@ class Lanes:
         """
         limit, waiting = self.limit, iter(self.lanes)
         try:
-            async with anyio.create_task_group() as group:
-                for _ in self.lanes if limit is None else self.lanes[:limit]:
-                    group.start_soon(self._take_turns, waiting, group.cancel_scope, limit is None)
+            turns = len(self.lanes) if limit is None else min(limit, len(self.lanes))
+            await self.together.run(turns, partial(self._take_turns, waiting, limit is None))
         finally:
             log = self.frame.log
             for lane in self.lanes:
@@ -109,18 +111,18 @@ class Lanes:
         how = getattr(strategy, "value", "function")
         frame.log.extend((Merged, frame.run.now(), frame.scope, self.name, how, changes, sources))
 
-    async def _take_turns(self, waiting: Iterator[Lane], siblings: anyio.CancelScope, once: bool) -> None:
+    async def _take_turns(self, waiting: Iterator[Lane], once: bool) -> None:
         """Run the next lane that waits; with a limit on how many run at once, go on to the next until none waits.
 
         Taken from one iterator, lanes begin in declared order, whatever order the scheduler starts tasks in.
         """
         for lane in waiting:
             if not self.stop.is_set:
-                await self._run_lane(lane, siblings)
+                await self._run_lane(lane)
             if once:
                 return
 
-    async def _run_lane(self, lane: Lane, siblings: anyio.CancelScope) -> None:
+    async def _run_lane(self, lane: Lane) -> None:
         """One lane to its end. One that was stopped stays so, whatever it still brings or raises."""
         stop = self.stop
         try:
@@ -137,7 +139,7 @@ class Lanes:
             goes_on = lane.status == "paused" or (lane.status == "failed" and self.ignores_failures)
             if not goes_on:
                 stop.called = True
-                siblings.cancel()
+                self.together.cancel()
 
     def _raise_failure(self) -> None:
         """What ends the step: a limit or an abort, then a failure, then a pause; the earliest declared lane first."""
