@@ -10,28 +10,32 @@ Aliases are kept within a field and between fields. Private attributes are one u
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from functools import lru_cache, partial
-from operator import is_
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterable, Mapping, Set
+from itertools import compress, takewhile
+from operator import is_, is_not
+from typing import Any, Generic, TypeAlias, TypeVar
 
-from flujo.context import (
-    EXTRA,
-    FIELDS_SET,
-    PENDING,
-    PRIVATE,
-    SLOTS,
-    PipelineContext,
-    hand_over,
-    held_by,
-    prepare,
-)
+from flujo.canonical import digest
+from flujo.context import EXTRA, FIELDS_SET, PENDING, SLOTS, PipelineContext, hand_over, held_by
 from flujo.errors import ContextUpdateError
-from flujo.loading import Loader, loader_of, not_copyable, settled
-from flujo.structure import ATOMS, MISSING, Same, clone, clone_named, itself, private_of, same_atom
-from flujo.validation import Refill, Replaced, accepted, named_values, refills_of
+from flujo.loading import (
+    NAMES,
+    Loader,
+    WatchedLoader,
+    all_names,
+    begun,
+    copied,
+    everything,
+    loader_of,
+    settled,
+    taken,
+)
+from flujo.structure import ATOMS, MISSING, Same, alike, clone, same_atom
+from flujo.validation import accepted, named_values, newness
 
 C = TypeVar("C", bound=PipelineContext)
+Delta: TypeAlias = tuple[tuple[str, Any], ...]
+"""(name of a field or slot, value) of each that changed; see ``delta``."""
 
 
 class State(Generic[C]):
@@ -60,17 +64,21 @@ class State(Generic[C]):
     @classmethod
     def take(cls, context: C) -> State[C]:
         """The state of a context that the engine does not own: a full copy. Raises NotCopyable."""
-        return _taken(context, *_owners_for(type(context), anew=False))
+        model = type(context)
+        now = everything(context)
+        parts = taken(context, now)
+        return State(model, *parts) if parts is not None else State(model, {}, {})._after(now, context, whole=True)
 
     @classmethod
-    def begin(cls, model: type[C], data: Mapping[str, Any]) -> State[C]:
+    def begin(cls, model: type[C], data: dict[str, Any]) -> State[C]:
         """The state of a new context with these data, which stay the caller's. Raises ValidationError, NotCopyable.
 
-        Copies only what validation does not make anew; a validator of the user's makes it copy everything.
+        What validation makes anew is not copied again, unless code of the user's has a say in it.
         """
-        context = model.model_validate(dict(data))
-        refills = refills_of(model)
-        return None if refills is None else _begun(context, refills)
+        context = model.model_validate(data)
+        new = newness(model)
+        parts = None if new is None else begun(context, data, new)
+        return State.take(context) if parts is None else State(model, *parts)
 
     @property
     def fields_set(self) -> Set[str]:
@@ -80,12 +88,16 @@ class State(Generic[C]):
     def fork(self) -> C:
         """A context equal to this state, for one owner to change; what is looked at is copied then."""
         context = self.cls.__new__(self.cls)
+        self.refill(context)
+        return context
+
+    def refill(self, context: C) -> None:
+        """Makes a context of this class a fork of this state, whatever it held."""
         held = self.atoms.copy()
         held[PENDING] = self
         hand_over(context, held)
         for name in self.others:
             self.load(context, name)
-        return context
 
     def view(self) -> C:
         """The state's own values as a context: for reading by the engine, never for user code."""
@@ -107,10 +119,62 @@ class State(Generic[C]):
         if source is self and (after := self._after_atoms(held)) is not None:
             return after
         if source is None or source.state is not self:
-            slots = (context.__pydantic_extra__, private_of(context), context.__pydantic_fields_set__)
-            now = dict(zip(SLOTS, slots, strict=True)) | context.__dict__
-            return self._after(now, context, whole=True)
+            return self._after(everything(context), context, whole=True)
         return self._after(loader_of(context, self).held_now(context), context, whole=False)
+
+    def replay(self, context: C, rows: Delta) -> None:
+        """Makes a context of this class a fork of this state to which ``delta`` was done. Raises NotCopyable."""
+        memo: dict[int, Any] = {}
+        own = [(name, value if value is MISSING else copied(self.cls, name, value, memo)) for name, value in rows]
+        self.refill(context)
+        if any(value is MISSING for _, value in own):
+            self.load_all(context)
+        held = held_by(context)
+        for name, value in own:
+            if name in SLOTS:
+                object.__setattr__(context, name, value)
+            elif value is MISSING:
+                held.pop(name, None)
+            else:
+                held[name] = value
+
+    def with_delta(self, rows: Delta) -> State[C]:
+        """The state after ``delta(old, new)``: like ``new`` if this one is like ``old``. Raises NotCopyable."""
+        context = self.cls.__new__(self.cls)
+        self.replay(context, rows)
+        return self.commit(context)
+
+    def watched(self, reads: set[str]) -> State[C]:
+        """A state equal to this one; what its forks, and those of all states made of it, look at is put into ``reads``.
+
+        That is the names of fields and slots that still hold what they hold here, and ``NAMES`` where all was looked
+        at. It may be more than was looked at, and is never less: setting a field to what it is counts as a look.
+        """
+        return Watched(self, ((reads, self.values),))
+
+    def unwatched(self) -> State[C]:
+        """The same without the latest ``watched``."""
+        return self
+
+    def unseen(self) -> C:
+        """A fork that is not watched."""
+        return self.fork()
+
+    def note(self, names: Iterable[str]) -> None:
+        """Tell whoever watches that these were looked at."""
+
+    def assembled(self, values: dict[str, Any], unchanging: Set[str], tied: Set[str]) -> State[C]:
+        """The next state, of values that no user code holds; forks may hold the ``unchanging`` ones as they are."""
+        rest = [name for name in values if name not in SLOTS]
+        atoms = {name: values[name] for name in rest if name in unchanging}
+        parts = values.keys() - atoms.keys()
+        others = tuple(name for name in rest if name in parts and name not in self.cls.__pydantic_fields__)
+        return self._next(values, atoms, frozenset(tied & parts), others)
+
+    def _next(
+        self, values: dict[str, Any], atoms: dict[str, Any], tied: frozenset[str], others: tuple[str, ...]
+    ) -> State[C]:
+        return State(self.cls, values, atoms, tied, others)
 
     # A state is the source of its own forks until they are looked into.
 
@@ -127,17 +191,15 @@ class State(Generic[C]):
     def _after_atoms(self, held: dict[str, Any]) -> State[C] | None:
         """The state after an attempt that met only atoms and set them to atoms; None if it did more."""
         atoms = self.atoms
-        if len(held) != len(atoms) + 1:
+        if len(held) != len(atoms) + 1 or next(reversed(held)) != PENDING:  # it came last: something was deleted
             return None
-        if all(map(is_, held.values(), atoms.values())):  # PENDING comes last, unless something was deleted
-            return self
         fresh = {}
-        for name, was in atoms.items():
-            if (now := held.get(name, was)) is not was:
-                if type(now) not in ATOMS:
-                    return None
-                if not same_atom(was, now):
-                    fresh[name] = now
+        for name in compress(atoms, map(is_not, atoms.values(), held.values())):
+            now = held[name]
+            if type(now) not in ATOMS:
+                return None
+            if not same_atom(atoms[name], now):
+                fresh[name] = now
         if not fresh:
             return self
         return State(self.cls, self.values | fresh, atoms | fresh, self.tied, self.others)
@@ -152,9 +214,9 @@ class State(Generic[C]):
         values = {name: copies.get(name, old.get(name)) for name in now} if whole else old | copies
         if not whole and self._are_kinds_kept(copies, touched):
             fresh = {name: value for name, value in copies.items() if name in self.atoms}
-            return State(self.cls, values, self.atoms | fresh if fresh else self.atoms, tied, self.others)
+            return self._next(values, self.atoms | fresh if fresh else self.atoms, tied, self.others)
         unchanging = {name for name, copy in copies.items() if copy is touched[name]}
-        return assembled(self.cls, values, unchanging | (self.atoms.keys() - copies.keys()), tied)
+        return self.assembled(values, unchanging | (self.atoms.keys() - copies.keys()), tied)
 
     def _are_kinds_kept(self, copies: dict[str, Any], touched: dict[str, Any]) -> bool:
         """Whether what was an atom is one again, and what was none is none."""
@@ -165,58 +227,62 @@ class State(Generic[C]):
         return True
 
 
-def _taken(context: C) -> State[C] | None:
-    """The state of a whole context; None if fields share objects, or hold the context, or cannot be copied."""
-    cls, held = type(context), context.__dict__
-    slots = {EXTRA: context.__pydantic_extra__, PRIVATE: private_of(context)}
-    values: dict[str, Any] = {**slots, FIELDS_SET: context.__pydantic_fields_set__.copy(), **held}
-    atoms, shared = {}, cls.__shared__
-    reach: dict[int, Any] = {id(context): context}
-    memos: list[dict[int, Any]] = []  # kept to the end: ids must not be used twice
-    for name, value in values.items():
-        if type(value) in ATOMS or name in shared:
-            atoms[name] = value
-        elif name != FIELDS_SET:
-            memo: dict[int, Any] = {}
-            ...
+class Watched(State[C]):
+    """A state whose forks tell what is looked at in them."""
 
+    __slots__ = ("watchers",)
 
-def _begun(context: C, anew: Mapping[str, Refill]) -> State[C] | None:
-    """The state of a context that validation has just made, and that it becomes; None as for ``_taken``."""
-    held = held_by(context)
-    values = {EXTRA: None, PRIVATE: None, FIELDS_SET: SLOTS[FIELDS_SET].__get__(context), **held}
-    atoms = {}
-    replaced: list[Replaced] = []
-    reach: dict[int, Any] = {}
-    memos: list[dict[int, Any]] = []  # kept to the end: ids must not be used twice
-    for name, value in held.items():
-        if type(value) in ATOMS:
-            atoms[name] = value
-            continue
-        memo: dict[int, Any] = {}
-        if (refill := anew.get(name)) is not None:
-            refill(value, memo, replaced)
-        elif (copy := clone(value, memo)) is value:
-            atoms[name] = value
-        else:
-            values[name] = copy
-        if memo:
-            if not reach.keys().isdisjoint(memo):
-                for container, key, item in replaced:
-                    container[key] = item
-                return None
-            reach |= memo
-            memos.append(memo)
-    return State(type(context), values, atoms)
+    def __init__(self, state: State[C], watchers: tuple[tuple[set[str], dict[str, Any]], ...]) -> None:
+        super().__init__(state.cls, state.values, state.atoms, state.tied, state.others)
+        self.watchers = watchers
+        """Where reads are put, with the values that were there when the watch began; the latest comes last."""
+
+    def refill(self, context: C) -> None:
+        loader = WatchedLoader(self)
+        hand_over(context, {PENDING: loader})
+        for name in self.others:
+            loader.load(context, name)
+
+    def unseen(self) -> C:
+        return State(self.cls, self.values, self.atoms, self.tied, self.others).fork()
+
+    def commit(self, context: C) -> State[C]:
+        if type(context) is not self.cls:
+            self.note(all_names(self))
+        return super().commit(context)
+
+    def watched(self, reads: set[str]) -> State[C]:
+        return Watched(self, (*self.watchers, (reads, self.values)))
+
+    def unwatched(self) -> State[C]:
+        if len(self.watchers) > 1:
+            return Watched(self, self.watchers[:-1])
+        return super()._next(self.values, self.atoms, self.tied, self.others)
+
+    def note(self, names: Iterable[str]) -> None:
+        names = list(names)
+        for reads, began in self.watchers:
+            reads.update(name for name in names if self.values.get(name, MISSING) is began.get(name, MISSING))
+
+    def _next(
+        self, values: dict[str, Any], atoms: dict[str, Any], tied: frozenset[str], others: tuple[str, ...]
+    ) -> State[C]:
+        """What became again what it was at first is not told by a delta: it must be so wherever that is done."""
+        after = Watched(super()._next(values, atoms, tied, others), self.watchers)
+        exchanged = [(name, values.get(name, MISSING)) for name in _exchanged(self.values, values)]
+        for reads, began in self.watchers:
+            reads.update(name for name, now in exchanged if alike(began.get(name, MISSING), now))
+        return after
+
+    def _after(self, now: dict[str, Any], context: C, whole: bool) -> State[C]:
+        after = super()._after(now, context, whole)
+        self.note(name for name in now if after.values.get(name, MISSING) is self.values.get(name, MISSING))
+        return after
 
 
 def assembled(cls: type[C], values: dict[str, Any], unchanging: Set[str], tied: Set[str]) -> State[C]:
-    """The state of values that no user code holds; forks may hold the ``unchanging`` ones as they are."""
-    rest = [name for name in values if name not in SLOTS]
-    atoms = {name: values[name] for name in rest if name in unchanging}
-    parts = values.keys() - atoms.keys()
-    others = tuple(name for name in rest if name in parts and name not in cls.model_fields)
-    return State(cls, values, atoms, frozenset(tied & parts), others)
+    """``State.assembled`` where there is no state before."""
+    return State(cls, {}, {}).assembled(values, unchanging, tied)
 
 
 def changed(old: State[C], new: State[C]) -> tuple[tuple[str, Any, Any], ...]:
@@ -224,12 +290,56 @@ def changed(old: State[C], new: State[C]) -> tuple[tuple[str, Any, Any], ...]:
 
     The values are the states' own: for reading by the engine. Private attributes are not told.
     """
-    names = old.cls.model_fields | new.cls.model_fields
-    rows = [(name, old.values.get(name, MISSING), new.values.get(name, MISSING)) for name in names]
-    if old.values[EXTRA] is not new.values[EXTRA]:
-        was, now = old.values[EXTRA] or {}, new.values[EXTRA] or {}
-        rows += [(name, was.get(name, MISSING), now.get(name, MISSING)) for name in was | now]
-    return tuple(row for row in rows if row[1] is not row[2] and not Same()(row[1], row[2]))
+    touched = _exchanged(old.values, new.values)
+    if len(touched) > 1:
+        declared = list(old.cls.__pydantic_fields__ | new.cls.__pydantic_fields__)
+        touched = [name for name in declared if name in touched] + [name for name in touched if name == EXTRA]
+    rows: list[tuple[str, Any, Any]] = []
+    for name in touched:
+        if name == EXTRA:
+            was, now = old.values[EXTRA] or {}, new.values[EXTRA] or {}
+            rows += [(extra, was.get(extra, MISSING), now.get(extra, MISSING)) for extra in was | now]
+        elif name in old.cls.__pydantic_fields__ or name in new.cls.__pydantic_fields__:
+            rows.append((name, old.values.get(name, MISSING), new.values.get(name, MISSING)))
+    return tuple([row for row in rows if not alike(row[1], row[2])])
+
+
+def _exchanged(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """The names that do not hold the very object that they held."""
+    if len(old) == len(new) and all(map(is_, old, new)):
+        return list(compress(old, map(is_not, old.values(), new.values())))
+    return [name for name in old | new if old.get(name, MISSING) is not new.get(name, MISSING)]
+
+
+def delta(old: State[C], new: State[C]) -> Delta:
+    """What ``old.with_delta`` makes a state like ``new`` of: (name, value) of fields and slots, to be done in order.
+
+    ``MISSING`` deletes. Both states have the same class. The values are the states' own: not to be changed.
+    """
+    if old is new:
+        return ()
+    was, now = old.values, new.values
+    exchanged = _exchanged(was, now)
+    tied = old.tied | new.tied
+    if tied.isdisjoint(exchanged):
+        tied = frozenset()  # else all of them: their objects belong together
+    kept = [name for name in was if name in now]
+    in_place = takewhile(lambda pair: pair[0] == pair[1], zip(kept, now, strict=False))
+    stay = {name for name, _ in in_place}  # the order of names is that of the dict
+    touched = {name for name in exchanged if not alike(was.get(name, MISSING), now.get(name, MISSING))}
+    gone = tuple((name, MISSING) for name in was if name not in stay)
+    return gone + tuple(row for row in now.items() if row[0] in touched | tied or row[0] not in stay)
+
+
+def digests_of(state: State[Any], names: Iterable[str]) -> dict[str, str]:
+    """A digest of what each of these fields and slots holds, by sorted names. Raises NotRepresentable.
+
+    Two that are equal hold equal canonical JSON, or are both absent. ``NAMES`` stands for the names that there are.
+    """
+    names = sorted(names)
+    state.note(names)
+    values = {**state.values, NAMES: [name for name in state.values if name not in SLOTS]}
+    return {name: digest({name: values[name]} if name in values else {}) for name in names}
 
 
 def private_copy(value: object) -> object:
@@ -268,7 +378,8 @@ def updated(state: State[C], fresh: Mapping[str, Any], what: str) -> State[C]:
             f"{what} has {', '.join(map(repr, unknown))}, but {cls.__name__} has no such field; "
             f"it has {', '.join(map(repr, cls.model_fields)) or 'none'}"
         )
-    present = state.fork()
+    apart = newness(cls) is not None  # each field is validated for itself: the others are not looked at
+    present = state.unseen() if apart else state.fork()
     before = {name: value for name, value in present.__dict__.items() if name in cls.model_fields}
     before |= present.__pydantic_extra__ or {}
     validated = accepted(cls, {**before, **fresh}, what)
@@ -281,6 +392,7 @@ def updated(state: State[C], fresh: Mapping[str, Any], what: str) -> State[C]:
     held_by(after).update(fields)
     if not Same()(present.__pydantic_extra__, validated.__pydantic_extra__):
         object.__setattr__(after, EXTRA, validated.__pydantic_extra__)
+    state.note({FIELDS_SET, *(fresh.keys() ^ fields.keys())})  # what stays as it is was compared
     if not fresh.keys() <= state.fields_set:
         after.__pydantic_fields_set__.update(fresh)
     return state.commit(after)

@@ -1,4 +1,4 @@
-"""Filling one fork of a state with copies of what is looked at in it.
+"""Copies between states and contexts: out into a fork as it is looked at, and into a state to be kept.
 
 What a state is and what becomes of a fork is told in ``isolation``.
 """
@@ -6,12 +6,14 @@ What a state is and what becomes of a fork is told in ``isolation``.
 from __future__ import annotations
 
 import threading
-from collections.abc import Set
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Set
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from flujo.context import EXTRA, FIELDS_SET, PENDING, PRIVATE, SLOTS, PipelineContext, held_by
+from flujo.context import EXTRA, FIELDS_SET, PENDING, PRIVATE, SLOTS, PipelineContext, held_by, prepare
 from flujo.errors import MisuseError
-from flujo.structure import ATOMS, MISSING, Same, clone, clone_named, same_atom
+from flujo.structure import ATOMS, MISSING, Same, clone, clone_named, private_of, same_atom
+from flujo.validation import Newness, Replaced
 
 if TYPE_CHECKING:
     from flujo.isolation import State
@@ -76,6 +78,34 @@ class Loader:
         return now
 
 
+NAMES: Final = "__dict__"
+"""Stands for the names in the ``__dict__`` of a context, and their order, among the names of what was looked at."""
+
+
+def all_names(state: State[Any]) -> set[str]:
+    """What is looked at by whoever looks at the whole."""
+    return {NAMES, *state.values, *state.cls.__pydantic_fields__}
+
+
+class WatchedLoader(Loader):
+    """Tells its state what is looked at."""
+
+    __slots__ = ()
+
+    @property
+    def fields_set(self) -> Set[str]:
+        self.state.note((FIELDS_SET,))
+        return self.state.fields_set
+
+    def load(self, context: Any, name: str) -> Any:
+        self.state.note((name,))
+        return super().load(context, name)
+
+    def load_all(self, context: Any) -> None:
+        self.state.note(all_names(self.state))
+        super().load_all(context)
+
+
 _birth = threading.Lock()
 
 
@@ -84,7 +114,7 @@ def loader_of(context: Any, state: State[Any]) -> Loader:
     held = held_by(context)
     with _birth:
         source = held.get(PENDING)
-        if type(source) is Loader:
+        if isinstance(source, Loader):
             return source
         loader = Loader(state)
         if source is not None:  # else another thread has just fetched everything
@@ -92,13 +122,16 @@ def loader_of(context: Any, state: State[Any]) -> Loader:
         return loader
 
 
+_NAMED: Final = (EXTRA, PRIVATE)
+
+
 def copied(cls: type[PipelineContext], name: str, value: Any, memo: dict[int, Any]) -> Any:
     """A copy of the value of one field or slot; itself if it is shared. Raises NotCopyable."""
     shared = cls.__shared__
-    if name in shared:
+    if shared and name in shared:
         return value
     try:
-        return clone_named(value, memo, shared) if name in (EXTRA, PRIVATE) else clone(value, memo)
+        return clone(value, memo) if name not in _NAMED else clone_named(value, memo, shared)
     except Exception as error:  # a user's __deepcopy__ or __reduce_ex__ may raise anything
         raise not_copyable(cls, name, error) from error
 
@@ -109,6 +142,96 @@ def not_copyable(cls: type[PipelineContext], name: str, error: Exception) -> Not
         f"{cls.__name__}.{name} cannot be copied ({type(error).__name__}: {error}); keep such an object "
         f"in the run's resources, give its class a __deepcopy__, or name it in {cls.__name__}.__shared__"
     )
+
+
+Parts: TypeAlias = tuple[dict[str, Any], dict[str, Any], frozenset[str], tuple[str, ...]]
+"""What a state is made of: its values, atoms, tied names and other names."""
+
+
+def everything(context: PipelineContext) -> dict[str, Any]:
+    """The slots and all else that a context holds."""
+    slots = (context.__pydantic_extra__, private_of(context), context.__pydantic_fields_set__)
+    held: dict[str, Any] = context.__dict__
+    return dict(zip(SLOTS, slots, strict=True)) | held
+
+
+class _Units:
+    """Copies of the fields and slots of one context, each with a memo of its own."""
+
+    __slots__ = ("memos", "reach")
+
+    def __init__(self, context: object) -> None:
+        self.reach: dict[int, Any] = {id(context): context}
+        self.memos: list[dict[int, Any]] = []  # kept: ids must not be used twice
+
+    def share(self, memo: dict[int, Any]) -> bool:
+        """Whether what was copied with this memo shares objects with what was copied before, or holds the context."""
+        if not self.reach.keys().isdisjoint(memo):
+            return True
+        self.reach |= memo
+        self.memos.append(memo)
+        return False
+
+
+def taken(context: PipelineContext, now: dict[str, Any]) -> Parts | None:
+    """Copies of all that a context holds; None if fields share objects, or hold the context. Raises NotCopyable."""
+    cls, shared = type(context), type(context).__shared__
+    _prepare(cls)
+    values, atoms, units = now.copy(), {}, _Units(context)
+    for name, value in now.items():
+        if type(value) in ATOMS or name in shared:
+            atoms[name] = value
+            continue
+        memo: dict[int, Any] = {}
+        copy = copied(cls, name, value, memo)
+        if copy is value:
+            atoms[name] = value
+        else:
+            values[name] = copy
+        if memo and units.share(memo):
+            return None
+    for slot in SLOTS:
+        atoms.pop(slot, None)
+    plain = cls.__pydantic_fields__.keys() | SLOTS.keys() | atoms.keys()
+    return values, atoms, frozenset(), () if now.keys() <= plain else tuple(name for name in now if name not in plain)
+
+
+@lru_cache(1024)
+def _prepare(cls: type[PipelineContext]) -> None:
+    prepare(cls)
+
+
+def begun(context: PipelineContext, data: Mapping[str, Any], new: Newness) -> Parts | None:
+    """What a context holds that was just validated from ``data``, made one's own; None as for ``taken``.
+
+    Raises NotCopyable. The context must not be used any more.
+    """
+    held, shared = held_by(context), type(context).__shared__
+    values = {EXTRA: None, PRIVATE: None, FIELDS_SET: SLOTS[FIELDS_SET].__get__(context), **held}
+    atoms, units = {}, _Units(context)
+    replaced: Replaced = []
+    for name, value in held.items():
+        if type(value) in ATOMS or name in shared:
+            atoms[name] = value
+            continue
+        memo: dict[int, Any] = {}
+        refill = new.containers.get(name)
+        if refill is None and type(data.get(name)) is dict:
+            refill = new.models.get(name)
+        try:
+            if refill is not None:
+                refill(value, memo, replaced)
+            else:
+                values[name] = copy = clone(value, memo)
+                if copy is value:
+                    atoms[name] = value
+        except Exception as error:  # a user's __deepcopy__ or __reduce_ex__ may raise anything
+            raise not_copyable(type(context), name, error) from error
+        if memo and units.share(memo):
+            for container, key, item in reversed(replaced):
+                container[key] = item
+            return None
+    return values, atoms, frozenset(), ()
 
 
 def settled(

@@ -10,7 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, Generic, Self, TypeAlias, TypeVar
+from typing import Any, Generic, Self, TypeAlias
+
+from typing_extensions import TypeVar
 
 from flujo.binding import may_be, shown
 from flujo.canonical import digest
@@ -19,13 +21,20 @@ from flujo.mermaid import diagram
 from flujo.usage import UsageLimits
 
 MAX_DEPTH = 100
-In = TypeVar("In", contravariant=True)
-Out = TypeVar("Out", covariant=True)
+In = TypeVar("In", contravariant=True, default=Any)
+Out = TypeVar("Out", covariant=True, default=Any)
 Next = TypeVar("Next")
 
 
+class Flow(Generic[In, Out]):
+    """A step or a pipeline: it takes ``In`` and returns ``Out``. Written without them, it may be any."""
+
+    def __rshift__(self, after: Flow[Out, Next]) -> Pipeline[In, Next]:
+        return Pipeline.of(self, after)
+
+
 @dataclass(frozen=True)
-class Part(ABC, Generic[In, Out]):
+class Part(Flow[In, Out], ABC):
     """What all kinds of steps have in common: a step takes ``In`` and returns ``Out``."""
 
     name: str
@@ -33,9 +42,6 @@ class Part(ABC, Generic[In, Out]):
     def named(self, name: str) -> Self:
         """A copy under another name."""
         return replace(self, name=name)
-
-    def __rshift__(self, after: Part[Out, Next] | Pipeline[Out, Next]) -> Pipeline[In, Next]:
-        return Pipeline.of(self, after)
 
     @property
     @abstractmethod
@@ -83,7 +89,7 @@ AnyPart: TypeAlias = Part[Any, Any]
 
 
 @dataclass(frozen=True)
-class Pipeline(Generic[In, Out]):
+class Pipeline(Flow[In, Out]):
     """Steps that run one after the other, each on the output of the one before.
 
     Written as ``first >> second >> third``. ``validate()`` lists all that is wrong with it; a ``Flujo`` refuses to be
@@ -94,7 +100,7 @@ class Pipeline(Generic[In, Out]):
     name: str = "pipeline"
 
     @staticmethod
-    def of(*parts: AnyPart | AnyPipeline) -> AnyPipeline:
+    def of(*parts: Flow) -> AnyPipeline:
         """The steps of all parts in a row. Raises PipelineDefinitionError for a part that is neither."""
         steps: list[AnyPart] = []
         for part in parts:
@@ -104,7 +110,7 @@ class Pipeline(Generic[In, Out]):
             steps.extend(steps_of(part))
         return Pipeline(tuple(steps))
 
-    def __rshift__(self, after: Part[Out, Next] | Pipeline[Out, Next]) -> Pipeline[In, Next]:
+    def __rshift__(self, after: Flow[Out, Next]) -> Pipeline[In, Next]:
         return replace(Pipeline.of(self, after), name=self.name)
 
     def named(self, name: str) -> Self:
@@ -196,7 +202,7 @@ def joined(path: str, segment: str) -> str:
     return path + segment if not path or path.endswith(":") else f"{path}/{segment}"
 
 
-def steps_of(part: AnyPart | AnyPipeline) -> tuple[AnyPart, ...]:
+def steps_of(part: Part | Pipeline) -> tuple[Part, ...]:
     """The steps of a branch, which may be written as one step or as a pipeline."""
     return part.steps if isinstance(part, Pipeline) else (part,)
 

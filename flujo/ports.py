@@ -131,13 +131,13 @@ class RecordedAnswer:
     """What one ask brought, as a journal keeps it: replaying it books and changes the same, and calls nobody.
 
     ``error`` is the error that the ask ended with, or None; ``context_change`` holds the fields that the ask changed
-    in its private context, as ``(field, before, after)``.
+    in its private context, and what they became (``MISSING``: they were deleted).
     """
 
     value: object
     entries: tuple[LedgerEntry, ...] = ()
     error: BaseException | None = None
-    context_change: tuple[tuple[str, object, object], ...] = ()
+    context_change: tuple[tuple[str, Any], ...] = ()
     metadata: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -164,7 +164,7 @@ class CachedResult:
 
     output: object
     reads: Mapping[str, str]
-    context_delta: object
+    context_delta: tuple[tuple[str, Any], ...]
 
 
 class Cache(Protocol):

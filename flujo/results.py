@@ -24,7 +24,6 @@ from flujo.events import (
     Log,
     Paid,
     Questioned,
-    RunEnded,
     RunStatus,
     StepEnded,
     StepStarted,
@@ -96,6 +95,8 @@ class PipelineResult:
         name: RunId,
         log: Log,
         state: State[Any],
+        status: RunStatus,
+        output: Any,
         error: RunError | PipelineAbort | None,
         listener_errors: tuple[ListenerError, ...],
         beginning: Beginning,
@@ -111,11 +112,8 @@ class PipelineResult:
         self.listener_errors = listener_errors
         self.transcript = Transcript(log)
         self._state = state
-        width = RunEnded.WIDTH
-        _, _, _, _, self.status, self.output, _ = log[-width:]
-
-    status: RunStatus
-    output: Any
+        self.status = status
+        self.output = output
 
     @property
     def success(self) -> bool:

@@ -209,14 +209,18 @@ class Flujo:
         listeners = (*overrides.listeners, *self.listeners)
         audience = Audience(run, listeners, stream) if listeners or stream is not None else None
         above = budget_above()
-        budget = Budget(limits, above, admits=laws.admits, passes=laws.passes)
-        purse = Purse(account, budget, limited=limits is not None or above is not None)
+        budget = None
+        if limits is not None or above is not None:
+            budget = Budget(limits, above, admits=laws.admits, passes=laws.passes)
+        purse = Purse(account, budget)
         frame = run.new_frame(run, Scope(None, ""), run.new_log(), begun.state, purse)
-        error = await self._run_to_end(frame, nodes, begun.input, audience)
+        status, output, error = await self._run_to_end(frame, nodes, begun.input, audience)
         return PipelineResult(
             name=account.name,
             log=frame.log if audience is None else list(frame.log),
             state=frame.state,
+            status=status,
+            output=output,
             error=error,
             listener_errors=() if audience is None else tuple(audience.errors),
             beginning=begun,
@@ -226,14 +230,14 @@ class Flujo:
 
     async def _run_to_end(
         self, frame: Frame, nodes: Sequence[Node], input: object, audience: Audience | None
-    ) -> RunError | PipelineAbort | None:
-        """Run until it ends, however that is, and write down how. The error it ended with is returned."""
+    ) -> tuple[RunStatus, object, RunError | PipelineAbort | None]:
+        """Run until it ends, however that is, and write down how: its status, output and error."""
         log, scope, now = frame.log, frame.scope, frame.run.now
         output: object = None
         error: RunError | PipelineAbort | None = None
         status: RunStatus = "completed"
         try:
-            log.extend((RunStarted, now(), scope, "", self.name, input, frame.state.fork()))
+            log.extend((RunStarted, now(), scope, "", self.name, frame.as_told(input), frame.state.fork()))
             if frame.run.past is not None:
                 for ended, answers in frame.run.past.resumed:
                     log.extend((RunResumed, now(), scope, "", ended, answers))
@@ -252,8 +256,8 @@ class Flujo:
         except BaseException as interruption:
             log.extend((RunEnded, now(), scope, "", "cancelled", None, told(interruption)))
             raise
-        log.extend((RunEnded, now(), scope, "", status, output, None if error is None else told(error)))
-        return error
+        log.extend((RunEnded, now(), scope, "", status, frame.as_told(output), None if error is None else told(error)))
+        return status, output, error
 
     def _first_state(self, context_data: Mapping[str, Any] | None) -> State[Any]:
         if not context_data and self._initial is not None:
@@ -266,7 +270,7 @@ class Flujo:
                 f"context_data has {', '.join(map(repr, unknown))}, but the fields of {model.__name__} are: {known}"
             )
         try:
-            state = State.take(model.model_validate(data))
+            state: State[Any] = State.begin(model, data)
         except ValidationError as error:
             raise MisuseError(f"context_data does not fit {model.__name__}: {error}") from error
         if not context_data and self._begins_alike:

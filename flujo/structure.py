@@ -61,23 +61,20 @@ def clone(value: Any, memo: dict[int, Any]) -> Any:
     cls = class_of(value)
     if cls in ATOMS:
         return value
-    if (known := memo.get(id(value))) is not None:
+    if (known := memo.get(key := id(value))) is not None:
         return known
     if cls is list:
-        rows: list[Any] = []
-        memo[id(value)] = rows
-        if ATOMS.issuperset(map(type, value)):
-            rows += value
-            return rows
-        for item in value:
-            rows.append(item if type(item) in ATOMS else clone(item, memo))
+        memo[key] = rows = value.copy()
+        if not ATOMS.issuperset(map(type, rows)):
+            for index, item in enumerate(rows):
+                if type(item) not in ATOMS:
+                    rows[index] = clone(item, memo)
         return rows
-    if cls is dict:
-        table: dict[Any, Any] = {}
-        memo[id(value)] = table
-        for key, item in value.items():
-            name = key if type(key) in ATOMS else clone(key, memo)
-            table[name] = item if type(item) in ATOMS else clone(item, memo)
+    if cls is dict and ATOMS.issuperset(map(type, value)):
+        memo[key] = table = value.copy()
+        for name, item in table.items():
+            if type(item) not in ATOMS:
+                table[name] = clone(item, memo)
         return table
     return _cloner(cls)(value, memo)
 
@@ -108,6 +105,13 @@ def itself(value: Any, memo: dict[int, Any]) -> Any:
     return value
 
 
+def _clone_dict(value: dict[Any, Any], memo: dict[int, Any]) -> Any:
+    memo[id(value)] = table = {}
+    for key, item in value.items():
+        table[clone(key, memo)] = clone(item, memo)
+    return table
+
+
 def _clone_tuple(value: tuple[Any, ...], memo: dict[int, Any]) -> Any:
     items = [clone(item, memo) for item in value]
     if all(map(is_, value, items)):
@@ -129,10 +133,10 @@ def _clone_frozenset(value: frozenset[Any], memo: dict[int, Any]) -> Any:
 def _clone_model(shared: frozenset[str], value: BaseModel, memo: dict[int, Any]) -> Any:
     cls = type(value)
     memo[id(value)] = copied = cls.__new__(cls)
-    fields = {
-        name: item if type(item) in ATOMS or name in shared else clone(item, memo)
-        for name, item in value.__dict__.items()
-    }
+    fields = value.__dict__.copy()
+    for name, item in fields.items():
+        if type(item) not in ATOMS and name not in shared:
+            fields[name] = clone(item, memo)
     extra, private = value.__pydantic_extra__, private_of(value)
     _set_fields(copied, fields)
     _set_extra(copied, None if extra is None else clone_named(extra, memo, shared))
@@ -156,11 +160,13 @@ def _clone_plain(value: Any, memo: dict[int, Any]) -> Any:
 
 @lru_cache(1024)
 def _cloner(cls: type) -> Callable[[Any, dict[int, Any]], Any]:
-    """How values of a class that is neither an atom, a list nor a dict are copied."""
+    """How values of a class that is neither an atom, nor a list, nor a dict of plain keys are copied."""
     if issubclass(cls, enum.Enum):
         return itself
     if _is_model(cls):
         return partial(_clone_model, getattr(cls, "__shared__", frozenset()))  # a context within a value
+    if cls is dict:
+        return _clone_dict
     if cls is tuple:
         return _clone_tuple
     if cls is set:
@@ -208,6 +214,11 @@ def same_atom(a: object, b: object) -> bool:
     if cls in _BY_REPR:
         return repr(a) == repr(b)
     return bool(a == b) and (cls in _EXACT or repr(a) == repr(b))
+
+
+def alike(a: object, b: object) -> bool:
+    """Whether two values cannot be told apart, compared by themselves."""
+    return same_atom(a, b) if type(b) in ATOMS else Same()(a, b)
 
 
 class Same:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -20,9 +21,20 @@ from flujo.structure import ATOMS, clone
 
 M = TypeVar("M", bound=BaseModel)
 
-Replaced=Any
-Refill: TypeAlias = Callable[[Any, dict[int, Any]], Any]
-"""Makes one's own what is called with, and a memo: copies of what others may hold, the rest as it is."""
+Replaced: TypeAlias = list[tuple[Any, Any, Any]]
+"""What was put in the place of what: (container, key or index, what was there), oldest first."""
+
+Refill: TypeAlias = Callable[[Any, dict[int, Any], Replaced], None]
+"""Puts copies into a new container where others may hold what is in it; is called with a memo of the copies, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Newness:
+    """Which fields of a model hold something new after validation, and how what is in them becomes so."""
+
+    containers: Mapping[str, Refill]
+    models: Mapping[str, Refill]
+    """Where the field was given as a dict under its own name; a model that was given is handed on."""
 
 
 def named_values(output: object, what: str) -> Mapping[str, Any]:
@@ -39,7 +51,7 @@ def named_values(output: object, what: str) -> Mapping[str, Any]:
 
 
 def accepted(cls: type[M], data: dict[str, Any], what: str) -> M:
-    """A model of exactly this class with these fields, by name. Raises ContextUpdateError, which calls them ``what``."""
+    """A model of exactly this class with these fields, by name. Raises ContextUpdateError; it calls them ``what``."""
     try:
         model = cls.model_validate(data, by_alias=False, by_name=True)
     except ValidationError as error:
@@ -58,20 +70,23 @@ def accepted(cls: type[M], data: dict[str, Any], what: str) -> M:
 
 
 @lru_cache(1024)
-def refills_of(cls: type[BaseModel]) -> Mapping[str, Refill] | None:
-    """For a model just validated from a dict: the fields whose containers are new, each with what owns the rest of it.
+def newness(cls: type[BaseModel]) -> Newness | None:
+    """What is new in a model of this class that was just validated from a dict.
 
-    None if code of the user's sees several fields at once, or the model, and may keep or exchange what is in them.
+    None if code of the user's sees several fields at once, or the model, and may keep or exchange what is in them; and
+    for a model with extras.
     """
     schema: Any = cls.__pydantic_core_schema__
     if _is_overridden(cls, "model_validate") or _has_own_code(schema):
         return None
+    known: dict[str, Any] = {}
     if schema["type"] == "definitions":  # of models that several fields hold
+        known = {definition["ref"]: definition for definition in schema["definitions"]}
         schema = schema["schema"]
-    if schema["type"] != "model":
+    if (fields := _fields(schema, known)) is None:
         return None
-    found = {name: _refill(field["schema"]) for name, field in schema["schema"]["fields"].items()}
-    return {name: owner for name, owner in found.items() if owner is not None}
+    models = {name: _model(field["schema"], known) for name, field in fields.items() if "validation_alias" not in field}
+    return Newness(_containers(fields), _found(models))
 
 
 def _is_overridden(cls: type[BaseModel], method: str) -> bool:
@@ -95,24 +110,48 @@ _OWN_CODE: Final = ("custom_init", "post_init", "default_factory_takes_data")
 _NO_SCHEMAS: Final = ("default", "metadata", "serialization")
 
 
-def _refill(schema: Any) -> Refill:
-    """How to own what a part of a schema lets pass; ``clone`` for whatever is not new for certain."""
+def _fields(schema: Any, known: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The fields of a model without extras; None if it is none."""
+    if schema["type"] == "definition-ref":
+        schema = known[schema["schema_ref"]]
+    if schema["type"] != "model" or schema["root_model"] or schema["config"].get("extra_fields_behavior") == "allow":
+        return None
+    fields: Mapping[str, Any] = schema["schema"]["fields"]
+    return fields
+
+
+def _model(schema: Any, known: Mapping[str, Any]) -> Refill | None:
+    """How to refill the model that is made of a dict."""
+    if schema["type"] in ("nullable", "default"):
+        return _model(schema["schema"], known)
+    fields = _fields(schema, known)
+    return None if fields is None else partial(_refill_model, _containers(fields))
+
+
+def _containers(fields: Mapping[str, Any]) -> dict[str, Refill]:
+    return _found({name: _container(field["schema"]) for name, field in fields.items()})
+
+
+def _found(refills: Mapping[str, Refill | None]) -> dict[str, Refill]:
+    return {name: refill for name, refill in refills.items() if refill is not None}
+
+
+def _container(schema: Any) -> Refill | None:
+    """How to refill what a part of a schema lets pass; None for what is not a new list or dict for certain."""
     match schema["type"]:
         case "nullable":
-            return _refill(schema["schema"])
+            return _container(schema["schema"])
         case "default" if _is_new_each_time(schema):
-            return _refill(schema["schema"])
+            return _container(schema["schema"])
         case "list":
-            part = schema.get("items_schema", _ANYTHING)
-            return _refill_atoms if part["type"] in _ATOMIC else partial(_refill_list, _refill(part))
-        case "dict":
-            part = schema.get("values_schema", _ANYTHING)
-            return _refill_adict if part["type"] in _ATOMIC else partial(_refill_dict, _refill(part))
+            return partial(_refill_list, _container(schema.get("items_schema", _ANYTHING)))
+        case "dict" if schema.get("keys_schema", _ANYTHING)["type"] in _EXACT:
+            return partial(_refill_dict, _container(schema.get("values_schema", _ANYTHING)))
     return None
 
 
 _ANYTHING: Final = {"type": "any"}
-_ATOMIC: Final = ("str", "int", "float", "bool", "decimal", "date", "datetime")
+_EXACT: Final = ("str", "int")  # what validation makes of these is of exactly that type
 
 
 def _is_new_each_time(schema: Any) -> bool:
@@ -131,28 +170,35 @@ def _is_kind(schema: Any, kind: type) -> bool:
     return bool(inner.get("schema", inner)["type"] == kind.__name__)
 
 
-def _refill_list(inner: Refill | None, value: list[Any], memo: dict[int, Any], replaced: list[Replaced]) -> None:
+def _refill_list(inner: Refill | None, value: list[Any], memo: dict[int, Any], replaced: Replaced) -> None:
+    if ATOMS.issuperset(map(type, value)):
+        return
     for index, item in enumerate(value):
-        if type(item) in ATOMS:
-            continue
-        if inner is None:
-            value[index] = clone(item, memo)
-            replaced.append((value, index, item))
-        else:
-            inner(item, memo, replaced)
+        if type(item) not in ATOMS:
+            if inner is not None:
+                inner(item, memo, replaced)
+            else:
+                value[index] = clone(item, memo)
+                replaced.append((value, index, item))
 
 
-def _refill_dict(inner, value: dict[Any, Any], memo: dict[int, Any], replaced) -> None:
+def _refill_dict(inner: Refill | None, value: dict[Any, Any], memo: dict[int, Any], replaced: Replaced) -> None:
     for key, item in value.items():
+        if type(item) not in ATOMS:
+            if inner is not None:
+                inner(item, memo, replaced)
+            else:
+                value[key] = clone(item, memo)
+                replaced.append((value, key, item))
+
+
+def _refill_model(inner: Mapping[str, Refill], value: BaseModel, memo: dict[int, Any], replaced: Replaced) -> None:
+    held = value.__dict__
+    for name, item in held.items():
         if type(item) in ATOMS:
             continue
-        if inner is None:
-            value[key] = clone(item, memo)
-            replaced.append((value, key, item))
+        if name in inner:
+            inner[name](item, memo, replaced)
         else:
-            inner(item, memo, replaced)
-
-def _refill_atoms(value,memo,replaced):
-    if not ATOMS.issuperset(map(type, value)): _refill_list(None,value,memo,replaced)
-def _refill_adict(value,memo,replaced):
-    if not ATOMS.issuperset(map(type, value.values())): _refill_dict(None,value,memo,replaced)
+            held[name] = clone(item, memo)
+            replaced.append((held, name, item))

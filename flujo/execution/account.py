@@ -57,7 +57,7 @@ def budget_above() -> Budget | None:
 @contextmanager
 def drawing_on(purse: Purse, hold: Hold | None) -> Iterator[None]:
     """Work started inside the block draws on what the ask holds, or else on its purse."""
-    if not purse.limited:
+    if purse.budget is None:
         yield
         return
     inside = purse.budget if hold is None else hold.inside()
@@ -102,31 +102,31 @@ class Account:
 
 
 class Purse:
-    """The budget that the asks of a frame draw on, and the account they are booked in."""
+    """The budget that the asks of a frame draw on, and the account they are booked in. No budget: no limits."""
 
-    __slots__ = ("account", "budget", "limited")
+    __slots__ = ("account", "budget")
 
-    def __init__(self, account: Account, budget: Budget, *, limited: bool) -> None:
+    def __init__(self, account: Account, budget: Budget | None) -> None:
         self.account = account
         self.budget = budget
-        self.limited = limited
 
     def inner(self, limits: UsageLimits, name: str) -> Purse:
         """A purse inside this one: its own limits, and all those above (law A7)."""
-        return Purse(self.account, Budget(limits, self.budget, name), limited=True)
+        laws = self.account.laws
+        return Purse(self.account, Budget(limits, self.budget, name, admits=laws.admits, passes=laws.passes))
 
     async def hold(
         self, meter: Meter, place: Place, value: object, offered: Mapping[str, Any], log: Log
     ) -> Hold | None:
         """Reserve the most that a call may use. Raises AskFailure for a price it lacks, Breached if not admitted."""
-        account = self.account
-        if not self.limited and not account.strict:
+        account, budget = self.account, self.budget
+        if budget is None and not account.strict:
             return None
         bound = self._bound(meter, value, offered, place)
-        if not self.limited:
+        if budget is None:
             return None
         try:
-            return await self.budget.reserve(bound, place.scope.order, alone=not place.scope.order)
+            return await budget.reserve(bound, place.scope.order, alone=not place.scope.order)
         except BudgetRefused as refused:
             log.extend((
                 NotAdmitted, account.clock.now(), place.scope, place.name, place.attempt, place.hop,
@@ -194,14 +194,14 @@ class Purse:
 
     def _judge_limits(self, place: Place, log: Log, outcome: RequestOutcome = "ok") -> None:
         """Raise Breached if a limit has been passed; a call that is being cancelled has no say any more."""
-        if outcome != "cancelled" and self.limited and (breaches := self.budget.breaches()):
+        if outcome != "cancelled" and self.budget is not None and (breaches := self.budget.breaches()):
             raise self._breached(breaches[0], place, log)
 
     def rebook(self, log: Log, place: Place, entries: tuple[LedgerEntry, ...]) -> None:
         """Write entries that were booked before, by a journaled ask; a limit that they passed is passed again."""
         for entry in entries:
             log.extend((Paid, self.account.clock.now(), place.scope, place.name, entry))
-            if self.limited:
+            if self.budget is not None:
                 cost = entry.possible_usd if entry.cost_usd is None else entry.cost_usd  # in doubt: its bound counts
                 self.budget.book(Amount.of(entry.usage, cost))
         self._judge_limits(place, log)
@@ -231,7 +231,7 @@ class Purse:
         return tuple(entries), broken
 
     def _settle(self, entries: tuple[LedgerEntry, ...], requests: tuple[RequestUsage, ...], hold: Hold | None) -> None:
-        if not self.limited:
+        if self.budget is None:
             return
         actual = Amount(cost_usd=Decimal(0), input_tokens=0, output_tokens=0, requests=0)
         for entry, request in zip(entries, requests, strict=True):

@@ -16,16 +16,19 @@ Changes = tuple[tuple[str, object, object], ...]
 class Attempt(Place):
     """The place of the attempt's present ask, and what is handed in there.
 
-    ``input`` is that of the attempt, ``given`` what the present agent is told, and ``feedback`` beside it.
+    ``input`` is that of the attempt; ``told`` and ``feedback`` are what the log says that the present agent is given.
     ``context`` is None until somebody in the attempt takes it; ``kept`` is the context as it was before the plugin that
     is asked now, if that plugin takes it. ``started_at`` is None once the start of the step has been written down.
     """
 
     __slots__ = (
-        "base", "changes", "context", "feedback", "given", "input", "is_told", "kept", "rejected", "rejections", "started_at",
+        "base", "changes", "context", "feedback", "input", "is_told", "kept", "rejected", "rejections", "started_at",
+        "told",
     )  # fmt: skip
 
-    def __init__(self, scope: Scope, name: str, input: object, base: State[Any], started_at: float | None) -> None:
+    def __init__(
+        self, scope: Scope, name: str, input: object, told: object, base: State[Any], started_at: float | None
+    ) -> None:
         self.scope = scope
         self.name = name
         self.attempt = 1
@@ -33,7 +36,7 @@ class Attempt(Place):
         self.plugin = None
         self.asked = False
         self.input = input
-        self.given = input
+        self.told = told
         self.base = base
         self.started_at = started_at
         self.is_told = False
@@ -46,7 +49,7 @@ class Attempt(Place):
 
     def next(self, input: object, base: State[Any]) -> Attempt:
         """The attempt after this one, of the same step."""
-        after = Attempt(self.scope, self.name, input, base, None)
+        after = Attempt(self.scope, self.name, input, self.told, base, None)
         after.attempt = self.attempt + 1
         after.rejections = self.rejections if self.rejected is None else (*self.rejections, self.rejected)
         return after
@@ -55,14 +58,14 @@ class Attempt(Place):
         """Write down that the step has started, once."""
         if (at := self.started_at) is not None:
             self.started_at = None
-            log.extend((StepStarted, at, self.scope, self.name, "step", self.input))
+            log.extend((StepStarted, at, self.scope, self.name, "step", self.told))
 
     def tell(self, log: Log, callee: BoundAgent) -> None:
         if not self.is_told:
             self.start(log)
             self.is_told = True
             log.extend((
-                Asked, self.at, self.scope, self.name, self.attempt, self.hop, callee.name, self.given, self.feedback
+                Asked, self.at, self.scope, self.name, self.attempt, self.hop, callee.name, self.told, self.feedback
             ))  # fmt: skip
 
     @property

@@ -73,6 +73,7 @@ class CachedNode(CompositeNode):
         inner = frame.child(scope, frame.log, before.watched(reads))
         try:
             output = await self.node.run(inner, value)
+            frame.told = inner.told
         finally:
             frame.state = inner.state.unwatched()
         try:

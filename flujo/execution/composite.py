@@ -27,12 +27,12 @@ class CompositeNode(ABC):
         """The step's output. Raises StepFailedError, or a Halt when the run is ending."""
         log, scope, now = frame.log, frame.scope, frame.run.now
         try:
-            log.extend((StepStarted, now(), scope, self.name, self.kind, value))
+            log.extend((StepStarted, now(), scope, self.name, self.kind, frame.as_told(value)))
             output = await self.inside(frame, value)
         except BaseException as error:
             log.extend((StepEnded, now(), scope, self.name, ended_by(error), None, why_ended(error)))
             raise
-        log.extend((StepEnded, now(), scope, self.name, "completed", output, None))
+        log.extend((StepEnded, now(), scope, self.name, "completed", frame.as_told(output), None))
         return output
 
     @abstractmethod

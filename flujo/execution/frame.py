@@ -24,7 +24,7 @@ from flujo.execution.calling import (
     raise_if_cancelled,
 )
 from flujo.execution.signals import AskFailure, Breached, Halt, Stopped
-from flujo.isolation import State
+from flujo.isolation import State, private_copy
 from flujo.laws import Laws
 from flujo.ports import AgentOutput, Clock, Journal, PluginOutcome
 from flujo.structure import ATOMS, MISSING
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from flujo.execution.past import Past
 
+NOTHING_TOLD: tuple[object, object] = (MISSING, MISSING)
 PAYING = frozenset({AgentOutput, PluginOutcome})
 """Answers that may report what they cost. Both classes are final, so that their class tells."""
 
@@ -119,9 +120,12 @@ class Stop:
 
 
 class Frame:
-    """Where a sequence of steps executes. ``purse`` is the innermost budget that its asks draw on."""
+    """Where a sequence of steps executes. ``purse`` is the innermost budget that its asks draw on.
 
-    __slots__ = ("log", "purse", "run", "scope", "state", "stop")
+    ``told`` is the value that was written down last, and the copy of it that the log holds.
+    """
+
+    __slots__ = ("log", "purse", "run", "scope", "state", "stop", "told")
 
     def __init__(
         self, run: Run, scope: Scope, log: Log, state: State[Any], purse: Purse, stop: Stop | None = None
@@ -132,10 +136,26 @@ class Frame:
         self.state = state
         self.purse = purse
         self.stop = stop
+        self.told: tuple[object, object] = NOTHING_TOLD
+
+    def as_told(self, value: object) -> object:
+        """A value as the log holds it: who has the value may change it, and the transcript may not change with it.
+
+        A value that goes from one step to the next is copied once.
+        """
+        if value.__class__ in ATOMS:
+            return value
+        known, kept = self.told
+        if known is not value:
+            kept = private_copy(value)
+            self.told = (value, kept)
+        return kept
 
     def child(self, scope: Scope, log: Log, state: State[Any], stop: Stop | None = None) -> Frame:
         """A frame inside this one: a branch, a fallback, a nested pipeline."""
-        return self.run.new_frame(self.run, scope, log, state, self.purse, stop or self.stop)
+        inner = self.run.new_frame(self.run, scope, log, state, self.purse, stop or self.stop)
+        inner.told = self.told
+        return inner
 
     async def decision(self, name: str, what: str, number: int) -> object:
         """What was decided before by a user's function of the step ``name``; MISSING if nothing was."""
@@ -178,7 +198,7 @@ class Frame:
             place.at = run.now()
         place.asked = True
         try:
-            if timeout_s is None and run.pace is None and not purse.limited:
+            if timeout_s is None and run.pace is None and purse.budget is None:
                 answer = await callee.call(value, **offered)
             else:
                 with drawing_on(purse, hold):
@@ -190,9 +210,9 @@ class Frame:
                 raise
             raise failure from error
         cls = answer.__class__
-        if cls in ATOMS and callee.meter is None and not purse.limited:
+        if cls in ATOMS and callee.meter is None and purse.budget is None:
             return answer
-        if callee.meter is not None or cls in PAYING or (purse.limited and not self._stopped):
+        if callee.meter is not None or cls in PAYING or (purse.budget is not None and not self._stopped):
             place.tell(self.log, callee)
             self._booked(callee, place, answer, hold, purse)
             if cls is AgentOutput:
@@ -229,9 +249,7 @@ class Frame:
     def _stopped(self) -> bool:
         return self.stop is not None and self.stop.is_set
 
-    def _booked(
-        self, callee: BoundAgent, place: Place, answer: object, hold: Hold | None, purse: Purse
-    ) -> None:
+    def _booked(self, callee: BoundAgent, place: Place, answer: object, hold: Hold | None, purse: Purse) -> None:
         try:
             purse.book(self.log, callee, place, answer, "ok", hold, place.at)
         except Breached as breach:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flujo.binding import BoundAgent
@@ -12,8 +13,8 @@ from flujo.execution.account import Purse
 from flujo.execution.frame import Frame, Place
 from flujo.execution.past import Replayed, decision_path, human_path
 from flujo.execution.signals import AskFailure, Breached
-from flujo.isolation import changed, private_copy
-from flujo.ports import RecordedAnswer
+from flujo.isolation import Delta, delta, private_copy
+from flujo.ports import PluginOutcome, RecordedAnswer
 from flujo.structure import MISSING
 
 
@@ -78,10 +79,10 @@ class JournaledFrame(Frame):
         self, answer: object, start: int, offered: Mapping[str, Any], failure: AskFailure | None
     ) -> RecordedAnswer:
         entries = tuple(event.entry for event in read(self.log[start:]) if isinstance(event, Paid))
-        change: tuple[tuple[str, object, object], ...] = ()
+        change: Delta = ()
         if "context" in offered and failure is None:
-            change = changed(self.state, self.state.commit(offered["context"]))
-        return RecordedAnswer(private_copy(answer), entries, failure, change)
+            change = delta(self.state, self.state.commit(offered["context"]))
+        return RecordedAnswer(own(answer), entries, failure, change)
 
     def _replayed(
         self,
@@ -97,12 +98,16 @@ class JournaledFrame(Frame):
         place.asked = True
         purse.rebook(self.log, place, recorded.entries)
         if "context" in offered:
-            for field, _, after in recorded.context_change:
-                if after is MISSING:
-                    delattr(offered["context"], field)
-                else:
-                    setattr(offered["context"], field, private_copy(after))
+            self.state.replay(offered["context"], recorded.context_change)
         if isinstance(recorded.error, AskFailure):
             known = recorded.error
             raise AskFailure(known.outcome, known.error, retryable=known.retryable)
-        return private_copy(recorded.value)
+        return own(recorded.value)
+
+
+def own(answer: object) -> object:
+    """A copy of an answer; the agent that a plugin redirects to stays who it is."""
+    if answer.__class__ is not PluginOutcome:
+        return private_copy(answer)
+    assert isinstance(answer, PluginOutcome)
+    return replace(answer, new_solution=private_copy(answer.new_solution))

@@ -42,6 +42,10 @@ class Lane:
         self.error: BaseException | None = None
 
     @property
+    def told(self) -> object:
+        return self.frame.as_told(self.output)
+
+    @property
     def error_told(self) -> str | None:
         return None if self.error is None else why_ended(self.error)
 
@@ -86,18 +90,24 @@ class Lanes:
         self._raise_failure()
 
     def join(
-        self, strategy: MergeStrategy | MergeFunction, widen: Callable[[State[Any]], State[Any]] | None = None
+        self,
+        strategy: MergeStrategy | MergeFunction,
+        narrow: Callable[[State[Any]], State[Any]] | None = None,
+        widen: Callable[[State[Any]], State[Any]] | None = None,
     ) -> None:
         """Bring what the completed lanes changed into the frame's context, and write it down.
 
-        ``widen`` makes a whole context of a merged one that holds only a part. Raises StepFailedError if the lanes
-        can't be joined.
+        ``narrow`` takes out of a lane's context what does not count, ``widen`` makes a whole context of a merged one
+        that holds only a part. Raises StepFailedError if the lanes can't be joined.
         """
         frame = self.frame
         path, before = frame.scope.path_of(self.name), frame.state
         ended = [(lane.name, lane.frame.state, lane.status == "completed") for lane in self.lanes]
         try:
-            merged, notes = merge_context(self.start, frame.run.laws.branches_to_merge(ended), strategy)
+            joining = frame.run.laws.branches_to_merge(ended)
+            if narrow is not None:
+                joining = [(lane, narrow(state)) for lane, state in joining]
+            merged, notes = merge_context(self.start, joining, strategy)
             if merged is self.start:
                 return
             frame.state = merged if widen is None else widen(merged)

@@ -45,7 +45,7 @@ class MapNode(CompositeNode):
                 how = ended_by(error), None, why_ended(error)
                 log.extend((ItemEnded, now(), frame.scope, self.name, number, *how))
                 raise
-            log.extend((ItemEnded, now(), frame.scope, self.name, number, "completed", output, None))
+            log.extend((ItemEnded, now(), frame.scope, self.name, number, "completed", frame.as_told(output), None))
             outputs.append(output)
         return outputs
 
@@ -58,7 +58,7 @@ class MapNode(CompositeNode):
         def end_of(lane: Lane) -> tuple[Any, ...]:
             number = int(lane.name.removeprefix("item:"))
             return (
-                ItemEnded, frame.run.now(), frame.scope, self.name, number, lane.status, lane.output, lane.error_told,
+                ItemEnded, frame.run.now(), frame.scope, self.name, number, lane.status, lane.told, lane.error_told,
             )  # fmt: skip
 
         await lanes.run(end_of)

@@ -32,7 +32,9 @@ class NestedNode(CompositeNode):
         if self.limits is not None:
             inner.purse = frame.purse.inner(self.limits, frame.scope.path_of(self.name))
         try:
-            return await run_sequence(self.nodes, inner, value)
+            output = await run_sequence(self.nodes, inner, value)
+            frame.told = inner.told
+            return output
         except Breached as breach:
             if self.limits is None or breach.budget is not inner.purse.budget:
                 raise

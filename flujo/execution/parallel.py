@@ -12,7 +12,7 @@ from flujo.execution.composite import CompositeNode
 from flujo.execution.deciding import decide, unusable
 from flujo.execution.lanes import Lane, Lanes
 from flujo.functions import bind_function
-from flujo.isolation import State, changed, private_copy, updated
+from flujo.isolation import State, changed, delta, private_copy, updated
 from flujo.pipeline import Part
 from flujo.steps.parallel import BranchFailureStrategy, ParallelStep
 
@@ -56,13 +56,17 @@ class ParallelNode(CompositeNode):
         def end_of(lane: Lane) -> tuple[Any, ...]:
             ignored = self.ignores and lane.status == "failed"
             return (
-                BranchEnded, frame.run.now(), frame.scope, self.name, lane.name, lane.status, lane.output,
+                BranchEnded, frame.run.now(), frame.scope, self.name, lane.name, lane.status, lane.told,
                 lane.error_told, ignored,
             )  # fmt: skip
 
         await lanes.run(end_of)
         keys = self.step.context_include_keys
-        lanes.join(self.step.merge_strategy, None if keys is None else partial(widened, frame.state, start, keys))
+        if keys is None:
+            lanes.join(self.step.merge_strategy)
+        else:
+            only, widen = partial(included, start, keys), partial(widened, frame.state, start, keys)
+            lanes.join(self.step.merge_strategy, only, widen)
         outputs = {lane.name: lane.output for lane in lanes.lanes if lane.status == "completed"}
         return frame.run.laws.outputs_of_branches(outputs)
 
@@ -111,6 +115,11 @@ def narrowed(state: State[Any], keys: Sequence[str]) -> State[Any]:
     """What branches see when only some fields are included: the others have their model's defaults."""
     context = state.fork()
     return State.take(state.cls.model_validate({key: getattr(context, key) for key in keys}))
+
+
+def included(start: State[Any], keys: Sequence[str], branch: State[Any]) -> State[Any]:
+    """A branch's context as if it had changed nothing but the included fields."""
+    return start.with_delta(tuple(row for row in delta(start, branch) if row[0] in keys))
 
 
 def widened(parent: State[Any], start: State[Any], keys: Sequence[str], merged: State[Any]) -> State[Any]:

@@ -34,12 +34,11 @@ from flujo.events import (
 )
 from flujo.execution.frame import Place
 from flujo.execution.signals import AskFailure
-from flujo.isolation import State
+from flujo.isolation import Delta, State
 from flujo.ports import Journal, PluginOutcome, RecordedAnswer
 from flujo.structure import MISSING
 from flujo.usage import UsageLimits
 
-Delta = tuple[tuple[str, object, object], ...]
 NO_DELTA: Delta = ()
 
 
@@ -107,6 +106,9 @@ def past_of(log: Log, granted: str | None, store: Journal | None) -> Past:
     past = Past(granted, store)
     _Reader(past).read(log)
     return past
+
+
+Changes = tuple[tuple[str, object, object], ...]
 
 
 class _Reader:
@@ -180,10 +182,10 @@ class _Reader:
     def paid(self, scope: Scope, name: str, entry: LedgerEntry) -> None:
         self.entries.setdefault(entry.path, []).append(entry)
 
-    def context_changed(self, scope: Scope, name: str, delta: Delta) -> None:
+    def context_changed(self, scope: Scope, name: str, changes: Changes) -> None:
         step = scope.path_of(name)
         if step in self.past.attempts:
-            self.deltas[f"{step}/attempt:{self.past.attempts[step]}"] = delta
+            self.deltas[f"{step}/attempt:{self.past.attempts[step]}"] = tuple((row[0], row[2]) for row in changes)
 
     def kept(self, scope: Scope, name: str, attempt: int, hop: int, answer: object, delta: Delta) -> None:
         self.brought[_path(scope, name, attempt, hop)] = answer

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, assert_never, cast
 
 from flujo.execution.branching import BranchNode
+from flujo.execution.caching import CachedNode
 from flujo.execution.human import HumanNode
 from flujo.execution.looping import LoopNode
 from flujo.execution.mapping import MapNode
@@ -60,8 +61,6 @@ def node_of(part: AnyPart, name: str) -> Node:
         case MapStep():
             return MapNode(step, name, compiled(steps_of(step.body)))
         case CachedStep():
-            from flujo.execution.caching import CachedNode
-
             return CachedNode(step, name, node_of(step.step, step.step.name))
         case HumanStep():
             return HumanNode(step, name)

@@ -28,7 +28,9 @@ async def run_part(nodes: Sequence[Node], frame: Frame, inner: Frame, value: obj
     inner.state = frame.state
     laws = frame.run.laws
     try:
+        inner.told = frame.told
         output = await run_sequence(nodes, inner, value)
+        frame.told = inner.told
     except StepFailedError:
         frame.state = laws.context_after_part(frame.state, inner.state, False)
         raise

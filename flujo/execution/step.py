@@ -6,6 +6,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from flujo.binding import BoundAgent, bind_agent, bind_plugin
+from flujo.context import EXTRA, PRIVATE
 from flujo.errors import (
     InfiniteRedirectError,
     MisbehavedError,
@@ -33,11 +34,11 @@ from flujo.events import (
 from flujo.execution.attempt import Attempt
 from flujo.execution.calling import being_cancelled, is_unusable, raise_if_cancelled
 from flujo.execution.composite import ended_by, why_ended
-from flujo.execution.frame import Frame
-from flujo.execution.past import Replayed
+from flujo.execution.frame import NOTHING_TOLD, Frame
+from flujo.execution.past import NO_DELTA, Replayed
 from flujo.execution.plugins import Accepted, Redirected, Verdict, checked_type, judge
 from flujo.execution.signals import AskFailure, Breached
-from flujo.isolation import apply_output, changed, private_copy
+from flujo.isolation import Delta, State, apply_output, changed, delta, private_copy
 from flujo.ports import Rejection
 from flujo.steps import Step
 from flujo.structure import ATOMS, MISSING
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from flujo.execution.plan import Node
 
 NOTHING: Mapping[str, Any] = {}
-NOTHING_CHANGED: tuple[tuple[str, object, object], ...] = ()
 NEVER_RETRIED = (MisuseError, PipelineDefinitionError, PriceError, UsageLimitExceededError, RunPausedError)
 """No further attempt mends these; a run within an agent may raise them (law P1)."""
 
@@ -78,7 +78,8 @@ class AgentNode:
     async def run(self, frame: Frame, value: object) -> object:
         """The step's output. Raises StepFailedError, or a Halt when the run is ending."""
         log, now = frame.log, frame.run.now
-        attempt = Attempt(frame.scope, self.name, value, frame.state, now())
+        told_input = value if value.__class__ in ATOMS else frame.as_told(value)
+        attempt = Attempt(frame.scope, self.name, value, told_input, frame.state, now())
         try:
             if frame.run.is_followed:
                 attempt.start(log)
@@ -93,7 +94,7 @@ class AgentNode:
             log.extend((StepEnded, now(), frame.scope, self.name, ended_by(error), None, why_ended(error)))
             raise
         if (started_at := attempt.started_at) is None:
-            log.extend((StepEnded, now(), frame.scope, self.name, "completed", output, None))
+            log.extend((StepEnded, now(), frame.scope, self.name, "completed", frame.as_told(output), None))
         else:
             log.extend((
                 Uneventful, started_at, frame.scope, self.name, self.callee.name, value, output, attempt.changes, now()
@@ -108,7 +109,7 @@ class AgentNode:
             output = await fallback.run(inner, frame.run.laws.input_for_fallback(value))
         except StepFailedError as error:
             raise error from failure
-        frame.state = inner.state
+        frame.state, frame.told = inner.state, inner.told
         return output
 
     async def _attempts(self, frame: Frame, attempt: Attempt) -> object:
@@ -169,12 +170,13 @@ class AgentNode:
             attempt.input = self._processed(self.step.input_processors, laws.input_for_attempt(attempt.input))
         while True:
             offered = NOTHING
-            attempt.given = self._told(frame, callee, attempt) if attempt.rejections else attempt.input
+            given = self._told(frame, callee, attempt) if attempt.rejections else attempt.input
             if callee.takes:
                 offered = self._offer(frame, callee, attempt)
-            given = attempt.given
-            if given.__class__ not in ATOMS:
-                given = laws.input_for_attempt(given)
+            if given.__class__ in ATOMS:
+                attempt.told = given
+            else:
+                attempt.told, given = frame.as_told(given), laws.input_for_attempt(given)
             try:
                 output = await frame.ask(callee, attempt, given, offered, self.timeout_s, purse)
             except BaseException as error:
@@ -209,8 +211,9 @@ class AgentNode:
             return output
 
     def _note_answer(self, frame: Frame, attempt: Attempt, output: object) -> None:
-        """Write the answer down. The agent may keep what it returned and change it: the transcript does not change."""
-        kept = output if output.__class__ in ATOMS else private_copy(output)
+        """Write the answer down."""
+        frame.told = NOTHING_TOLD  # an agent may return what it returned before, with other things in it
+        kept = frame.as_told(output)
         frame.log.extend((Answered, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, kept))
 
     async def _judged(
@@ -247,12 +250,15 @@ class AgentNode:
 
     def _keep(self, frame: Frame, attempt: Attempt, answer: object) -> None:
         """Have the answer of an attempt that is broken off, and what it changed, known to a run that goes on."""
-        kept = NOTHING_CHANGED
+        kept = NO_DELTA
         if attempt.context is not None:
             try:
-                kept = changed(attempt.base, attempt.kept or attempt.base.commit(attempt.context))
+                kept = delta(attempt.base, attempt.kept or attempt.base.commit(attempt.context))
             except Exception:  # what a context holds is the user's; it may be impossible to copy
-                kept = NOTHING_CHANGED
+                kept = NO_DELTA
+        self._write_kept(frame, attempt, answer, kept)
+
+    def _write_kept(self, frame: Frame, attempt: Attempt, answer: object, kept: Delta) -> None:
         frame.log.extend((
             Kept, frame.run.now(), attempt.scope, attempt.name, attempt.attempt, attempt.hop, private_copy(answer),
             kept,
@@ -317,12 +323,19 @@ class AgentNode:
                 attempt.tell(frame.log, self.callee)
                 self._note_answer(frame, attempt, output)
             raise AskFailure("invalid", error, retryable=False) from error
-        if after is not before:
-            if changes := changed(before, after):
-                if attempt.is_told:
-                    frame.log.extend((ContextChanged, frame.run.now(), frame.scope, self.name, changes))
-                attempt.changes = changes
-            frame.state = after
+        if after is before:
+            return
+        is_all = _is_told_by_fields(before, after)
+        if not attempt.is_told and not is_all:
+            attempt.tell(frame.log, self.callee)
+            self._note_answer(frame, attempt, output)
+        if changes := changed(before, after):
+            if attempt.is_told:
+                frame.log.extend((ContextChanged, frame.run.now(), frame.scope, self.name, changes))
+            attempt.changes = changes
+        if not is_all:
+            self._write_kept(frame, attempt, output, delta(before, after))
+        frame.state = after
 
     def _path(self, frame: Frame) -> str:
         return frame.scope.path_of(self.name)
@@ -330,3 +343,9 @@ class AgentNode:
 
 def _priority(judge: BoundAgent) -> int:
     return judge.priority
+
+
+def _is_told_by_fields(before: State[Any], after: State[Any]) -> bool:
+    """Whether what became of the context is told by its fields: nothing private, no extra, no shared object changed."""
+    was, now = before.values, after.values
+    return was[PRIVATE] is now[PRIVATE] and was[EXTRA] is now[EXTRA] and not (before.tied or after.tied)

@@ -1,13 +1,14 @@
 """Several jobs at once, each of which can be told to stop: tasks of asyncio itself, or a nursery of trio.
 
-A task group of anyio costs five times as much per job as a task of asyncio does. Here each job has a cancel scope of its
-own, so that what is shielded inside stays so.
+A task group of anyio costs five times as much per job as a task of asyncio does. Here each job has a cancel scope of
+its own, so that what is shielded inside stays so.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import anyio
 
@@ -25,7 +26,7 @@ class Together:
         for scope in self._scopes:
             scope.cancel()
 
-    async def run(self, times: int, job: Callable[[], Awaitable[None]]) -> None:
+    async def run(self, times: int, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run the job so many times at once, begun in order, until all have ended; the job itself handles errors."""
         try:
             task = asyncio.current_task()
@@ -39,7 +40,7 @@ class Together:
             for _ in range(times):
                 group.start_soon(job)
 
-    async def _run_tasks(self, times: int, job: Callable[[], Awaitable[None]]) -> None:
+    async def _run_tasks(self, times: int, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         loop = asyncio.get_running_loop()
         ended, running = loop.create_future(), set[asyncio.Task[None]]()
 
@@ -48,10 +49,11 @@ class Together:
             if not running and not ended.done():
                 ended.set_result(None)
 
+        make_scope = type(anyio.CancelScope())  # the class of this backend, which anyio else looks up for each one
         for _ in range(times):
-            scope = anyio.CancelScope()
+            scope = make_scope()
             self._scopes.append(scope)
-            task = loop.create_task(_scoped(scope, job))
+            task = loop.create_task(_scoped(scope, job), name="branch")
             running.add(task)
             task.add_done_callback(end)
         if not running:
@@ -65,7 +67,7 @@ class Together:
             raise
 
 
-async def _scoped(scope: anyio.CancelScope, job: Callable[[], Awaitable[None]]) -> None:
+async def _scoped(scope: anyio.CancelScope, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
     with scope:
         await job()
 

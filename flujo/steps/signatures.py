@@ -29,9 +29,10 @@ class Runs(Protocol[Takes_contra, Gives_co]):
     def run(self, input: Takes_contra, /, *args: Any, **offered: Any) -> Gives_co: ...
 
 
-Decides: TypeAlias = Callable[Concatenate[Takes, ...], Gives] | Callable[..., Never]
-"""A user's function of a value, and of the context and other things if it takes them. The second form takes nothing
-in; beside it, mypy reads a lambda by itself instead of refusing it."""
+Decides: TypeAlias = Callable[Concatenate[Takes, ...], Gives] | Callable[[Any], Never] | Callable[[Any, Any], Never]
+"""A user's function of a value, and of the context and other things if it takes them. The forms that never return
+are there for lambdas, which fit none of them: beside them, mypy reads a lambda by itself instead of refusing it, and
+pyright lets one use a value of which it does not know the type."""
 Asks: TypeAlias = Decides[Takes, Gives] | Runs[Takes, Gives]
 """An agent, be it a function or an object."""
 Metered: TypeAlias = AgentOutput[Gives] | Awaitable[AgentOutput[Gives]]
