@@ -112,9 +112,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=INSTALLED[0])
 def types(session: nox.Session) -> None:
-    """Mypy, strict, on both packages, the tests and this file."""
+    """Mypy, strict, on both packages, the tests and this file; mypy and pyright on programs that show what fits."""
     install_all(session, "types")
     session.run("mypy", *session.posargs)
+    session.run("python", "-m", "tests.types")
 
 
 @nox.session(python=INSTALLED[0])
@@ -185,13 +186,13 @@ def package(session: nox.Session) -> None:
 
 @nox.session(python=INSTALLED[0])
 def bench(session: nox.Session) -> None:
-    """Engine overhead beside other engines, each of them in an environment of its own under BENCH_VENVS."""
-    install(session, "--editable", ".", "psutil")
+    """Engine overhead beside other engines, each in an environment of its own; red if a gate is. ``-- --quick``."""
+    install(session, "--editable", ".")
     venvs = Path(session.virtualenv.location).parent / "bench-peers"
     for peer, needs in PEERS.items():
         python = str(venvs / peer / ("Scripts" if sys.platform == "win32" else "bin") / "python")
         session.run("python", "-m", "venv", str(venvs / peer))
-        pip = (python, "-m", "pip", "install", "--quiet", "psutil", *needs)
+        pip = (python, "-m", "pip", "install", "--quiet", *needs)
         session.run(*pip, env=CONSTRAINTS, external=True)
     session.run("python", "bench/run.py", *session.posargs, env={"BENCH_VENVS": str(venvs)})
 

@@ -1,14 +1,17 @@
-"""burr: one graph for all runs, one application per run, as its state belongs to the application. Retries are loops."""
+"""burr: one graph for all runs, one application per run, as its state belongs to the application.
+
+Loops and retries are transitions back, conditions are functions of the state: its fastest kind.
+"""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from typing import Any
 
-from burr.core import ApplicationBuilder, State, action, default, when
+from burr.core import ApplicationBuilder, Condition, State, action, default, when
 from burr.core.graph import GraphBuilder
 from burr.core.parallelism import MapStates
-from workloads import Flaky, Runner, context_data
+from workloads import CHOICES, Flaky, Runner, context_data
 
 
 @action(reads=["v"], writes=["v"])
@@ -26,16 +29,36 @@ async def branch(state: State) -> State:
     return state.update(r=1 + state["i"])
 
 
+@action(reads=["count"], writes=["count"])
+async def count(state: State) -> State:
+    return state.update(count=state["count"] + 1)
+
+
+def chooser(result: int) -> Any:
+    @action(reads=["v"], writes=["v"])
+    async def choose(state: State) -> State:
+        return state.update(v=result)
+
+    return choose
+
+
 def make(workload: str, n: int) -> Runner:
-    graph, entry, last = {"W1": _line, "W2": _fan, "W5": _retries}[workload](n)
+    if workload == "W4":
+        return _choices(n)
+    graph, entry, last = {"W1": _line, "W2": _fan, "W3": _loop, "W5": _retries}[workload](n)
+    told = "count" if workload == "W3" else "v"
 
     async def run() -> Any:
-        state = {**context_data(), "v": 0, "ok": True}
-        app = ApplicationBuilder().with_graph(graph).with_state(**state).with_entrypoint(entry).build()
-        _, _, state = await app.arun(halt_after=[last])
-        return state["v"]
+        return (await _state_after(graph, entry, [last], v=0, ok=True))[told]
 
     return run
+
+
+async def _state_after(graph: Any, entry: str, last: list[str], **more: Any) -> Any:
+    state = {**context_data(), **more}
+    app = ApplicationBuilder().with_graph(graph).with_state(**state).with_entrypoint(entry).build()
+    _, _, after = await app.arun(halt_after=last)
+    return after
 
 
 def _line(n: int) -> tuple[Any, str, str]:
@@ -76,6 +99,32 @@ def _fan(n: int) -> tuple[Any, str, str]:
 
     graph = GraphBuilder().with_actions(start=nothing, fan=Fan()).with_transitions(("start", "fan")).build()
     return graph, "start", "fan"
+
+
+def _loop(n: int) -> tuple[Any, str, str]:
+    enough = Condition.lmda(lambda state: state["count"] >= n, ["count"])
+    edges = (("inc", "count"), ("count", "end", enough), ("count", "inc", default))
+    graph = GraphBuilder().with_actions(inc=inc, count=count, end=nothing).with_transitions(*edges).build()
+    return graph, "inc", "end"
+
+
+def _choices(n: int) -> Runner:
+    names = [f"choice{i}" for i in range(len(CHOICES))]
+    actions = {name: chooser(result) for name, result in zip(names, CHOICES, strict=True)}
+    edges = [("start", name, _remainder_is(i)) for i, name in enumerate(names)]
+    graph = GraphBuilder().with_actions(start=nothing, **actions).with_transitions(*edges).build()
+
+    async def run() -> Any:
+        total = 0
+        for i in range(n):
+            total += (await _state_after(graph, "start", names, v=i))["v"]
+        return total
+
+    return run
+
+
+def _remainder_is(i: int) -> Any:
+    return Condition.lmda(lambda state: state["v"] % len(CHOICES) == i, ["v"])
 
 
 def _retries(n: int) -> tuple[Any, str, str]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from flujo import Flujo, Pipeline, PipelineContext, Step
+from flujo import Flujo, Pipeline, PipelineContext, PipelineResult, Step
+from flujo.pipeline import AnyPart, AnyPipeline
 
 NOTE = "flujo: context data validated and copied per run, transcript and ledger kept"
 IMPORT = "flujo"
@@ -47,6 +48,11 @@ async def inc(x: int) -> int:
     return x + 1
 
 
+async def count(x: int, *, context: Ctx) -> int:
+    context.count += 1
+    return x
+
+
 async def total(outputs: dict[str, int]) -> int:
     return sum(outputs.values())
 
@@ -56,6 +62,13 @@ def adder(i: int) -> Callable[..., Awaitable[int]]:
         return x + i
 
     return add
+
+
+def choice(result: int) -> Callable[..., Awaitable[int]]:
+    async def choose(x: int, *, context: Ctx) -> int:
+        return result
+
+    return choose
 
 
 class Flaky:
@@ -74,21 +87,48 @@ class Flaky:
 
 
 def make(workload: str, n: int) -> Callable[[], Awaitable[object]] | None:
-    """The runner of one workload, or None for one that needs step kinds which are not there yet."""
+    """A function that does the workload once and returns what came out; None for a workload that is not known."""
+    if workload == "W4":
+        return _choices(n)
+    run = results(workload, n)
+    if run is None:
+        return None
+
+    async def output() -> object:
+        return (await run()).output
+
+    return output
+
+
+def results(workload: str, n: int) -> Callable[[], Awaitable[PipelineResult]] | None:
+    """The same for a workload that is one run: its whole result."""
     if workload == "W1":
         return _run(Pipeline(tuple(Step(f"s{i}", inc) for i in range(n))), 0)
     if workload == "W2":
         fan = Step.parallel("fan", {f"b{i}": Step("add", adder(i)) for i in range(n)})
         return _run(fan >> Step("join", total), 1)
+    if workload == "W3":
+        body = Step("inc", inc) >> Step("count", count)
+        return _run(Step.loop_until("loop", body, lambda _, context: bool(context.count >= n), max_loops=n), 0)
     if workload == "W5":
         return _run(Pipeline(tuple(Step(f"s{i}", Flaky(), max_retries=1) for i in range(n))), 0)
     return None
 
 
-def _run(pipeline: Pipeline, value: int) -> Callable[[], Awaitable[object]]:
+def _run(pipeline: AnyPipeline | AnyPart, value: int) -> Callable[[], Awaitable[PipelineResult]]:
     runner = Flujo(pipeline, context_model=Ctx)
 
+    async def run() -> PipelineResult:
+        return await runner.run_async(value, context_data=DATA)
+
+    return run
+
+
+def _choices(n: int) -> Callable[[], Awaitable[object]]:
+    branches = {i: Step("choose", choice(result)) for i, result in enumerate((1, 10, 100))}
+    runner = Flujo(Step.branch_on("route", lambda value: value % 3, branches), context_model=Ctx)
+
     async def run() -> object:
-        return (await runner.run_async(value, context_data=DATA)).output
+        return sum([(await runner.run_async(i, context_data=DATA)).output for i in range(n)])
 
     return run

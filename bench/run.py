@@ -1,105 +1,154 @@
-"""The benchmark: engine overhead beside the peers, growth with size, import time. ``python -m nox -s bench``.
+"""The benchmark: engine overhead beside the peers, other shapes of steps, growth, memory, imports; then the gates.
 
-Every figure is CPU time, or a ratio of CPU times measured in turns: these machines are shared. Peers whose environment
-is missing below ``BENCH_VENVS`` are named as missing.
+``python -m nox -s bench``, with ``-- --quick`` for a short sample. Every figure is CPU time, or a ratio of CPU times
+measured in turns: these machines are shared. Peers whose environment is missing below ``BENCH_VENVS`` are named as
+missing, and their gates are red. Exit code 1 if a gate is red.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import resource
-import statistics
 import subprocess
 import sys
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import gates
+import import_time
 import workloads
+from turns import HERE, Contender, Rounds, by_turns
 
-HERE = Path(__file__).parent
 PEERS = ("bare", "ours", "burr", "haystack")
-GROWTH = {"W1": (10, 1_000, 10_000, 100_000), "W2": (10, 100, 1_000, 10_000)}
+SHAPES = ("plain", "paid", "timeout", "context", "listened", "streamed")
+SHAPE_STEPS = 100
+GROWTH = {
+    "W1": ("ours", (1_000, 10_000, 100_000)),
+    "W2": ("ours", (10, 100, 1_000, 10_000)),
+    "W3": ("ours", (1_000, 10_000, 100_000)),
+    "nested": ("shapes", (10, 100)),
+}
 
 
-def python_of(peer: str) -> Path:
-    """The interpreter with the peer installed; ours, and bare, run in this one."""
-    if peer in ("bare", "ours"):
-        return Path(sys.executable)
-    scripts = "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
-    return Path(os.environ.get("BENCH_VENVS", ".")) / peer / scripts
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is measured; sizes of workloads are divided by ``smaller``."""
+
+    rounds: int
+    smaller: int
 
 
-def measured(peer: str, *words: str) -> dict[str, Any]:
-    """What ``measure.py`` printed, or why it did not."""
-    python = python_of(peer)
-    if not python.exists():
-        return {"error": f"no environment at {python}"}
-    quiet = {"PYTHONHASHSEED": "0", "HAYSTACK_TELEMETRY_ENABLED": "False", "DO_NOT_TRACK": "1"}
-    done = subprocess.run(
-        [str(python), str(HERE / "measure.py"), *words],
-        env={**os.environ, **quiet},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@dataclass(frozen=True, slots=True)
+class Report:
+    """``figures`` are what the gates judge, ``raw`` is everything, for ``--json``."""
+
+    figures: dict[str, float | None] = field(default_factory=dict)
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+def compare(extent: Extent, report: Report) -> None:
+    print("CPU microseconds per unit, and how many times bare awaits / ours (medians of rounds in turns)")
+    print(f"{'':16}" + "".join(f"{peer:>26}" for peer in PEERS))
+    for workload, size in workloads.SIZES.items():
+        n = size if size <= 100 else size // extent.smaller
+        rounds = by_turns([Contender(peer, peer, workload, n) for peer in PEERS], extent.rounds)
+        report.raw[workload] = asdict(rounds)
+        for peer in PEERS[2:]:
+            name = gates.PEER_OVER_OURS.format(peer=peer, workload=workload)
+            report.figures[name] = rounds.ratio(peer, "ours")
+        unit = f"{workload} per {workloads.UNITS[workload]}"
+        print(f"{unit:16}" + "".join(f"{_beside(rounds, peer):>26}" for peer in PEERS), flush=True)
+
+
+def _beside(rounds: Rounds, peer: str) -> str:
+    if peer in rounds.missing:
+        return rounds.missing[peer][:25]
+    over = [rounds.ratio(peer, other) for other in ("bare", "ours")]
+    return f"{rounds.median(peer):.2f} " + " / ".join("?" if ratio is None else f"{ratio:.1f}x" for ratio in over)
+
+
+def shapes(extent: Extent, report: Report) -> None:
+    print(f"\nOurs in other shapes, a run of {SHAPE_STEPS} steps: CPU microseconds per step, times the plain ones")
+    rounds = by_turns([Contender(shape, "shapes", shape, SHAPE_STEPS) for shape in SHAPES], extent.rounds)
+    report.raw["shapes"] = asdict(rounds)
+    for shape in SHAPES:
+        ratio = rounds.ratio(shape, "plain")
+        told = rounds.missing.get(shape) if ratio is None else f"{rounds.median(shape):8.2f} us {ratio:6.2f}x"
+        print(f"{shape:16}{told}", flush=True)
+
+
+def growth(extent: Extent, report: Report) -> None:
+    print("\nGrowth of one run: CPU microseconds per unit; bytes per unit (kept by the result, peak, process growth)")
+    for workload, (peer, sizes) in GROWTH.items():
+        chosen = [size for size in sizes if size <= sizes[-1] // extent.smaller or sizes[-1] <= 100]
+        contenders = [Contender(str(size), peer, workload, size) for size in chosen]
+        rounds = by_turns(contenders, max(2, extent.rounds // 3))
+        report.raw[f"growth {workload}"] = asdict(rounds)
+        name = gates.GROWTH.format(workload=workload)
+        report.figures[name] = rounds.ratio(str(chosen[-1]), str(chosen[-2]))
+        for size in chosen:
+            us = rounds.median(str(size))
+            told = rounds.missing.get(str(size)) if us is None else f"{us:8.2f} us"
+            print(f"{workload} n={size:<10}{told}{_weight(workload, size, report)}", flush=True)
+
+
+def _weight(workload: str, size: int, report: Report) -> str:
+    """Weighed for single runs of ours; the largest size is what the gate on memory judges."""
+    if workload not in workloads.SIZES:
+        return ""
+    weights = {**script("weigh.py", "traced", workload, str(size)), **script("weigh.py", "grown", workload, str(size))}
+    report.raw[f"bytes {workload} {size}"] = weights
+    if "error" in weights:
+        return f"  {weights['error']}"
+    report.figures[gates.KEPT.format(workload=workload)] = weights["kept"]
+    return f"{weights['kept']:8.0f} kept {weights['peak']:8.0f} peak {weights['grown']:8.0f} grown"
+
+
+def big_context(extent: Extent, report: Report) -> None:
+    got = script("big_context.py", "--rounds", str(extent.rounds))
+    report.raw["big context"] = got
+    report.figures[gates.BIG_CONTEXT] = got.get("ratio")
+    print("\nA step that counts in a context of 1 kB, of 10 MB: ", end="")
+    print(got.get("error") or f"{got['small_us']:.2f}, {got['big_us']:.2f} us; ratio {got['ratio']:.3f}", flush=True)
+
+
+def imports(extent: Extent, report: Report) -> None:
+    got = import_time.measured(2 * extent.rounds)
+    report.raw["imports"] = got
+    report.figures[gates.IMPORT] = got["ratio"]
+    print("\nImport, CPU ms beyond an empty interpreter (of the libraries; of flujo; ratio)")
+    for which in ("", " in use"):
+        ours, libraries = f"flujo{which}", f"libraries{which}"
+        told = f"{import_time.STATEMENTS[libraries]:50}{import_time.STATEMENTS[ours]:32}"
+        print(f"{told}{got[libraries]:8.1f}{got[ours]:8.1f}{got[f'ratio{which}']:8.2f}")
+
+
+def script(name: str, *words: str) -> dict[str, Any]:
+    """What one of the scripts here printed, or why it did not."""
+    done = subprocess.run([sys.executable, str(HERE / name), *words], capture_output=True, text=True, check=False)
     if done.returncode:
         return {"error": (done.stderr.strip().splitlines() or ["no output"])[-1]}
-    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def compare(rounds: int) -> None:
-    print("CPU microseconds per step or branch, and how many times bare awaits (medians over rounds in turns)")
-    print(f"{'':10}" + "".join(f"{w + ' per ' + workloads.UNITS[w]:>26}" for w in workloads.SIZES))
-    for peer in PEERS:
-        cells = []
-        for workload, n in workloads.SIZES.items():
-            got = measured(peer, "overhead", peer, workload, str(n), "--rounds", str(rounds))
-            cells.append(
-                got.get("error") or ("n/a" if "unsupported" in got else f"{got['us']:.2f} ({got['ratio']:.0f}x)")
-            )
-        print(f"{peer:10}" + "".join(f"{cell:>26}" for cell in cells), flush=True)
-
-
-def grow(rounds: int) -> None:
-    print("\nGrowth: microseconds and bytes per unit of one run as it gets larger")
-    for workload, sizes in GROWTH.items():
-        for n in sizes:
-            time = measured("ours", "overhead", "ours", workload, str(n), "--rounds", str(rounds))
-            space = measured("ours", "memory", "ours", workload, str(n))
-            told = " ".join(
-                [f"{time['us']:8.2f} us" if "us" in time else time["error"],
-                 f"{space['bytes']:8.0f} bytes" if "bytes" in space else space["error"]]
-            )  # fmt: skip
-            print(f"{workload} n={n:<8} {told}", flush=True)
-
-
-def import_cpu_s(statement: str) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", statement], check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-
-
-def imports(rounds: int) -> None:
-    rows = [[import_cpu_s(f"import {names}") for names in ("sys", "pydantic, anyio", "flujo")] for _ in range(rounds)]
-    empty, floor, ours = (statistics.median(column) for column in zip(*rows, strict=True))
-    print(
-        f"\nImport, CPU ms beyond an empty interpreter: pydantic, anyio {1000 * (floor - empty):.0f}; ",
-        end="",
-    )
-    print(f"flujo {1000 * (ours - empty):.0f}; ratio {(ours - empty) / (floor - empty):.2f}")
-
-
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    rounds = parser.parse_args().rounds
-    compare(rounds)
-    grow(max(2, rounds // 5))
-    imports(rounds)
+    parser.add_argument("--rounds", type=int, default=15, help="15; at least 2")
+    parser.add_argument("--quick", action="store_true", help="5 rounds of workloads a tenth as large")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
+    asked = parser.parse_args()
+    extent = Extent(rounds=5, smaller=10) if asked.quick else Extent(rounds=max(2, asked.rounds), smaller=1)
+    report = Report()
+    for part in (compare, shapes, growth, big_context, imports):
+        part(extent, report)
+    verdicts = gates.judged(gates.GATES, report.figures)
+    print(f"\n{gates.table(verdicts)}")
+    if asked.json:
+        told = [{**asdict(verdict), "passed": verdict.passed} for verdict in verdicts]
+        asked.json.write_text(json.dumps({"gates": told, **report.raw}, indent=1), encoding="utf-8")
+    return gates.exit_code(verdicts)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

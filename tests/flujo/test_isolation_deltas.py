@@ -1,0 +1,151 @@
+"""A delta leads from one state to the other, wherever it is done: to the state itself or to one that is like it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ConfigDict, Field
+
+from flujo.context import EXTRA, FIELDS_SET, PENDING, PRIVATE, PipelineContext, held_by
+from flujo.isolation import State, delta
+from flujo.structure import MISSING
+from tests.flujo.samples import Ctx, a_context, contexts, deeds, do, normal
+
+
+class Frozen(PipelineContext):
+    model_config = ConfigDict(frozen=True)
+    n: int = 1
+    bag: list[int] = Field(default=[])
+
+
+class Checked(PipelineContext):
+    model_config = ConfigDict(validate_assignment=True)
+    n: int = 1
+    items: list[int] = Field(default=[])
+
+
+def after(state: State[Any], *steps: Any) -> State[Any]:
+    fork = state.fork()
+    for step in steps:
+        step(fork)
+    return state.commit(fork)
+
+
+@settings(max_examples=300, deadline=None)
+@given(contexts(), st.lists(st.lists(deeds, max_size=4), min_size=1, max_size=3))
+def test_a_delta_leads_from_any_state_to_any_other(base: Ctx, attempts: list[list[Any]]) -> None:
+    old = State.take(base)
+    new = old
+    for steps in attempts:
+        fork = new.fork()
+        for deed in steps:
+            do(fork, deed)
+        new = new.commit(fork)
+    rows, back = delta(old, new), delta(new, old)
+    for start in (old, State.take(copy.deepcopy(base))):
+        assert normal(start.with_delta(rows).fork()) == normal(new.fork())
+        assert normal(start.with_delta(rows).view()) == normal(new.view())
+    assert normal(new.with_delta(back).view()) == normal(old.view())
+    used = old.fork()
+    do(used, ("deepen", "items", "n", 1))
+    old.replay(used, rows)
+    assert normal(used) == normal(new.fork())
+    assert (old.with_delta(()), delta(new, new)) == (old, ())
+
+
+def test_rows_name_what_changed_and_nothing_else() -> None:
+    state = State.take(a_context())
+
+    def change(context: Any) -> None:
+        context.n = 7
+        context.items.append(3)
+        context._log.append("x")
+        context.surplus.append(1)
+        _ = context.table
+
+    assert delta(state, after(state, change)) == (
+        (EXTRA, {"surplus": [9, 1]}),
+        (PRIVATE, {"_log": ["born", "x"]}),
+        ("n", 7),
+        ("items", [1, [2], 3]),
+    )
+
+
+def test_a_field_that_is_set_for_the_first_time_is_known_to_be_set() -> None:
+    state = State.take(Ctx())
+    new = after(state, lambda context: setattr(context, "n", 5))
+    assert delta(state, new) == ((FIELDS_SET, {"n"}), ("n", 5))
+    assert state.with_delta(delta(state, new)).fork().model_fields_set == {"n"}
+
+
+def test_what_was_changed_and_changed_back_is_no_change() -> None:
+    state = State.take(a_context())
+    there = after(state, lambda context: context.items.append(3))
+    back = after(there, lambda context: context.items.pop())
+    assert (back is state, delta(state, back)) == (False, ())
+
+
+def test_a_deleted_field_is_deleted_again() -> None:
+    state = State.take(a_context())
+    new = after(state, lambda context: delattr(context, "items"))
+    assert delta(state, new)[0] == ("items", MISSING)
+    assert hasattr(state.with_delta(delta(state, new)).fork(), "items") is False
+    assert hasattr(new.with_delta(delta(state, new)).fork(), "items") is False
+
+
+def test_fields_that_were_put_in_another_order_stand_in_that_order() -> None:
+    state = State.take(Checked())
+    new = after(state, lambda context: delattr(context, "n"), lambda context: setattr(context, "n", 1))
+    assert list(vars(new.fork())) == ["items", "n"]
+    assert list(vars(state.with_delta(delta(state, new)).fork())) == ["items", "n"]
+
+
+@pytest.mark.parametrize("model", [Frozen, Checked])
+def test_a_model_that_refuses_or_checks_assignment_is_changed_as_it_was(model: type[Any]) -> None:
+    state = State.take(model())
+    fork = state.fork()
+    vars(fork)["n"] = "not checked"
+    new = state.commit(fork)
+    assert state.with_delta(delta(state, new)).fork().n == "not checked"
+
+
+def test_what_fields_share_they_share_again() -> None:
+    state = State.take(a_context())
+
+    def share(context: Any) -> None:
+        context.anything = [context.items]
+
+    new = after(state, share)
+    once = state.with_delta(delta(state, new)).fork()
+    assert once.anything[0] is once.items
+    longer = after(new, lambda context: context.items.append(7))
+    again = new.with_delta(delta(new, longer)).fork()
+    assert again.anything[0] is again.items
+    assert again.items == [1, [2], 7]
+
+
+def test_a_delta_is_not_changed_by_what_is_done_afterwards() -> None:
+    state = State.take(a_context())
+    rows = delta(state, after(state, lambda context: context.items.append(3)))
+    done, used = state.with_delta(rows), state.fork()
+    state.replay(used, rows)
+    for fork in (done.fork(), used):
+        fork.items.append("more")
+    assert (rows, done.fork().items) == ((("items", [1, [2], 3]),), [1, [2], 3])
+
+
+def test_a_replayed_context_is_a_fork_of_the_state_still() -> None:
+    state = State.take(a_context())
+    used = state.fork()
+    used.items.append(3)
+    used._log.append("gone")
+    state.replay(used, (("n", 7),))
+    assert set(held_by(used)) == {"n", "s", PENDING}
+    new = state.commit(used)
+    assert delta(state, new) == (("n", 7),)
+    assert new.values["items"] is state.values["items"]
+    assert (used.items, used._log) == ([1, [2]], ["born"])
