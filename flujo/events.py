@@ -45,9 +45,13 @@ class Scope:
     def branch(self) -> str | None:
         """The path of the innermost branch around here; None outside of all."""
         scope: Scope | None = self
-        while scope is not None and not scope.segment.startswith("branch:"):
+        while scope is not None and not scope.is_branch:
             scope = scope.parent
         return None if scope is None else scope.path
+
+    @property
+    def is_branch(self) -> bool:
+        return self.segment.rpartition("/")[2].startswith("branch:")
 
     def path_of(self, name: str) -> str:
         """The path of a step of this name here; of the scope itself for an empty name."""
@@ -347,6 +351,9 @@ def spelt_out(
 def record(kind: Callable[..., Event], at: float, scope: Scope, name: str, *rest: object) -> Event:
     if kind in HOLDING_VALUES:  # what a context holds is the engine's own: nobody gets hold of it
         rest = tuple(private_copy(list(rest)))  # type: ignore[arg-type]
+    elif kind is RunStarted:  # its context is made when somebody looks
+        pipeline, given, state = rest
+        rest = (pipeline, given, state.fork())  # type: ignore[attr-defined]
     elif kind in CARRYING:
         rest = tuple(value.told if value.__class__ is Carried else value for value in rest)
     return kind(scope.path_of(name), at, *rest)

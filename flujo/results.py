@@ -110,7 +110,6 @@ class PipelineResult:
         self._schemas = schemas
         self.error = error
         self.listener_errors = listener_errors
-        self.transcript = Transcript(log)
         self._state = state
         self.status = status
         self.output = output
@@ -123,6 +122,11 @@ class PipelineResult:
     def run_id(self) -> str:
         """What ledger and journal call this run."""
         return str(self._name)
+
+    @cached_property
+    def transcript(self) -> Transcript:
+        """Every event of the run, in canonical order."""
+        return Transcript(self.log)
 
     @cached_property
     def fingerprint(self) -> str:

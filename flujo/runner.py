@@ -237,7 +237,7 @@ class Flujo:
         error: RunError | PipelineAbort | None = None
         status: RunStatus = "completed"
         try:
-            log.extend((RunStarted, now(), scope, "", self.name, frame.as_told(input), frame.state.fork()))
+            log.extend((RunStarted, now(), scope, "", self.name, frame.as_told(input), frame.state))
             if frame.run.past is not None:
                 for ended, answers in frame.run.past.resumed:
                     log.extend((RunResumed, now(), scope, "", ended, answers))

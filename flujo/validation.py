@@ -144,14 +144,16 @@ def _container(schema: Any) -> Refill | None:
         case "default" if _is_new_each_time(schema):
             return _container(schema["schema"])
         case "list":
-            return partial(_refill_list, _container(schema.get("items_schema", _ANYTHING)))
+            part = schema.get("items_schema", _ANYTHING)
+            return _leave if part["type"] in _EXACT else partial(_refill_list, _container(part))
         case "dict" if schema.get("keys_schema", _ANYTHING)["type"] in _EXACT:
-            return partial(_refill_dict, _container(schema.get("values_schema", _ANYTHING)))
+            part = schema.get("values_schema", _ANYTHING)
+            return _leave if part["type"] in _EXACT else partial(_refill_dict, _container(part))
     return None
 
 
 _ANYTHING: Final = {"type": "any"}
-_EXACT: Final = ("str", "int")  # what validation makes of these is of exactly that type
+_EXACT: Final = ("str", "int", "bool")  # what validation makes of these is of exactly that type
 
 
 def _is_new_each_time(schema: Any) -> bool:
@@ -168,6 +170,10 @@ def _is_new_each_time(schema: Any) -> bool:
 def _is_kind(schema: Any, kind: type) -> bool:
     inner = schema["schema"]
     return bool(inner.get("schema", inner)["type"] == kind.__name__)
+
+
+def _leave(value: object, memo: dict[int, Any], replaced: Replaced) -> None:
+    """Nobody can change what is in it."""
 
 
 def _refill_list(inner: Refill | None, value: list[Any], memo: dict[int, Any], replaced: Replaced) -> None:

@@ -39,8 +39,8 @@ class BranchNode(CompositeNode):
         key = await decide(frame, self.name, self.condition, value, read=_hashable)
         label, nodes = self._chosen(frame, key)
         given = value if self.on_input is None else await decide(frame, self.name, self.on_input, value)
-        base = Scope(frame.scope, self.name, frame.scope.order)
-        inner = frame.child(Scope(base, f"branch:{label}", frame.scope.order), frame.log, frame.state)
+        scope = Scope(frame.scope, f"{self.name}/branch:{label}", frame.scope.order)
+        inner = frame.child(scope, frame.log, frame.state)
         output = await run_part(nodes, frame, inner, given)
         return output if self.on_output is None else await decide(frame, self.name, self.on_output, output)
 

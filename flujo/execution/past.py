@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from flujo.binding import OUTPUT_TYPE
 from flujo.entries import LedgerEntry
@@ -42,8 +42,7 @@ from flujo.usage import UsageLimits
 NO_DELTA: Delta = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(NamedTuple):
     """What a run begins with; a resumed run begins with it again."""
 
     input: object

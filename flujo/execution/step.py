@@ -72,7 +72,7 @@ class AgentNode:
         self.updates_context = step.updates_context
         self.shapes_input = bool(step.input_processors)
         self.shapes_output = bool(step.output_processors)
-        self.is_judged = bool(self.judges or self.shapes_output or self.callee.output)
+        self.is_judged = bool(self.judges or self.shapes_input or self.shapes_output or self.callee.output)
         self.limits = step.usage_limits
 
     async def run(self, frame: Frame, value: object) -> object:
@@ -117,23 +117,37 @@ class AgentNode:
         value = attempt.input
         while True:
             try:
-                output = await self._attempt(frame, attempt, purse)
-                if attempt.rejected is None:
+                if self.is_judged:
+                    output = await self._judged_attempt(frame, attempt, purse)
+                    if attempt.rejected is None:
+                        return output
+                else:
+                    given, offered = self._given(frame, attempt, self.callee)
+                    try:
+                        output = await frame.ask(self.callee, attempt, given, offered, self.timeout_s, purse)
+                    except BaseException as error:
+                        self._note_failure(frame, attempt, error)
+                        raise
+                    if attempt.is_told or output.__class__ not in ATOMS:
+                        self._note_answer(frame, attempt, self.callee, output)
+                    if attempt.context is not None or self.updates_context:
+                        self._commit(frame, attempt, output)
                     return output
             except AskFailure as failure:
-                error: BaseException = failure.error
+                cause: BaseException = failure.error
                 if not self._may_retry(failure, frame):
-                    raise StepFailedError(self._path(frame), attempt.made, error) from error
+                    raise StepFailedError(self._path(frame), attempt.made, cause) from cause
             except Breached as breach:
                 if breach.budget is not purse.budget or purse is frame.purse:
                     raise
                 raise StepFailedError(self._path(frame), attempt.made, breach.error) from breach.error
             else:
-                error = RejectedError(self._path(frame), attempt.rejected.plugin, attempt.rejected.feedback)
+                assert attempt.rejected is not None
+                cause = RejectedError(self._path(frame), attempt.rejected.plugin, attempt.rejected.feedback)
             if being_cancelled():
                 await raise_if_cancelled()
             if attempt.attempt >= self._attempts_allowed(frame):
-                raise StepFailedError(self._path(frame), attempt.attempt, error) from error
+                raise StepFailedError(self._path(frame), attempt.attempt, cause) from cause
             if self.step.backoff is not None:
                 await self._back_off(self.step.backoff, frame, attempt.attempt)
             attempt = attempt.next(value, frame.state)
@@ -162,56 +176,56 @@ class AgentNode:
         if past is None or (self._path(frame), failed_attempts) not in past.backed_off:
             await frame.run.clock.sleep(delay_s)
 
-    async def _attempt(self, frame: Frame, attempt: Attempt, purse: Purse) -> object:
+    def _given(self, frame: Frame, attempt: Attempt, callee: BoundAgent) -> tuple[object, Mapping[str, Any]]:
+        """What the agent is called with: its input, and what it takes beside it."""
+        given = self._told(frame, callee, attempt) if attempt.rejections else attempt.input
+        offered = self._offer(frame, callee, attempt) if callee.takes else NOTHING
+        if given.__class__ in ATOMS:
+            attempt.told = given
+        else:
+            attempt.told, given = frame.as_told(given), frame.run.laws.input_for_attempt(given)
+        return given, offered
+
+    async def _judged_attempt(self, frame: Frame, attempt: Attempt, purse: Purse) -> object:
         """One attempt with its redirects: its output, committed; None if ``attempt.rejected`` says why."""
-        callee, asked, laws = self.callee, None, frame.run.laws
+        callee, asked = self.callee, None
         if self.shapes_input:
             attempt.start(frame.log)
-            attempt.input = self._processed(self.step.input_processors, laws.input_for_attempt(attempt.input))
+            given = frame.run.laws.input_for_attempt(attempt.input)
+            attempt.input = self._processed(self.step.input_processors, given)
         while True:
-            offered = NOTHING
-            given = self._told(frame, callee, attempt) if attempt.rejections else attempt.input
-            if callee.takes:
-                offered = self._offer(frame, callee, attempt)
-            if given.__class__ in ATOMS:
-                attempt.told = given
-            else:
-                attempt.told, given = frame.as_told(given), laws.input_for_attempt(given)
+            given, offered = self._given(frame, attempt, callee)
             try:
                 output = await frame.ask(callee, attempt, given, offered, self.timeout_s, purse)
             except BaseException as error:
                 self._note_failure(frame, attempt, error)
                 raise
-            if self.is_judged or callee.output or output.__class__ not in ATOMS:
-                attempt.tell(frame.log, callee)
-            if attempt.is_told:
-                self._note_answer(frame, attempt, output)
-            if self.is_judged or callee.output:
-                try:
-                    verdict = await self._judged(frame, callee, attempt, output, purse)
-                except AskFailure:
-                    raise
-                except BaseException:
-                    self._keep(frame, attempt, output)
-                    raise
-                if isinstance(verdict, Redirected):
-                    asked = asked or [callee.source]
-                    self._check_loop(frame, attempt, asked, verdict.target)
-                    callee = verdict.target
-                    asked.append(callee.source)
-                    attempt.redirected()
-                    continue
-                if isinstance(verdict, Rejection):
-                    self._give_up(frame, attempt)
-                    attempt.rejected = verdict
-                    return None
-                output = verdict.output
+            self._note_answer(frame, attempt, callee, output)
+            try:
+                verdict = await self._judged(frame, callee, attempt, output, purse)
+            except AskFailure:
+                raise
+            except BaseException:
+                self._keep(frame, attempt, output)
+                raise
+            if isinstance(verdict, Redirected):
+                asked = asked or [callee.source]
+                self._check_loop(frame, attempt, asked, verdict.target)
+                callee = verdict.target
+                asked.append(callee.source)
+                attempt.redirected()
+                continue
+            if isinstance(verdict, Rejection):
+                self._give_up(frame, attempt)
+                attempt.rejected = verdict
+                return None
             if attempt.context is not None or self.updates_context:
-                self._commit(frame, attempt, output)
-            return output
+                self._commit(frame, attempt, verdict.output)
+            return verdict.output
 
-    def _note_answer(self, frame: Frame, attempt: Attempt, output: object) -> None:
+    def _note_answer(self, frame: Frame, attempt: Attempt, callee: BoundAgent, output: object) -> None:
         """Write the answer down."""
+        attempt.tell(frame.log, callee)
         frame.told = NOTHING_TOLD  # an agent may return what it returned before, with other things in it
         kept = frame.as_told(output)
         frame.log.extend((Answered, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, kept))
@@ -320,15 +334,13 @@ class AgentNode:
                 after = apply_output(after, output)
         except Exception as error:  # what a context holds is the user's; it may be impossible to copy or validate
             if not attempt.is_told:
-                attempt.tell(frame.log, self.callee)
-                self._note_answer(frame, attempt, output)
+                self._note_answer(frame, attempt, self.callee, output)
             raise AskFailure("invalid", error, retryable=False) from error
         if after is before:
             return
         is_all = _is_told_by_fields(before, after)
         if not attempt.is_told and not is_all:
-            attempt.tell(frame.log, self.callee)
-            self._note_answer(frame, attempt, output)
+            self._note_answer(frame, attempt, self.callee, output)
         if changes := changed(before, after):
             if attempt.is_told:
                 frame.log.extend((ContextChanged, frame.run.now(), frame.scope, self.name, changes))
