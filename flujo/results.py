@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, Self
 
 from pydantic import TypeAdapter
 
@@ -34,7 +34,7 @@ from flujo.execution.audience import ListenerError
 from flujo.execution.ledger import Grouping, Ledger
 from flujo.execution.past import Beginning
 from flujo.isolation import State
-from flujo.pipeline import AnyPipeline
+from flujo.pipeline import AnyPipeline, Out
 from flujo.transcript import Transcript
 from flujo.usage import Usage
 
@@ -82,10 +82,10 @@ class Question:
     schema: TypeAdapter[Any] | None = field(repr=False, compare=False)
 
 
-class PipelineResult:
+class PipelineResult(Generic[Out]):
     """The result of one run: its status, and always its whole transcript and ledger.
 
-    ``status`` is completed, failed, paused, limited or aborted. ``output`` is the last step's (None unless completed),
+    ``status`` is completed, failed, paused, limited or aborted. ``output`` is the last step's, and None unless the run completed: its type is that of a completed run,
     ``error`` names the path and the cause. ``raise_for_status()`` is for who prefers exceptions.
     """
 
@@ -96,7 +96,7 @@ class PipelineResult:
         log: Log,
         state: State[Any],
         status: RunStatus,
-        output: Any,
+        output: Out,
         error: RunError | PipelineAbort | None,
         listener_errors: tuple[ListenerError, ...],
         beginning: Beginning,
@@ -174,7 +174,7 @@ class PipelineResult:
     def step_history(self) -> tuple[StepResult, ...]:
         return tuple(steps_of(self.transcript))
 
-    def raise_for_status(self) -> PipelineResult:
+    def raise_for_status(self) -> Self:
         """This result if the run completed; raises its error otherwise."""
         if self.error is not None:
             raise self.error

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import AsyncIterator, Container, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic
 
 import anyio
 import anyio.lowlevel
@@ -37,7 +37,7 @@ from flujo.execution.signals import Aborted, Breached, Paused
 from flujo.isolation import State
 from flujo.laws import DEFAULT
 from flujo.overrides import Overrides, current, note_used
-from flujo.pipeline import AnyPart, AnyPipeline, Pipeline
+from flujo.pipeline import Flow, In, Out, Pipeline
 from flujo.ports import Clock, Journal, Listener
 from flujo.prices import CostModel
 from flujo.results import PipelineResult
@@ -62,7 +62,7 @@ def _new_run_id() -> str:
     return uuid.uuid4().hex
 
 
-class Flujo:
+class Flujo(Generic[In, Out]):
     """Runs a pipeline, any number of times at once; runs share nothing but ``resources``.
 
     ``usage_limits`` hold per run. ``cost_model`` prices requests; without one, costs are what providers report.
@@ -72,7 +72,7 @@ class Flujo:
 
     def __init__(
         self,
-        pipeline: AnyPipeline | AnyPart,
+        pipeline: Flow[In, Out],
         *,
         context_model: type[PipelineContext] | None = None,
         resources: object = None,
@@ -84,7 +84,7 @@ class Flujo:
         clock: Clock | None = None,
         name: str | None = None,
     ) -> None:
-        self.pipeline = pipeline if isinstance(pipeline, Pipeline) else Pipeline.of(pipeline)
+        self.pipeline: Pipeline = pipeline if isinstance(pipeline, Pipeline) else Pipeline.of(pipeline)
         self.context_model = context_model or PipelineContext
         if problems := self.pipeline.validate() or self._problems(context_model, listeners):
             raise PipelineDefinitionError(problems)
@@ -122,8 +122,8 @@ class Flujo:
         return problems
 
     def run(
-        self, input: object, *, run_id: str | None = None, context_data: Mapping[str, Any] | None = None
-    ) -> PipelineResult:
+        self, input: In, *, run_id: str | None = None, context_data: Mapping[str, Any] | None = None
+    ) -> PipelineResult[Out]:
         """Run from synchronous code, on asyncio. Raises MisuseError inside a running event loop."""
         try:
             anyio.lowlevel.current_token()
@@ -132,8 +132,8 @@ class Flujo:
         raise MisuseError("Flujo.run() was called inside a running event loop; use 'await runner.run_async(...)' there")
 
     async def run_async(
-        self, input: object, *, run_id: str | None = None, context_data: Mapping[str, Any] | None = None
-    ) -> PipelineResult:
+        self, input: In, *, run_id: str | None = None, context_data: Mapping[str, Any] | None = None
+    ) -> PipelineResult[Out]:
         """Run the pipeline; how it ended is in the result. Raises MisuseError for ``context_data`` that does not fit.
 
         ``run_id`` names the run in ledger and journal; one is made up if it is not given. ``context_data`` holds the
@@ -143,11 +143,11 @@ class Flujo:
 
     async def resume_async(
         self,
-        result: PipelineResult,
+        result: PipelineResult[Any],
         answers: Mapping[str, object] | None = None,
         *,
         usage_limits: UsageLimits | None = None,
-    ) -> PipelineResult:
+    ) -> PipelineResult[Out]:
         """Go on with a run that paused, failed, reached a limit or was stopped; the result is that of the whole run.
 
         Nothing that was answered is asked or paid again. ``answers`` are people's, by the paths in
@@ -165,19 +165,19 @@ class Flujo:
 
     def stream_async(
         self,
-        input: object,
+        input: In,
         *,
         run_id: str | None = None,
         context_data: Mapping[str, Any] | None = None,
         buffer: int = 64,
-    ) -> AbstractAsyncContextManager[AsyncIterator[Event | PipelineResult]]:
+    ) -> AbstractAsyncContextManager[AsyncIterator[Event | PipelineResult[Out]]]:
         """Run while reading along: ``async with runner.stream_async(x) as events: async for event in events: ...``.
 
         Events come in order of arrival, text chunks as they arrive, the result last. At most about ``buffer`` events
         wait for the reader: a slow reader slows the run. Leaving the block early cancels the run.
         """
 
-        async def execute(stream: EventStream) -> PipelineResult:
+        async def execute(stream: EventStream) -> PipelineResult[Out]:
             return await self._execute(self._beginning(input, context_data), run_id, stream)
 
         return streamed(execute, buffer)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from flujo.canonical import digest
 from flujo.errors import DecisionError, StepFailedError, told
-from flujo.events import CacheHit, CacheMissed, Carried, Scope
+from flujo.events import CacheHit, CacheMissed, Carried, ContextChanged, Scope
 from flujo.execution.composite import CompositeNode
 from flujo.identity import key_of
-from flujo.isolation import delta, digests_of, private_copy
+from flujo.isolation import changed, delta, digests_of, private_copy
 from flujo.pipeline import walk_of
 from flujo.ports import CachedResult
 from flujo.steps.cached import CachedStep
@@ -42,7 +42,10 @@ class CachedNode(CompositeNode):
             return await self._made(frame, key, value)
         assert isinstance(result, CachedResult)
         frame.log.extend((CacheHit, frame.run.now(), frame.scope, self.name, Carried(key, result)))
-        frame.state = frame.state.with_delta(result.context_delta)
+        before = frame.state
+        frame.state = before.with_delta(result.context_delta)
+        if changes := changed(before, frame.state):
+            frame.log.extend((ContextChanged, frame.run.now(), frame.scope, self.name, changes))
         if frame.run.journal is not None:
             await frame.keep_decision(self.name, CACHE, 0, result)
         return private_copy(result.output)

@@ -82,7 +82,7 @@ class MapStep(Part[In, Out]):
 
     @property
     def kind(self) -> str:
-        return "map"
+        return "map" if self.max_concurrency == 1 else "concurrent map"
 
     def inside(self) -> Iterator[tuple[str, Sequence[AnyPart]]]:
         yield "", steps_of(self.body)
