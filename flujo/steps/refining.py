@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
@@ -29,6 +30,16 @@ async def keep(draft: Any) -> Any:
     return draft
 
 
+@dataclass(frozen=True, slots=True)
+class NextInput:
+    """What the next draft is written from: the loop's own input and what the critic said, told by ``mapper``."""
+
+    mapper: FeedbackMapper
+
+    def __call__(self, reviewed: dict[str, Any], *, input: Any) -> Any:
+        return self.mapper(input, _check(reviewed).feedback)
+
+
 def refinement(
     name: str,
     generator: Flow,
@@ -38,19 +49,15 @@ def refinement(
     feedback_mapper: FeedbackMapper | None,
 ) -> LoopStep:
     """See ``Step.refine_until``. ``kept`` is a step that returns its input."""
-    told = feedback_mapper or text_with_critique
     branches = {"draft": kept, "check": critic}
     review = ParallelStep("review", branches, merge_strategy=MergeStrategy.CONTEXT_UPDATE)
-
-    def next_input(reviewed: dict[str, Any], *, input: Any) -> Any:
-        return told(input, _check(reviewed).feedback)
 
     return LoopStep(
         name,
         Pipeline.of(generator, review),
         _is_complete,
         max_loops=max_loops,
-        iteration_input_mapper=next_input,
+        iteration_input_mapper=NextInput(feedback_mapper or text_with_critique),
         loop_output_mapper=_draft,
     )
 

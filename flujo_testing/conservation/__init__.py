@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 
 from flujo import PipelineResult
 from flujo.events import Event
+from flujo_testing.conservation.paths import out_of_order
 from flujo_testing.conservation.reading import read
 from flujo_testing.conservation.sums import sums_violated
 
@@ -31,7 +32,7 @@ def check_conservation(run: PipelineResult | Iterable[Event], *, metered: Collec
     """
     if isinstance(run, PipelineResult):
         account = read(run.transcript, metered)
-        violations = [*account.violations, *sums_violated(run, account)]
+        violations = [*out_of_order(run.transcript), *account.violations, *sums_violated(run, account)]
     else:
         violations = read(run, metered).violations
     if violations:

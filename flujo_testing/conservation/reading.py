@@ -6,73 +6,28 @@ Nothing here looks at a result: what a result says is compared in ``sums.py``.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from flujo.entries import LedgerEntry
 from flujo.events import (
     Answered,
     Asked,
     AskFailed,
     BranchEnded,
-    Chunk,
     Event,
     Judged,
+    Merged,
     Paid,
     RunEnded,
+    RunResumed,
     RunStarted,
     StepEnded,
     StepStarted,
 )
-
-WITHIN_A_STEP = ("attempt:", "redirect:", "plugin:", "request:")
-
-
-@dataclass(slots=True, eq=False)
-class Ask:
-    """One call of an agent, and who was paid for it."""
-
-    asked: Asked
-    answered: bool = False
-    failed: bool = False
-    paid: int = 0
-    judged: set[str] = field(default_factory=set)
-
-
-@dataclass(slots=True, eq=False)
-class Execution:
-    """One execution of a step: what was paid in it, the steps inside it, its asks and branches."""
-
-    path: str
-    kind: str
-    asks: list[Ask] = field(default_factory=list)
-    entries: list[LedgerEntry] = field(default_factory=list)
-    inner: list[Execution] = field(default_factory=list)
-    branches: dict[str, BranchEnded] = field(default_factory=dict)
-    ended: StepEnded | None = None
-
-    def all_entries(self) -> list[LedgerEntry]:
-        return [*self.entries, *(entry for execution in self.inner for entry in execution.all_entries())]
-
-
-@dataclass(slots=True, eq=False)
-class Account:
-    """What the events say, read for the second time."""
-
-    metered: Collection[str]
-    violations: list[str] = field(default_factory=list)
-    open: list[Execution] = field(default_factory=list)
-    top: list[Execution] = field(default_factory=list)
-    entries: list[LedgerEntry] = field(default_factory=list)
-    started: RunStarted | None = None
-    ended: RunEnded | None = None
-
-    def expect(self, holds: bool, violation: str) -> bool:
-        if not holds:
-            self.violations.append(violation)
-        return holds
+from flujo_testing.conservation import composites, endings
+from flujo_testing.conservation.account import Account, Ask, Execution
+from flujo_testing.conservation.paths import branch_of, declared, in_canonical_order, step_of
 
 
 def read(events: Iterable[Event], metered: Collection[str] = ()) -> Account:
@@ -86,8 +41,9 @@ def read(events: Iterable[Event], metered: Collection[str] = ()) -> Account:
         )
         if (reader := READERS.get(type(event))) is not None:
             reader(account, event)
-    for branch, events_of_branch in stray.items():
-        account.expect(False, f"{branch}: {len(events_of_branch)} events, but no BranchEnded accounts for the branch")
+    for part, events_of_part in stray.items():
+        what, end = ("item", "ItemEnded") if "/item:" in part[part.rfind("/") :] else ("branch", "BranchEnded")
+        account.expect(False, f"{part}: {len(events_of_part)} events, but no {end} accounts for the {what}")
     account.expect(account.started is not None, "the run: it has no RunStarted")
     account.expect(account.ended is not None, "the run: it has no RunEnded")
     for execution in account.open:
@@ -96,51 +52,32 @@ def read(events: Iterable[Event], metered: Collection[str] = ()) -> Account:
     return account
 
 
-def in_canonical_order(events: Iterable[Event]) -> tuple[list[Event], dict[str, list[Event]]]:
-    """Events with those of each branch before its BranchEnded, and the branches for which there was none.
-
-    A transcript is in this order already; events in the order of their arrival are mixed.
-    """
-    ordered: list[Event] = []
-    waiting: dict[str, list[Event]] = {}
-    for event in events:
-        if isinstance(event, Chunk):  # told on its way, not kept: the answer holds it
-            continue
-        branch = branch_of(event.step)
-        target = ordered if branch is None else waiting.setdefault(branch, [])
-        if isinstance(event, BranchEnded):
-            target += waiting.pop(f"{event.step}/branch:{event.branch}", [])
-        target.append(event)
-    return ordered, waiting
-
-
-def branch_of(path: str) -> str | None:
-    """The path of the innermost branch around a step; None outside of all."""
-    parts = path.split("/")
-    for length in range(len(parts), 0, -1):
-        if parts[length - 1].startswith("branch:"):
-            return "/".join(parts[:length])
-    return None
-
-
-def step_of(path: str) -> str:
-    """The path of the step that an ask belongs to."""
-    return "/".join(part for part in path.split("/") if not part.startswith(WITHIN_A_STEP))
-
-
 def _run_started(account: Account, event: RunStarted) -> None:
     account.expect(account.started is None, "the run: RunStarted twice")
+    account.expect(not account.top, "the run: RunStarted after its first step")
     account.started = event
+
+
+def _run_resumed(account: Account, event: RunResumed) -> None:
+    account.expect(account.started is not None and not account.top, "the run: RunResumed after its first step")
+    account.expect(event.status != "completed", "the run: resumed, although it had completed")
+    for path, answer in event.answers:
+        account.expect(event.status == "paused", f"{path}: answered, although the run had ended {event.status}")
+        account.expect(path not in account.answers, f"{path}: answered twice")
+        account.answers[path] = answer
 
 
 def _run_ended(account: Account, event: RunEnded) -> None:
     account.ended = event
     account.expect(
-        (event.status == "completed") == (event.error is None) or event.status == "paused",
+        (event.status in ("completed", "paused")) == (event.error is None),
         f"the run: status {event.status}, but its error is {event.error!r}",
     )
     if event.status != "completed":
         account.expect(event.output is None, f"the run: {event.status}, but its output is {event.output!r}")
+        last = account.top[-1].status if account.top else None
+        if event.status == "paused" or last == "paused":
+            account.expect(event.status == last, f"the run: {event.status}, but its last step is {last}")
         return
     for step in account.top:
         status = None if step.ended is None else step.ended.status
@@ -149,15 +86,15 @@ def _run_ended(account: Account, event: RunEnded) -> None:
 
 def _step_started(account: Account, event: StepStarted) -> None:
     execution = Execution(event.step, event.kind)
-    if account.open:
-        around = account.open[-1]
-        around.inner.append(execution)
-        account.expect(
-            event.step.startswith(f"{around.path}/"),
-            f"{event.step}: started inside of '{around.path}', where it is not",
-        )
-    else:
-        account.top.append(execution)
+    around = account.open[-1] if account.open else None
+    if around is not None and account.expect(
+        event.step.startswith(f"{around.path}/"),
+        f"{event.step}: started inside of '{around.path}', where it is not",
+    ):
+        composites.check_place(account, around, event)
+    outer = account.run if around is None else around
+    composites.check_turn(account, outer, event)
+    outer.take_in(execution)
     account.open.append(execution)
 
 
@@ -171,16 +108,18 @@ def _step_ended(account: Account, event: StepEnded) -> None:
     execution.ended = event
     for ask in execution.asks:
         account.expect(ask.answered or ask.failed, f"{ask.asked.path}: asked, but neither Answered nor AskFailed")
-    completed = event.status == "completed"
     account.expect(
-        completed == (event.error is None), f"{event.step}: {event.status}, but its error is {event.error!r}"
+        (event.status in ("completed", "paused")) == (event.error is None),
+        f"{event.step}: {event.status}, but its error is {event.error!r}",
     )
+    completed = event.status == "completed"
     account.expect(
         completed or event.output is None,
         f"{event.step}: {event.status}, but its output is {event.output!r}, not None",
     )
     if execution.kind == "parallel" and completed:
         _check_branches(account, execution, event)
+    endings.check_end(account, execution, event)
 
 
 def _check_branches(account: Account, execution: Execution, ended: StepEnded) -> None:
@@ -200,21 +139,27 @@ def _check_branches(account: Account, execution: Execution, ended: StepEnded) ->
 
 def _branch_ended(account: Account, event: BranchEnded) -> None:
     path = f"{event.step}/branch:{event.branch}"
-    if not account.expect(_innermost_is(account, event.step), f"{path}: ended outside of its parallel step"):
+    if not account.expect(account.innermost_is(event.step), f"{path}: ended outside of its parallel step"):
         return
-    branches = account.open[-1].branches
-    account.expect(event.branch not in branches, f"{path}: BranchEnded twice")
-    branches[event.branch] = event
-    account.expect(
-        event.status == "completed" or event.output is None,
-        f"{path}: {event.status}, but its output is {event.output!r}, not None",
-    )
+    execution = account.open[-1]
+    account.expect(event.branch not in execution.branches, f"{path}: BranchEnded twice")
+    execution.branches[event.branch] = event
+    endings.check_part(account, execution, f"branch:{event.branch}", event)
+
+
+def _merged(account: Account, event: Merged) -> None:
+    if account.expect(account.innermost_is(event.step), f"{event.step}: merged while it was not running"):
+        execution = account.open[-1]
+        account.expect(not execution.merged, f"{event.step}: merged twice")
+        execution.merged = True
 
 
 def _asked(account: Account, event: Asked) -> None:
-    if not account.expect(_innermost_is(account, event.step), f"{event.path}: asked while its step was not running"):
+    if not account.expect(account.innermost_is(event.step), f"{event.path}: asked while its step was not running"):
         return
-    asks = account.open[-1].asks
+    execution = account.open[-1]
+    account.expect(execution.kind == "step", f"{event.path}: asked, but a step of kind {execution.kind} asks nobody")
+    asks = execution.asks
     if asks:
         last = asks[-1].asked
         right = {(last.attempt, last.hop + 1), (last.attempt + 1, 0)}
@@ -230,7 +175,7 @@ def _asked(account: Account, event: Asked) -> None:
 def _answered(account: Account, event: Answered) -> None:
     if (ask := _ask_under_way(account, event)) is not None:
         ask.answered = True
-        if event.step in account.metered and event.hop == 0:
+        if declared(event.step) in account.metered and event.hop == 0:
             account.expect(ask.paid > 0, f"{event.path}: a metered agent answered, but no entry says what was paid")
 
 
@@ -240,14 +185,14 @@ def _ask_failed(account: Account, event: AskFailed) -> None:
 
 
 def _ask_under_way(account: Account, event: Answered | AskFailed) -> Ask | None:
-    asks = account.open[-1].asks if _innermost_is(account, event.step) else []
+    asks = account.open[-1].asks if account.innermost_is(event.step) else []
     under_way = bool(asks) and asks[-1].asked.path == event.path and not (asks[-1].answered or asks[-1].failed)
     account.expect(under_way, f"{event.path}: {type(event).__name__}, but no such ask is under way")
     return asks[-1] if under_way else None
 
 
 def _judged(account: Account, event: Judged) -> None:
-    asks = account.open[-1].asks if _innermost_is(account, event.step) else []
+    asks = account.open[-1].asks if account.innermost_is(event.step) else []
     right = bool(asks) and asks[-1].asked.path == event.path and asks[-1].answered
     if account.expect(right, f"{event.path}/plugin:{event.plugin}: judged what was not answered"):
         asks[-1].judged.add(event.plugin)
@@ -258,7 +203,7 @@ def _paid(account: Account, event: Paid) -> None:
     account.entries.append(entry)
     account.expect(event.step == step_of(entry.path), f"{entry.entry_id}: paid by '{event.step}', says its event")
     if not account.expect(
-        _innermost_is(account, step_of(entry.path)), f"{entry.entry_id}: paid while its step was not running"
+        account.innermost_is(step_of(entry.path)), f"{entry.entry_id}: paid while its step was not running"
     ):
         return
     execution = account.open[-1]
@@ -279,14 +224,10 @@ def _paid(account: Account, event: Paid) -> None:
     )
 
 
-def _innermost_is(account: Account, path: str) -> bool:
-    return bool(account.open) and account.open[-1].path == path
-
-
 READERS: dict[type[Event], Callable[[Account, Any], None]] = {
     RunStarted: _run_started, RunEnded: _run_ended, StepStarted: _step_started, StepEnded: _step_ended,
     BranchEnded: _branch_ended, Asked: _asked, Answered: _answered, AskFailed: _ask_failed, Judged: _judged,
-    Paid: _paid,
+    Paid: _paid, Merged: _merged, RunResumed: _run_resumed, **composites.READERS,
 }  # fmt: skip
 
 

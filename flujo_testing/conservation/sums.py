@@ -9,7 +9,11 @@ from fractions import Fraction
 
 from flujo import PipelineResult, StepResult, Usage
 from flujo.entries import LedgerEntry
-from flujo_testing.conservation.reading import Account, Execution, branch_of, shown_usd, step_of
+from flujo.events import CacheHit
+from flujo_testing.conservation.account import Account, Execution, listed
+from flujo_testing.conservation.paths import branch_of, step_of
+from flujo_testing.conservation.reading import shown_usd
+from flujo_testing.transcript.sources import same_value
 
 COUNTS = tuple(count.name for count in fields(Usage))
 
@@ -29,6 +33,7 @@ def sums_violated(result: PipelineResult, account: Account) -> Iterator[str]:
     yield from _groups_violated(result, entries)
     yield from _steps_violated("the run", result.step_history, account.top)
     yield from _status_violated(result, account)
+    yield from _questions_violated(result, account)
 
 
 def known_cost(entries: Iterable[LedgerEntry]) -> Fraction:
@@ -96,7 +101,42 @@ def _steps_violated(where: str, results: Sequence[StepResult], executions: Seque
         if execution.asks and result.attempts != attempts:
             told = f"attempts is {result.attempts}"
             yield f"{result.path}: {told}, but attempt {attempts} was the last one asked"
+        yield from _metadata_violated(result, execution)
         yield from _steps_violated(result.path, result.step_history, execution.inner)
+
+
+def _metadata_violated(result: StepResult, execution: Execution) -> Iterator[str]:
+    for key, happened in _metadata(execution).items():
+        said = result.metadata.get(key)
+        if not same_value(said, happened):
+            yield f"{result.path}: its {key} is {said!r}, by its events it is {happened!r}"
+
+
+def _metadata(execution: Execution) -> dict[str, object]:
+    """What the metadata of a step of another kind than the plain one must hold."""
+    if execution.kind == "branch" and execution.has_decided("condition"):
+        return {"executed_branch_key": execution.decided("condition")}
+    if execution.kind == "cached" and execution.lookups:
+        return {"cache_hit": isinstance(execution.lookups[-1], CacheHit)}
+    exits = [decision for (what, _), decision in execution.decisions.items() if what == "exit_condition"]
+    if execution.kind != "loop" or not exits:
+        return {}
+    ended = {"exit_reason": "condition"} if exits[-1].value is True else {}
+    return {"iterations": len(exits), **ended}
+
+
+def _questions_violated(result: PipelineResult, account: Account) -> Iterator[str]:
+    said = [question.path for question in result.questions]
+    put = [] if result.status != "paused" else [step.path for step in _waiting(account.top)]
+    if said != put:
+        yield f"the run: its open questions are {listed(said)}, by its events they are {listed(put)}"
+
+
+def _waiting(executions: Sequence[Execution]) -> Iterator[Execution]:
+    """The human steps that wait for an answer; a question is withdrawn if a step around it has not paused."""
+    for execution in executions:
+        if execution.status == "paused":
+            yield from [execution] if execution.kind == "human" else _waiting(execution.inner)
 
 
 def _status_violated(result: PipelineResult, account: Account) -> Iterator[str]:

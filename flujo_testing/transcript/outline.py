@@ -30,14 +30,20 @@ class Ask:
 class OpenStep:
     """A step whose end has not been read yet.
 
-    ``input`` came from ``source``. ``output`` is what the step should end with and ``error`` the one it
-    should end with, as far as is known; ``why_failed`` says why its last draft was none.
+    ``input`` came from ``source``; ``handed``, which came from ``handed_from``, is what the next sequence inside
+    should be given. ``output`` is what the step should end with and ``error`` the one it should end with, as far as
+    is known; ``why_failed`` says why its last draft was none. ``inner`` are the sequences inside by their segments,
+    ``last`` is the one that may hand on its context; ``at_once``: none of them does.
     """
 
     path: str
     section: Section
+    kind: str = "step"
     input: object = MISSING
     source: str = STEP
+    handed: object = MISSING
+    handed_from: str = STEP
+    items: list[object] = field(default_factory=list)
     output: object = MISSING
     error: str | None = None
     why_failed: str | None = None
@@ -46,7 +52,20 @@ class OpenStep:
     rejections: list[Rejection] = field(default_factory=list)
     asks: dict[tuple[int, int], Ask] = field(default_factory=dict)
     last_ask: Ask | None = None
-    branches: dict[str, object] = field(default_factory=dict)
+    at_once: bool = False
+    inner: dict[str, Sequence] = field(default_factory=dict)
+    last: Sequence | None = None
+
+    def given(self, value: object, source: str) -> None:
+        self.input = self.handed = value
+        self.source = self.handed_from = source
+
+    def hands(self, segment: str) -> tuple[str, object]:
+        """Where the first step of a sequence inside gets its input from, and that input."""
+        kind, _, number = segment.partition(":")
+        if kind == "item" and number.isdecimal() and 0 < int(number) <= len(self.items):
+            return f"{self.path}/{segment}", self.items[int(number) - 1]
+        return self.handed_from, self.handed
 
     def ask(self, attempt: int, hop: int) -> Ask:
         """An attempt's ask, or that of a redirect, which is told within the attempt."""
@@ -132,17 +151,27 @@ class Outline:
         return self.sequence(path.rpartition("/")[0])
 
     def sequence(self, place: str) -> Sequence:
-        """The sequence at a place: its first step is given what the step around it was given."""
+        """The sequence at a place: its first step is given what the step around it hands on."""
         sequence = self.sequences.get(place)
         if sequence is None:
             around = self.open[-1] if self.open else OpenStep("", self.steps)
             section = around.section
-            for segment in place.removeprefix(around.path).split("/"):
-                if segment:
-                    section = section.setdefault(_title(segment), {})
+            segments = [segment for segment in place.removeprefix(around.path).split("/") if segment]
+            for segment in segments:
+                section = section.setdefault(_title(segment), {})
             context = self.sequence_of(around.path).context
-            sequence = self.sequences[place] = Sequence(section, around.source, around.input, context)
+            inside = "/".join(segments)
+            sequence = self.sequences[place] = Sequence(section, *around.hands(inside), context)
+            around.inner[inside] = sequence
+            if inside:
+                around.last = sequence
         return sequence
+
+    def hand_on(self, step: OpenStep) -> None:
+        """Let the context go on from the sequence that has run in a step: one that failed leaves it as it was."""
+        inner, step.last = step.last, None
+        if inner is not None and not step.at_once and inner.status in ("completed", "paused"):
+            self.sequence_of(step.path).context = inner.context
 
     def _leave_all_but(self, path: str) -> None:
         """Leave the steps that ``path`` does not lie in: they have not been ended."""

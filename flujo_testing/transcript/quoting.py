@@ -22,7 +22,7 @@ _BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 _SHORT: Final = {"\n": r"\n", "\t": r"\t", "\r": r"\r", '"': r"\"", "\\": r"\\"}
 
 _SAFE_KEY: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_-]*(?: [A-Za-z0-9_-]+)*")
-_SAFE_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_/-]*")
+_SAFE_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_/-]*|(?:item|iteration) [0-9]+")
 # What YAML 1.1 or 1.2 reads as something else than text, in any case of its letters.
 _NOT_TEXT: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 

@@ -16,12 +16,12 @@ def put(section: Section, key: str, value: object) -> None:
     section[key] = value
 
 
-def put_input(section: Section, source: str | None, value: object) -> None:
-    """Where an input came from, or the input itself if it came from nowhere."""
+def put_value(section: Section, key: str, source: str | None, value: object) -> None:
+    """Where a value came from (``input_from``), or the value itself (``input``) if it came from nowhere."""
     if source is None:
-        put(section, "input", plain(value))
+        put(section, key, plain(value))
     else:
-        put(section, "input_from", source)
+        put(section, f"{key}_from", source)
 
 
 def put_before_paid(section: Section, key: str, value: object) -> None:

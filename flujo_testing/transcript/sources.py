@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from operator import is_
 from typing import Final
 
@@ -10,6 +11,13 @@ from flujo_testing.transcript.plain import plain, same
 
 RUN: Final = "run"
 STEP: Final = "step"
+INPUT_MAPPERS: Final = frozenset({"branch_input_mapper", "initial_input_mapper", "iteration_input_mapper"})
+OUTPUT_MAPPERS: Final = frozenset({"branch_output_mapper", "loop_output_mapper"})
+MAPPERS: Final = INPUT_MAPPERS | OUTPUT_MAPPERS
+
+_PART: Final = re.compile(r"(?P<step>.*)/(?P<kind>item|iteration|mapper):(?P<name>[^/]*)", re.S)
+_FALLBACKS: Final = re.compile(r"(?:/fallback:[^/]*)+$")
+_NUMBERED: Final = re.compile(r"(?:item|iteration) [0-9]+")
 
 
 class Sources:
@@ -33,8 +41,26 @@ class Sources:
 
 
 def source_name(path: str) -> str:
-    """How a step is called where the run (``run``) and the step at hand (``step``) can stand as well."""
-    return f"steps/{path}" if path in (RUN, STEP) else path
+    """How a step is called where other sources (``run``, ``step``, ``item 1``, ...) can stand as well."""
+    return f"steps/{path}" if path in (RUN, STEP, *INPUT_MAPPERS) or _NUMBERED.fullmatch(path) else path
+
+
+def place_of(path: str) -> str:
+    """Where a step stands; a fallback stands where its step does."""
+    return _FALLBACKS.sub("", path).rpartition("/")[0]
+
+
+def mapper_name(place: str, what: str) -> str:
+    """The source of what a mapper returned; ``place`` is what it was asked for: its step, or an iteration of it."""
+    return f"{place}/mapper:{what}"
+
+
+def seen_from(source: str, place: str) -> str:
+    """A source as it is called at a place: the items, iterations and mappers of the step right there by themselves."""
+    part = _PART.fullmatch(source)
+    if part is None or part["step"] not in (place, place.rpartition("/")[0]):
+        return source
+    return part["name"] if part["kind"] == "mapper" else f"{part['kind']} {part['name']}"
 
 
 def same_value(left: object, right: object) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from itertools import islice
 from typing import Any, Final
 
 from flujo.events import (
@@ -17,7 +18,6 @@ from flujo.events import (
     AskEvent,
     AskFailed,
     BackedOff,
-    BranchEnded,
     Chunk,
     ContextChanged,
     Event,
@@ -29,6 +29,7 @@ from flujo.events import (
     NotAdmitted,
     Paid,
     RunEnded,
+    RunResumed,
     RunStarted,
     StepEnded,
     StepStarted,
@@ -37,7 +38,8 @@ from flujo.isolation import State
 from flujo.ports import Rejection
 from flujo.results import PipelineResult
 from flujo_testing.transcript.changes import changes_of, difference_of, field_name
-from flujo_testing.transcript.outline import FELL_BACK, OpenStep, Outline
+from flujo_testing.transcript.inside import TELL, ran_at_once
+from flujo_testing.transcript.outline import FELL_BACK, OpenStep, Outline, Sequence
 from flujo_testing.transcript.payments import ASK, limit_passed, not_admitted, payment, spent
 from flujo_testing.transcript.plain import fields_of, plain
 from flujo_testing.transcript.redaction import Replacement, redacted, refuse_unrepresentable
@@ -47,14 +49,17 @@ from flujo_testing.transcript.sections import (
     judging,
     put,
     put_before_paid,
-    put_input,
     put_payment,
+    put_value,
     unwrapped,
 )
-from flujo_testing.transcript.sources import RUN, STEP, Sources, same_value, source_name
+from flujo_testing.transcript.sources import RUN, STEP, Sources, place_of, same_value, seen_from, source_name
 from flujo_testing.transcript.verdicts import told_rejection, told_verdict
 
 FORMAT: Final = "flujo-golden/1"
+
+GATHERING: Final[dict[str, object]] = {"map": [], "parallel": {}}
+"""The steps that tell how each sequence inside ended, and their output if there is none."""
 
 
 def story_of(
@@ -85,11 +90,16 @@ class _Narration:
         self.error: str | None = next((e.error for e in reversed(self.events) if isinstance(e, RunEnded)), None)
         self.sources = Sources()
         self.requests: dict[str, int] = {}
+        self.read = 0
 
     def story(self, owner: str | None) -> Section:
-        for event in self.events:
-            tell = _TELL.get(type(event), _Narration.unknown)
-            tell(self, event)
+        for number, event in enumerate(self.events, 1):
+            self.read = number
+            if (tell_inside := TELL.get(type(event))) is not None:
+                tell_inside(self.outline, self.sources, event)
+            else:
+                tell = _TELL.get(type(event), _Narration.unknown)
+                tell(self, event)
         self.outline.finish()
         story: Section = {"format": FORMAT}
         if owner is not None:
@@ -117,6 +127,15 @@ class _Narration:
             put(self.head, "context", first.context)
         self.sources.add(RUN, event.input)
 
+    def run_resumed(self, event: RunResumed) -> None:
+        answers: Section = {}
+        for path, answer in event.answers:
+            put(answers, path, plain(answer))
+        told: Section = {"after": event.status} | ({"answers": answers} if answers else {})
+        if self.outline.steps:
+            told["too_late"] = True
+        self.head.setdefault("resumed", []).append(told)
+
     def run_ended(self, event: RunEnded) -> None:
         put(self.end, "status", event.status)
         if event.status == "completed" or event.output is not None:
@@ -131,16 +150,23 @@ class _Narration:
         if event.kind not in ("step", "parallel"):
             put(step.section, "kind", event.kind)
         sequence = self.outline.sequence_of(event.step)
-        step.input = event.input
         if same_value(event.input, sequence.value):
-            step.source = sequence.source
+            step.given(event.input, sequence.source)
         else:
             source = self.sources.name_of(event.input)
-            put_input(step.section, source, event.input)
-            step.source = source or STEP
+            put_value(step.section, "input", source, event.input)
+            step.given(event.input, source or STEP)
+        step.kind = event.kind
+        if event.kind in GATHERING:
+            step.output = GATHERING[event.kind]
+            step.at_once = event.kind == "parallel"
+        if event.kind == "map" and ran_at_once(event.step, islice(self.events, self.read, None)):
+            step.at_once = True
+            put(step.section, "at_once", True)
 
     def step_ended(self, event: StepEnded) -> None:
         step = self.outline.step(event.step)
+        self.parts_ended(step)
         if event.status != "completed":
             put(step.section, "status", event.status)
         if self.output_is_news(step, event):
@@ -153,49 +179,39 @@ class _Narration:
         sequence.status, sequence.error = event.status, event.error
         self.sources.add(source, event.output)
         if self.outline.open:
-            around = self.outline.open[-1]
-            if event.status != "cancelled":
-                around.error = around.error or event.error
-            if around.path == event.step.rpartition("/")[0]:  # a fallback speaks for its step
-                around.output = event.output
-                if event.status == "completed":
-                    self.outline.sequence_of(around.path).context = sequence.context
+            self.ended_inside(self.outline.open[-1], sequence, event)
+
+    def parts_ended(self, step: OpenStep) -> None:
+        """What the sequences inside a step that has ended leave behind."""
+        self.outline.hand_on(step)
+        for segment, inner in step.inner.items():
+            if step.kind in GATHERING and segment and not inner.ended:
+                put(inner.section, "unfinished", True)
+            elif step.kind == "branch":
+                unwrapped(inner.section, f"step {segment.removeprefix('branch:')}")
+
+    def ended_inside(self, around: OpenStep, sequence: Sequence, event: StepEnded) -> None:
+        """What the end of a step means for the one around it."""
+        if event.status != "cancelled":
+            around.error = around.error or event.error
+        place = event.step.rpartition("/")[0]
+        if place == around.path or (around.kind == "branch" and place.rpartition("/")[0] == around.path):
+            around.output = event.output
+        # What a fallback changed counts once it has completed; other steps that stand directly inside change the
+        # context of the step around them as they go.
+        if place == around.path and (around.kind != "step" or event.status == "completed"):
+            self.outline.sequence_of(around.path).context = sequence.context
 
     def output_is_news(self, step: OpenStep, event: StepEnded) -> bool:
         if event.status != "completed":
             return event.output is not None
-        expected = step.branches if step.branches else step.output
-        return not same_value(event.output, expected)
+        return not same_value(event.output, step.output)
 
     def error_is_news(self, step: OpenStep, event: StepEnded) -> bool:
         """An error is told once: by a step inside, by the step's last attempt, or by the run it ended."""
-        if event.status == "completed":
+        if event.status in ("completed", "paused"):
             return event.error is not None
         return event.status != "cancelled" and event.error != (step.error or step.failure(event.status) or self.error)
-
-    def branch_ended(self, event: BranchEnded) -> None:
-        step = self.outline.step(event.step)
-        sequence = self.outline.sequence(f"{event.step}/branch:{event.branch}")
-        completed = event.status == "completed"
-        if event.status == sequence.status or (event.status, sequence.status) == ("stopped", "cancelled"):
-            told_once = unwrapped(sequence.section, f"step {event.branch}")
-            if told_once and not completed:
-                del sequence.section["status"]
-        if event.ignored:
-            put(sequence.section, event.status, "ignored")
-        elif not completed:
-            put(sequence.section, "status", event.status)
-        if not same_value(event.output, sequence.value if completed else None):
-            put(sequence.section, "output", plain(event.output))
-        # What a cancellation says differs between backends and runs.
-        told = sequence.error if sequence.status != "cancelled" else None
-        if event.error != told and event.status != "cancelled":
-            put(sequence.section, "error", plain(event.error))
-        if completed:
-            step.branches[event.branch] = event.output
-        if sequence.ended:
-            put(sequence.section, "ended_again", True)
-        sequence.ended = True
 
     def context_changed(self, event: ContextChanged) -> None:
         step, sequence = self.outline.step(event.step), self.outline.sequence_of(event.step)
@@ -235,9 +251,10 @@ class _Narration:
         if event.hop and event.agent != step.redirected_to:
             put(section, "agent", event.agent)
         if same_value(event.input, step.input):
-            put_input(section, step.source, event.input)
+            source: str | None = seen_from(step.source, place_of(event.step))
         else:
-            put_input(section, self.sources.name_of(event.input), event.input)
+            source = self.sources.name_of(event.input)
+        put_value(section, "input", source, event.input)
         if event.feedback:
             known = list(event.feedback) == step.rejections
             put(section, "feedback", [told_rejection(rejection, known=known) for rejection in event.feedback])
@@ -317,6 +334,7 @@ def _plain_fields(context: object) -> Section:
 
 _TELL: dict[type[Event], Callable[[_Narration, Any], None]] = {
     RunStarted: _Narration.run_started,
+    RunResumed: _Narration.run_resumed,
     RunEnded: _Narration.run_ended,
     StepStarted: _Narration.step_started,
     StepEnded: _Narration.step_ended,
@@ -331,7 +349,6 @@ _TELL: dict[type[Event], Callable[[_Narration, Any], None]] = {
     NotAdmitted: _Narration.not_admitted,
     LimitPassed: _Narration.limit_passed,
     ContextChanged: _Narration.context_changed,
-    BranchEnded: _Narration.branch_ended,
     Merged: _Narration.merged,
     Chunk: _Narration.untold,
 }

@@ -11,23 +11,30 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from flujo.structure import MISSING
+from flujo_testing.transcript.decisions import TELL_DECISION
 from flujo_testing.transcript.difference import Difference, arrow, in_another_order, leaves, short, shown
 from flujo_testing.transcript.payments import KINDS
 from flujo_testing.transcript.plain import same
 from flujo_testing.transcript.quoting import key_text
+from flujo_testing.transcript.sources import MAPPERS
 
 Table = dict[str, Any]
 Found = Iterator[Difference]
 
 _PART: Final = re.compile(r"(attempt|branch|fallback|item|iteration|redirect|step) (.*)", re.DOTALL)
-_OF_A_STEP: Final = ("attempt", "branch", "fallback", "item", "iteration")
+_OF_A_STEP: Final = ("attempt ", "branch ", "fallback ", "item ", "iteration ")
 _FAMILIES: Final = {
     "step ": "steps of {} are in another order",
     "branch ": "branches of {} are in another order",
+    "item ": "items of {} are in another order",
+    "iteration ": "iterations of {} are in another order",
     "attempt ": "attempts of {} are in another order",
     "plugin ": "plugins run in another order in {}",
 }
 _NAME: Final = re.compile(r"[A-Za-z0-9_][\w./:-]*", re.ASCII)
+_COUNTED: Final = {"item ": "{} has {}, not {} items", "iteration ": "{} runs {}, not {} iterations"}
+_FROM: Final = ("input", "items", "question", "select", *sorted(MAPPERS))
+"""What is told as a value, or by where it came from."""
 _VERBS: Final = frozenset({"set", "removed", "appended", "cut", "order"})
 _RUN: Final = {"context": "initial context"}
 _RESULT: Final = {"context": "final context"}
@@ -82,18 +89,25 @@ def _part(kind: str, title: str, path: str, before: Any, after: Any) -> Found:
 
 
 def _section(path: str, before: Table, after: Table) -> Found:
-    moved = ("input", "input_from") if _input_moved(before, after) else ()
-    if moved:
-        yield _moved_input(path, before, after)
-    for key, was, now in _pairs(before, after):
-        if key not in moved:
-            yield from _of_section(path, key, was, now, unwrapped=not _has_steps(before, after))
+    told: set[str] = set()
+    for key in _FROM:
+        if _moved(key, before, after):
+            told |= {key, f"{key}_from"}
+            yield _moved_value(key, path, before, after)
+    for start, words in _COUNTED.items():
+        was, now = _family(before, start), _family(after, start)
+        if len(was) != len(now):
+            told |= was.keys() ^ now.keys()
+            yield Difference(start.strip(), path, len(was), len(now), words.format(path, len(now), len(was)))
+    for key, one, other in _pairs(before, after):
+        if key not in told:
+            yield from _of_section(path, key, one, other, is_step=_is_step(before, after))
     yield from _order(path, before, after)
 
 
-def _of_section(path: str, key: str, before: Any, after: Any, *, unwrapped: bool) -> Found:
+def _of_section(path: str, key: str, before: Any, after: Any, *, is_step: bool) -> Found:
     if (match := _PART.fullmatch(key)) is not None:
-        inner = _inner_path(path, match[1], match[2], unwrapped)
+        inner = _inner_path(path, match[1], match[2], is_step)
         title = f"{inner} to {match[2].partition(' to ')[2]}" if match[1] == "redirect" else inner
         yield from _part(match[1], title, inner, before, after)
         return
@@ -102,18 +116,19 @@ def _of_section(path: str, key: str, before: Any, after: Any, *, unwrapped: bool
     yield from told or _value(key, path, before, after)
 
 
-def _inner_path(path: str, kind: str, name: str, unwrapped: bool) -> str:
+def _inner_path(path: str, kind: str, name: str, is_step: bool) -> str:
     """The engine's path of a part. A branch that is told as its only step stands for both."""
     kind_around, colon, name_around = path.rpartition("/")[2].partition(":")
-    if unwrapped and colon and kind_around in ("branch", "item", "iteration") and kind in _OF_A_STEP:
+    if is_step and colon and kind_around == "branch":
         path = f"{path}/{name_around}"
     if kind == "step":
         return f"{path}/{name}"
     return f"{path}/{kind}:{name.partition(' ')[0] if kind == 'redirect' else name}"
 
 
-def _has_steps(before: Table, after: Table) -> bool:
-    return any(key.startswith("step ") for key in {**before, **after})
+def _is_step(before: Table, after: Table) -> bool:
+    """Whether a section is a step's, and not that of several steps."""
+    return any(key == "kind" or key.startswith(_OF_A_STEP) for key in {**before, **after})
 
 
 def _order(path: str, before: Table, after: Table) -> Found:
@@ -133,26 +148,31 @@ def _family(table: Table, start: str) -> Table:
 # What is in a section -----------------------------------------------------------------------------------
 
 
-def _input_moved(before: Table, after: Table) -> bool:
+def _moved(key: str, before: Table, after: Table) -> bool:
     """From a value to a source or back, instead of from one to another."""
-    told = [{key for key in ("input", "input_from") if key in table} for table in (before, after)]
-    return sorted(map(sorted, told)) == [["input"], ["input_from"]]
+    told = [{name for name in (key, f"{key}_from") if name in table} for table in (before, after)]
+    return sorted(map(sorted, told)) == [[key], [f"{key}_from"]]
 
 
-def _moved_input(path: str, before: Table, after: Table) -> Difference:
-    if "input_from" in after:
-        was, now = before["input"], after["input_from"]
-        text = f"input of {path} comes from {_name(now)}, it was {short(was)}"
+def _moved_value(key: str, path: str, before: Table, after: Table) -> Difference:
+    if f"{key}_from" in after:
+        was, now = before[key], after[f"{key}_from"]
+        text = f"{key} of {path} {_come(key)} from {_name(now)}, it was {short(was)}"
     else:
-        was, now = before["input_from"], after["input"]
-        text = f"input of {path} no longer comes from {_name(was)}, it is {short(now)}"
-    return Difference("input", path, was, now, text)
+        was, now = before[f"{key}_from"], after[key]
+        text = f"{key} of {path} no longer {_come(key)} from {_name(was)}, it is {short(now)}"
+    return Difference(key, path, was, now, text)
 
 
 def _source(path: str, key: str, before: Any, after: Any) -> Found:
     if before is not MISSING and after is not MISSING:
-        text = f"input of {path} comes from {_name(after)}, not {_name(before)}"
-        yield Difference("input", path, before, after, text)
+        what = key.removesuffix("_from")
+        text = f"{what} of {path} {_come(what)} from {_name(after)}, not {_name(before)}"
+        yield Difference(what, path, before, after, text)
+
+
+def _come(what: str) -> str:
+    return "come" if what == "items" else "comes"
 
 
 def _status(path: str, key: str, before: Any, after: Any) -> Found:
@@ -302,9 +322,10 @@ def _thing(key: str) -> str:
 _TELL: Final[dict[str, Callable[[str, str, Any, Any], Found]]] = {
     "context": _context,
     "feedback": _feedback,
-    "input_from": _source,
     "merged": _context,
     "paid": _paid,
     "paid_too_late": _paid,
     "status": _status,
+    **{f"{key}_from": _source for key in _FROM},
+    **TELL_DECISION,
 }

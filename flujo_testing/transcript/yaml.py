@@ -13,16 +13,22 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from flujo_testing.transcript.quoting import block_lines, key_text, quoted, word
+from flujo_testing.transcript.sources import MAPPERS
 
 COLUMNS: Final = 100
 
 _SECTION: Final = re.compile(r"(attempt|branch|fallback|item|iteration|redirect|step) ")
 # Words of ours, or names of the pipeline: plain where safe. Below a key of _DATA all text is a user's.
 _WORDS: Final = frozenset(
-    {"bound_usd", "by", "failed", "format", "from", "input_from", "outcome", "possible_usd", "redirect_to"}
-    | {"status", "usage", "usage_from", "usd", "usd_from"}
+    {"after", "bound_usd", "by", "cache", "failed", "format", "from", "input_from", "items_from", "kind", "outcome"}
+    | {"possible_usd", "question_from", "redirect_to", "select_from", "status", "usage", "usage_from", "usd"}
+    | {"usd_from"}
+    | {f"{mapper}_from" for mapper in MAPPERS}
 )
-_DATA: Final = frozenset({"appended", "context", "cut", "input", "now", "output", "removed", "replaced", "set", "was"})
+_DATA: Final = frozenset(
+    {"answer", "answers", "appended", "condition", "context", "cut", "input", "items", "now", "output", "removed"}
+    | {"replaced", "select", "set", "was", *MAPPERS}
+)
 
 
 class _TooWide(Exception):

@@ -35,7 +35,7 @@ def after(state: State[Any], *steps: Any) -> State[Any]:
     return state.commit(fork)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(contexts(), st.lists(st.lists(deeds, max_size=4), min_size=1, max_size=3))
 def test_a_delta_leads_from_any_state_to_any_other(base: Ctx, attempts: list[list[Any]]) -> None:
     old = State.take(base)

@@ -132,7 +132,7 @@ def mutables(root: object) -> dict[int, object]:
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data_of_wide, st.sampled_from([Wide, Careful]), st.booleans())
 def test_a_state_begins_as_one_taken_and_shares_nothing_with_the_data(
     data: dict[str, Any], model: type[Wide], alike: bool

@@ -83,7 +83,7 @@ def test_what_is_looked_at_is_put_into_the_reads(look: str) -> None:
     assert normal(after.unwatched().fork()) == normal(after.fork())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(contexts(), st.lists(st.lists(deeds, max_size=3), max_size=3))
 def test_a_watched_state_is_equal_to_one_that_is_not(base: Ctx, attempts: list[list[Any]]) -> None:
     state = State.take(base)
@@ -97,7 +97,7 @@ def test_a_watched_state_is_equal_to_one_that_is_not(base: Ctx, attempts: list[l
         assert normal(watched.unwatched().view()) == normal(state.view())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     contexts(),
     st.lists(st.lists(deeds, min_size=1, max_size=3), min_size=1, max_size=3),

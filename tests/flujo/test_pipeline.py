@@ -51,7 +51,7 @@ def codes(caught: pytest.ExceptionInfo[PipelineDefinitionError]) -> list[tuple[s
 
 def test_a_step_says_everything_that_is_wrong_with_it_at_once() -> None:
     with pytest.raises(PipelineDefinitionError) as caught:
-        Step("a/b", None, max_retries=-1, timeout_s=0, retry_on=BaseException, backoff=3)  # type: ignore[arg-type]
+        Step("a/b", None, max_retries=-1, timeout_s=0, retry_on=BaseException, backoff=3)  # type: ignore[call-overload]
     assert codes(caught) == [
         ("name-illegal", "a/b"),
         ("agent-missing", "a/b"),
@@ -146,7 +146,7 @@ def test_what_is_no_step_cannot_be_joined() -> None:
 
 def test_names_are_unique_within_a_sequence_at_every_depth() -> None:
     inner = Step("same", echo) >> Step("same", echo)
-    pipeline = Step("a", echo) >> Step.parallel("p", {"x": inner, "y": Step("same", echo)}) >> Step("a", echo)
+    pipeline = Step("a", echo) >> Step.parallel("p", {"x": inner, "y": Step("same", echo)}) >> Step("a", len)
     assert [(problem.code, problem.path) for problem in pipeline.validate()] == [
         ("name-duplicate", "p/branch:x/same"),
         ("name-duplicate", "a"),
@@ -154,7 +154,7 @@ def test_names_are_unique_within_a_sequence_at_every_depth() -> None:
 
 
 def test_an_output_that_the_next_step_cannot_take_is_a_problem() -> None:
-    pipeline = Step("count", count) >> Step("echo", echo)
+    pipeline = Step("count", count) >> Step("echo", echo)  # type: ignore[arg-type]
     (problem,) = pipeline.validate()
     assert (problem.code, problem.path) == ("type-mismatch", "echo")
     assert problem.text == "it takes str, but 'count' before it returns int"
@@ -171,10 +171,8 @@ def test_types_that_do_not_decide_are_no_problem() -> None:
     async def floats(x: float) -> float:
         return x
 
-    joined = (
-        Step("a", count) >> Step("b", floats) >> Step("c", vague) >> Step("d", echo) >> Step("e", optional)
-    )
-    assert joined.validate() == ()
+    steps = Step("a", count), Step("b", floats), Step("c", vague), Step("d", echo), Step("e", optional)
+    assert Pipeline.of(*steps).validate() == ()
 
 
 def test_feedback_that_cannot_be_delivered_is_a_problem() -> None:

@@ -166,15 +166,19 @@ async def test_a_lie_is_named_by_what_it_changes(lie: str) -> None:
 
 
 async def mutated() -> PipelineResult:
-    async def greedy(items: list[int]) -> list[int]:
+    async def greedy(items: Any) -> Any:
         items.append(len(items))
         return items
 
-    return await run(Step("take", greedy), [7])
+    again = Says("again", [PluginOutcome(False, "once more"), OK])
+    return await run(Step("take", greedy, plugins=[again]), [7])
 
 
 LIES_ABOUT: dict[str, tuple[Callable[[], Awaitable[PipelineResult]], dict[str, Any], list[str]]] = {
-    "an input is shared": (mutated, {"input_for_attempt": lambda value: value}, ["input[1:1] of the run: [] -> [1]"]),
+    "an input is shared": (
+        mutated, {"input_for_attempt": lambda value: value},
+        ["input of take/attempt:2 no longer comes from run, it is [7, 1]", "output[2:2] of the run: [] -> [2]"],
+    ),
     "a budget admits everything": (
         not_admitted, {"admits": lambda *amounts: True},
         [

@@ -48,7 +48,7 @@ class Answers:
         self.paid_by = model
         self.answers = iter(answers)
 
-    async def run(self, input: object) -> object:
+    async def run(self, input: Any) -> Any:
         answer = next(self.answers)
         if isinstance(answer, BaseException):
             raise answer
@@ -58,7 +58,7 @@ class Answers:
 class Heeding(Answers):
     """Is told its feedback apart from its input."""
 
-    async def run(self, input: object, *, feedback: object = ()) -> object:
+    async def run(self, input: Any, *, feedback: object = ()) -> Any:
         return await super().run(input)
 
 
@@ -101,7 +101,7 @@ def max_words(output: str) -> bool | str:
 OK = PluginOutcome(True)
 
 
-async def echo(input: object) -> object:
+async def echo(input: Any) -> Any:
     return input
 
 

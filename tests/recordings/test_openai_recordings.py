@@ -39,7 +39,7 @@ PRICE = Price(**{kind: str(price) for kind, price in USD_PER_MILLION.items()})  
 class Call:
     """What a step is given so that its agent sends a recorded request; ``model`` is what that declares."""
 
-    agent: object
+    agent: Any
     model: str
     content: object
     settings: dict[str, Any]

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import anyio
 import pytest
@@ -22,8 +23,8 @@ async def hangs(x: object) -> None:
     await anyio.Event().wait()
 
 
-async def run(agent: object, **options: object) -> PipelineResult:
-    return await Flujo(Step("s", agent, **{"timeout_s": SOON, "max_retries": 0, **options})).run_async("x")  # type: ignore[arg-type]
+async def run(agent: Any, **options: Any) -> PipelineResult:
+    return await Flujo(Step("s", agent, **{"timeout_s": SOON, "max_retries": 0, **options})).run_async("x")
 
 
 async def test_an_agent_that_gives_no_answer_in_time_has_failed_its_attempt() -> None:

@@ -52,7 +52,8 @@ async def test_a_processor_that_raises_fails_the_step_at_once_and_the_spend_is_k
     def broken(value: object) -> object:
         raise KeyError("title")
 
-    result = await run(Step("write", Writer("x", "y"), **{where: [broken]}))  # type: ignore[arg-type]
+    options: dict[str, Any] = {where: [broken]}
+    result = await run(Step("write", Writer("x", "y"), **options))
     when = "before it was asked" if where == "input_processors" else "after 1 attempt"
     assert str(result.error) == f"step 'write' failed {when}: KeyError: 'title'"
     assert len(result.ledger.entries) == (0 if where == "input_processors" else 1)
