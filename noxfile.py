@@ -49,6 +49,7 @@ COVERED_IN_FULL = (
     "flujo/prices.py",
     "flujo/structure.py",
     "flujo/usage.py",
+    "flujo/validation.py",
     "flujo_testing/transcript/*.py",
 )
 

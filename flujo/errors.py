@@ -165,8 +165,8 @@ class UnknownBranchError(RunError):
     """A condition or selection named branches that the step does not have; ``known`` are those it has."""
 
     def __init__(self, path: str, function: str, keys: Sequence[object], known: Sequence[object]) -> None:
-        named = ", ".join(map(repr, keys))
-        super().__init__(f"{function} chose {named}, but the branches are: {', '.join(map(repr, known))}", path=path)
+        chosen, branches = (", ".join(map(shown_value, names)) for names in (keys, known))
+        super().__init__(f"{function} chose {chosen}, but the branches are: {branches}", path=path)
         self.keys = tuple(keys)
         self.known = tuple(known)
 
@@ -247,3 +247,16 @@ def told(error: BaseException) -> str:
     if isinstance(error, FlujoError) and text:
         return text
     return f"{name}: {text}" if text else name
+
+
+def shown_value(value: object) -> str:
+    """A user's value as messages tell it: its repr, cut if it is long, and never an error."""
+    try:
+        text = repr(value)
+    except Exception as broken:
+        return f"<{type(value).__name__}, which cannot be shown ({type(broken).__name__})>"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+SHOWN = 200
+"""Characters of a value that a message shows."""

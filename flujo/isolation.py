@@ -280,11 +280,6 @@ class Watched(State[C]):
         return after
 
 
-def assembled(cls: type[C], values: dict[str, Any], unchanging: Set[str], tied: Set[str]) -> State[C]:
-    """``State.assembled`` where there is no state before."""
-    return State(cls, {}, {}).assembled(values, unchanging, tied)
-
-
 def changed(old: State[C], new: State[C]) -> tuple[tuple[str, Any, Any], ...]:
     """(field, before, after) of every field, then every extra that differs; ``MISSING`` where there is none.
 

@@ -85,8 +85,9 @@ class Question:
 class PipelineResult(Generic[Out]):
     """The result of one run: its status, and always its whole transcript and ledger.
 
-    ``status`` is completed, failed, paused, limited or aborted. ``output`` is the last step's, and None unless the run completed: its type is that of a completed run,
-    ``error`` names the path and the cause. ``raise_for_status()`` is for who prefers exceptions.
+    ``status`` is completed, failed, paused, limited or aborted. ``output`` is the last step's, and None unless the run
+    completed: its type is that of a completed run. ``error`` names the path and the cause. ``raise_for_status()`` is
+    for who prefers exceptions.
     """
 
     def __init__(
@@ -279,7 +280,7 @@ def _read_decision(metadata: dict[str, object], event: Decided) -> None:
 def _closed(step: _Open, ended: StepEnded) -> StepResult:
     ledger = Ledger(tuple(step.entries))
     path = ended.step
-    if "iterations" in step.metadata and MAX_LOOPS in (ended.error or ""):
+    if "iterations" in step.metadata and (ended.error or "").startswith(f"step '{path}' failed: {MAX_LOOPS}"):
         step.metadata.setdefault("exit_reason", "max_loops")
     branch = next((part[7:] for part in reversed(path.split("/")) if part.startswith("branch:")), None)
     return StepResult(

@@ -62,7 +62,7 @@ class Attempt(Place):
 
     def tell(self, log: Log, callee: BoundAgent) -> None:
         if not self.is_told:
-            self.start(log)
+            self.start(log)  # from here on the step is told record by record
             self.is_told = True
             log.extend((
                 Asked, self.at, self.scope, self.name, self.attempt, self.hop, callee.name, self.told, self.feedback

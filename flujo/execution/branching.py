@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from flujo.errors import StepFailedError, UnknownBranchError
@@ -16,6 +18,9 @@ from flujo.steps.branching import DEFAULT, BranchStep, label_of
 if TYPE_CHECKING:
     from flujo.execution.frame import Frame
     from flujo.execution.plan import Node
+
+
+KEYS = frozenset({str, int, bool, NoneType})
 
 
 class BranchNode(CompositeNode):
@@ -36,7 +41,7 @@ class BranchNode(CompositeNode):
         )
 
     async def inside(self, frame: Frame, value: object) -> object:
-        key = await decide(frame, self.name, self.condition, value, read=_hashable)
+        key = await decide(frame, self.name, self.condition, value, read=_key)
         label, nodes = self._chosen(frame, key)
         given = value if self.on_input is None else await decide(frame, self.name, self.on_input, value)
         scope = Scope(frame.scope, f"{self.name}/branch:{label}", frame.scope.order)
@@ -54,9 +59,7 @@ class BranchNode(CompositeNode):
         raise StepFailedError(path, None, UnknownBranchError(path, "condition", [key], list(self.by_key)))
 
 
-def _hashable(key: object) -> object:
-    try:
-        hash(key)
-    except TypeError:
-        raise unusable(f"returned {key!r}; it has to return the key of a branch") from None
-    return key
+def _key(key: object) -> object:
+    if key.__class__ in KEYS or isinstance(key, Enum):
+        return key
+    raise unusable(key, "the key of a branch: text, a number, True or False, or a member of an Enum")

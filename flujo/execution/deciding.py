@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from flujo.errors import DecisionError, StepFailedError, UnknownBranchError, told
+import anyio
+
+from flujo.errors import DecisionError, StepFailedError, UnknownBranchError, shown_value, told
 from flujo.events import Decided
 from flujo.execution.calling import is_unusable
 from flujo.functions import CONTEXT, BoundFunction
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from flujo.execution.frame import Frame
 
 NOTHING: Mapping[str, Any] = {}
+COLLECTED = frozenset({"items", "select"})
+"""Functions that may yield what they decide."""
 
 
 async def decide(
@@ -32,6 +37,8 @@ async def decide(
     ``read`` makes of what it returned what the step needs, and raises ValueError for what it cannot use. Raises
     StepFailedError if the function fails.
     """
+    if frame.run.halted is not None:
+        raise frame.run.halted
     if frame.run.journal is not None:
         known = await frame.decision(name, function.what, number)
         if known is not MISSING:
@@ -41,26 +48,32 @@ async def decide(
         decision = _call(frame, function, value, extras)
         if read is not None:
             decision = read(decision)
-    except Exception as error:
-        path = frame.scope.path_of(name)
-        if isinstance(error, UnknownBranchError):
-            error.path = path
-            raise StepFailedError(path, None, error) from error
-        why = str(error) if isinstance(error, _Unusable) else f"raised {told(error)}"
-        raise StepFailedError(path, None, DecisionError(path, function.what, why)) from error
+    except (Exception, asyncio.CancelledError, anyio.get_cancelled_exc_class()) as error:
+        raise failure_of(frame.scope.path_of(name), function.what, error) from error
     _write(frame, name, function.what, number, decision)
     if frame.run.journal is not None:
         await frame.keep_decision(name, function.what, number, decision)
     return decision
 
 
+def failure_of(path: str, what: str, error: BaseException) -> StepFailedError:
+    """The failure of a step for which the function given as ``what`` raised, or returned what is of no use."""
+    if isinstance(error, UnknownBranchError):
+        error.path = path
+        return StepFailedError(path, None, error)
+    if isinstance(error, _Unusable):
+        return StepFailedError(path, None, DecisionError(path, what, str(error)))
+    why = told(error) if isinstance(error, Exception) else f"{type(error).__name__}, but nobody cancelled it"
+    return StepFailedError(path, None, DecisionError(path, what, f"raised {why}"))
+
+
 class _Unusable(ValueError):
     """What a function returned is of no use."""
 
 
-def unusable(why: str) -> Exception:
-    """What ``read`` raises: ``why`` goes on from the name of the function."""
-    return _Unusable(why)
+def unusable(returned: object, wanted: str) -> Exception:
+    """What ``read`` raises: what the function returned, and what it has to return."""
+    return _Unusable(f"returned {shown_value(returned)}; it has to return {wanted}")
 
 
 def _call(frame: Frame, function: BoundFunction, value: object, extras: Mapping[str, Any]) -> object:
@@ -79,8 +92,8 @@ def _call(frame: Frame, function: BoundFunction, value: object, extras: Mapping[
     decision = function.call(given, frame.state.fork(), **offered) if function.context_second else function.call(
         given, **offered
     )  # fmt: skip
-    if is_unusable(decision):
-        raise unusable("returned what is to be awaited or collected; it has to be a plain function")
+    if is_unusable(decision) and not (function.what in COLLECTED and isinstance(decision, Generator)):
+        raise _Unusable("returned what is to be awaited or collected; it has to be a plain function")
     return decision
 
 
@@ -93,4 +106,4 @@ def truth(decision: object) -> bool:
     """The answer of a condition, which is True or False and nothing else."""
     if decision is True or decision is False:
         return bool(decision)
-    raise unusable(f"returned {decision!r}; it has to return True or False")
+    raise unusable(decision, "True or False")

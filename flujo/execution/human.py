@@ -43,5 +43,5 @@ class HumanNode(CompositeNode):
 
 def _text(message: object) -> object:
     if not isinstance(message, str):
-        raise unusable(f"returned {message!r}; it has to return text")
+        raise unusable(message, "text")
     return message

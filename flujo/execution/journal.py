@@ -81,7 +81,10 @@ class JournaledFrame(Frame):
         entries = tuple(event.entry for event in read(self.log[start:]) if isinstance(event, Paid))
         change: Delta = ()
         if "context" in offered and failure is None:
-            change = delta(self.state, self.state.commit(offered["context"]))
+            try:
+                change = delta(self.state, self.state.commit(offered["context"]))
+            except Exception:  # it holds what cannot be copied: the end of the attempt says so
+                change = ()
         return RecordedAnswer(own(answer), entries, failure, change)
 
     def _replayed(

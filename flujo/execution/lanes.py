@@ -20,11 +20,15 @@ from flujo.execution.merge import merge_context
 from flujo.execution.sequence import run_sequence
 from flujo.execution.signals import Breached, Paused, Stopped
 from flujo.execution.together import Together
-from flujo.isolation import State, changed
+from flujo.isolation import State, changed, delta
 from flujo.steps.parallel import MergeFunction, MergeStrategy
+from flujo.structure import MISSING
 
 if TYPE_CHECKING:
     from flujo.execution.plan import Node
+
+
+MERGE = "merge_strategy"
 
 
 class Lane:
@@ -89,7 +93,7 @@ class Lanes:
             raise Stopped("another branch has ended the parallel step around this one")
         self._raise_failure()
 
-    def join(
+    async def join(
         self,
         strategy: MergeStrategy | MergeFunction,
         narrow: Callable[[State[Any]], State[Any]] | None = None,
@@ -98,28 +102,48 @@ class Lanes:
         """Bring what the completed lanes changed into the frame's context, and write it down.
 
         ``narrow`` takes out of a lane's context what does not count, ``widen`` makes a whole context of a merged one
-        that holds only a part. Raises StepFailedError if the lanes can't be joined.
+        that holds only a part. What a user's function made of the contexts is not made again when a run goes on. Raises
+        StepFailedError if the lanes can't be joined.
         """
+        frame, before = self.frame, self.frame.state
+        decides = frame.run.journal is not None and not isinstance(strategy, MergeStrategy)
+        known: Any = await frame.decision(self.name, MERGE, 0) if decides else MISSING
+        if known is not MISSING:
+            changes, sources = known
+            frame.state = before.with_delta(changes)
+        else:
+            sources = self._merged(strategy, narrow, widen)
+            if frame.state is before:
+                return
+            if decides:
+                await frame.keep_decision(self.name, MERGE, 0, (delta(before, frame.state), sources))
+        how = getattr(strategy, "value", "function")
+        changed_fields = changed(before, frame.state)
+        frame.log.extend((Merged, frame.run.now(), frame.scope, self.name, how, changed_fields, sources))
+
+    def _merged(
+        self,
+        strategy: MergeStrategy | MergeFunction,
+        narrow: Callable[[State[Any]], State[Any]] | None,
+        widen: Callable[[State[Any]], State[Any]] | None,
+    ) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Merge into the frame's context; which fields came from which lanes."""
         frame = self.frame
-        path, before = frame.scope.path_of(self.name), frame.state
+        path = frame.scope.path_of(self.name)
         ended = [(lane.name, lane.frame.state, lane.status == "completed") for lane in self.lanes]
         try:
             joining = frame.run.laws.branches_to_merge(ended)
             if narrow is not None:
                 joining = [(lane, narrow(state)) for lane, state in joining]
             merged, notes = merge_context(self.start, joining, strategy)
-            if merged is self.start:
-                return
-            frame.state = merged if widen is None else widen(merged)
+            if merged is not self.start:
+                frame.state = merged if widen is None else widen(merged)
         except RunError as error:
             error.path = error.path or path
-            raise StepFailedError(path, 1, error) from error
+            raise StepFailedError(path, None, error) from error
         except Exception as error:  # the user's merge function, or the context model's own validators
-            raise StepFailedError(path, 1, error) from error
-        changes = changed(before, frame.state)
-        sources = tuple((note.field, note.branches) for note in notes)
-        how = getattr(strategy, "value", "function")
-        frame.log.extend((Merged, frame.run.now(), frame.scope, self.name, how, changes, sources))
+            raise StepFailedError(path, None, error) from error
+        return tuple((note.field, note.branches) for note in notes)
 
     async def _take_turns(self, waiting: Iterator[Lane], once: bool) -> None:
         """Run the next lane that waits; with a limit on how many run at once, go on to the next until none waits.

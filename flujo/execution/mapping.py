@@ -62,11 +62,11 @@ class MapNode(CompositeNode):
             )  # fmt: skip
 
         await lanes.run(end_of)
-        lanes.join(self.strategy)
+        await lanes.join(self.strategy)
         return [lane.output for lane in lanes.lanes]
 
 
 def _listed(items: Any) -> tuple[object, ...]:
-    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
-        raise unusable(f"returned {items!r}; it has to return a list")
+    if isinstance(items, str | bytes | bytearray | Mapping) or not isinstance(items, Iterable):
+        raise unusable(items, "a list")
     return tuple(items)

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from flujo.canonical import NotRepresentable, canonical_json, path_segment
 from flujo.context import EXTRA, FIELDS_SET, PRIVATE, PipelineContext
 from flujo.errors import ContextMergeConflict, ContextUpdateError, MisuseError
-from flujo.isolation import State, apply_output, assembled, changed, private_copy, updated
+from flujo.isolation import State, apply_output, changed, private_copy, updated
 from flujo.structure import MISSING, Same, private_of
 
 C = TypeVar("C", bound=PipelineContext)
@@ -84,7 +84,7 @@ def _by_name(
     }
     tied = base.tied.union(*(state.tied for state in states))
     notes = [MergeNote(field, tuple(name for name, _ in claims)) for field, claims in sources.items()]
-    return assembled(base.cls, values, unchanging, tied), notes
+    return base.assembled(values, unchanging, tied), notes
 
 
 def _joined(

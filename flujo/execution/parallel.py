@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flujo.errors import DecisionError, StepFailedError, UnknownBranchError
+from flujo.errors import StepFailedError, UnknownBranchError
 from flujo.events import BranchEnded, Decided, Scope
 from flujo.execution.composite import CompositeNode
-from flujo.execution.deciding import decide, unusable
+from flujo.execution.deciding import decide, failure_of, unusable
 from flujo.execution.lanes import Lane, Lanes
 from flujo.functions import bind_function
 from flujo.isolation import State, changed, delta, private_copy, updated
@@ -63,10 +63,10 @@ class ParallelNode(CompositeNode):
         await lanes.run(end_of)
         keys = self.step.context_include_keys
         if keys is None:
-            lanes.join(self.step.merge_strategy)
+            await lanes.join(self.step.merge_strategy)
         else:
             only, widen = partial(included, start, keys), partial(widened, frame.state, start, keys)
-            lanes.join(self.step.merge_strategy, only, widen)
+            await lanes.join(self.step.merge_strategy, only, widen)
         outputs = {lane.name: lane.output for lane in lanes.lanes if lane.status == "completed"}
         return frame.run.laws.outputs_of_branches(outputs)
 
@@ -82,24 +82,21 @@ class ParallelNode(CompositeNode):
             frame.state = inner.state
         try:
             names = self._known(answer)
-        except Exception as error:
-            path = frame.scope.path_of(self.name)
-            cause = error if isinstance(error, UnknownBranchError) else DecisionError(path, SELECT, str(error))
-            cause.path = path
-            raise StepFailedError(path, None, cause) from error
+        except Exception as error:  # whatever the step returned
+            raise failure_of(frame.scope.path_of(self.name), SELECT, error) from error
         frame.log.extend((Decided, frame.run.now(), frame.scope, self.name, SELECT, 0, private_copy(names)))
         return frozenset(names)
 
     def _known(self, answer: Any) -> tuple[str, ...]:
         """The selected branches in declared order."""
-        if isinstance(answer, str | bytes) or not isinstance(answer, Iterable):
-            raise unusable(f"returned {answer!r}; it has to return a list of names")
-        asked = list(answer)
-        known = [name for name, *_ in self.tasks]
-        unknown = [name for name in asked if name not in known]
+        if isinstance(answer, str | bytes | bytearray) or not isinstance(answer, Iterable):
+            raise unusable(answer, "a list of names")
+        asked, branches = list(answer), self.step.branches
+        unknown = [name for name in asked if not isinstance(name, str) or name not in branches]
         if unknown and not self.step.ignore_unknown:
-            raise UnknownBranchError("", SELECT, unknown, known)
-        return tuple(name for name in known if name in asked)
+            raise UnknownBranchError("", SELECT, unknown, list(branches))
+        chosen = {name for name in asked if isinstance(name, str)}
+        return tuple(name for name in branches if name in chosen)
 
     def _snapshot(self, frame: Frame) -> State[Any]:
         keys = self.step.context_include_keys
@@ -108,7 +105,7 @@ class ParallelNode(CompositeNode):
         try:
             return narrowed(frame.state, keys)
         except Exception as error:  # the context model's own validators
-            raise StepFailedError(frame.scope.path_of(self.name), 0, error) from error
+            raise StepFailedError(frame.scope.path_of(self.name), None, error) from error
 
 
 def narrowed(state: State[Any], keys: Sequence[str]) -> State[Any]:

@@ -25,6 +25,7 @@ from flujo.events import (
     Judged,
     Kept,
     Log,
+    Merged,
     Paid,
     Replied,
     RunResumed,
@@ -186,6 +187,14 @@ class _Reader:
         if step in self.past.attempts:
             self.deltas[f"{step}/attempt:{self.past.attempts[step]}"] = tuple((row[0], row[2]) for row in changes)
 
+    def merged(
+        self, scope: Scope, name: str, strategy: str, changes: Changes, sources: tuple[tuple[str, tuple[str, ...]], ...]
+    ) -> None:
+        if strategy == "function":
+            change = tuple((row[0], row[2]) for row in changes)
+            path = decision_path(scope.path_of(name), "merge_strategy", 0)
+            self.past.answers[path] = RecordedAnswer((change, sources))
+
     def kept(self, scope: Scope, name: str, attempt: int, hop: int, answer: object, delta: Delta) -> None:
         self.brought[_path(scope, name, attempt, hop)] = answer
         self.deltas[f"{scope.path_of(name)}/attempt:{attempt}"] = delta
@@ -218,6 +227,7 @@ _NOTES: dict[type, Callable[..., None]] = {
     Paid: _Reader.paid,
     ContextChanged: _Reader.context_changed,
     Kept: _Reader.kept,
+    Merged: _Reader.merged,
     Decided: _Reader.decided,
     CacheHit: _Reader.cache_hit,
     Replied: _Reader.replied,

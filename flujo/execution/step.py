@@ -128,7 +128,7 @@ class AgentNode:
                     except BaseException as error:
                         self._note_failure(frame, attempt, error)
                         raise
-                    if attempt.is_told or output.__class__ not in ATOMS:
+                    if attempt.started_at is None or output.__class__ not in ATOMS:
                         self._note_answer(frame, attempt, self.callee, output)
                     if attempt.context is not None or self.updates_context:
                         self._commit(frame, attempt, output)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from itertools import islice
 from typing import Any, Final
 
 from flujo.events import (
@@ -38,7 +37,7 @@ from flujo.isolation import State
 from flujo.ports import Rejection
 from flujo.results import PipelineResult
 from flujo_testing.transcript.changes import changes_of, difference_of, field_name
-from flujo_testing.transcript.inside import TELL, ran_at_once
+from flujo_testing.transcript.inside import TELL
 from flujo_testing.transcript.outline import FELL_BACK, OpenStep, Outline, Sequence
 from flujo_testing.transcript.payments import ASK, limit_passed, not_admitted, payment, spent
 from flujo_testing.transcript.plain import fields_of, plain
@@ -58,7 +57,7 @@ from flujo_testing.transcript.verdicts import told_rejection, told_verdict
 
 FORMAT: Final = "flujo-golden/1"
 
-GATHERING: Final[dict[str, object]] = {"map": [], "parallel": {}}
+GATHERING: Final[dict[str, object]] = {"map": [], "map_at_once": [], "parallel": {}}
 """The steps that tell how each sequence inside ended, and their output if there is none."""
 
 
@@ -90,11 +89,9 @@ class _Narration:
         self.error: str | None = next((e.error for e in reversed(self.events) if isinstance(e, RunEnded)), None)
         self.sources = Sources()
         self.requests: dict[str, int] = {}
-        self.read = 0
 
     def story(self, owner: str | None) -> Section:
-        for number, event in enumerate(self.events, 1):
-            self.read = number
+        for event in self.events:
             if (tell_inside := TELL.get(type(event))) is not None:
                 tell_inside(self.outline, self.sources, event)
             else:
@@ -159,10 +156,7 @@ class _Narration:
         step.kind = event.kind
         if event.kind in GATHERING:
             step.output = GATHERING[event.kind]
-            step.at_once = event.kind == "parallel"
-        if event.kind == "map" and ran_at_once(event.step, islice(self.events, self.read, None)):
-            step.at_once = True
-            put(step.section, "at_once", True)
+            step.at_once = event.kind != "map"
 
     def step_ended(self, event: StepEnded) -> None:
         step = self.outline.step(event.step)

@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from flujo.context import PipelineContext
-from flujo.isolation import State
+from flujo.isolation import State, changed, delta
 from flujo.loading import NotCopyable
 from flujo.structure import ATOMS
 from tests.flujo.samples import Ctx, a_context, atoms, normal
 
 
 class Sub(BaseModel):
+    count: int = 0
+    note: Any = None
     words: list[str] = []
     more: dict[str, Any] = {}
     grid: list[list[int]] = []
@@ -87,12 +89,13 @@ texts = st.lists(st.text("ab", max_size=1), max_size=3)
 sub_data = st.fixed_dictionaries(
     {},
     optional={
+        "note": anything,
         "words": texts,
         "more": st.dictionaries(st.text("ab", max_size=1), anything, max_size=2),
         "grid": st.lists(st.lists(st.integers(0, 3), max_size=2), max_size=2),
     },
 )
-subs = st.one_of(sub_data, sub_data.map(lambda data: Sub(**data)))
+subs = st.one_of(sub_data, sub_data.map(Sub.model_validate))
 pairs = st.tuples(st.integers(0, 2), st.integers(0, 2))
 data_of_wide = st.fixed_dictionaries(
     {},
@@ -157,6 +160,24 @@ def test_what_two_fields_were_given_together_they_share(model: type[Wide]) -> No
     fork.rows[0]["b"].append(2)
     assert (fork.anything, fork.sub.more, both) == ({"a": [1, 2]}, {"c": [1, 2]}, [1])
     assert state.commit(fork).fork().anything == {"a": [1, 2]}
+
+
+@pytest.mark.parametrize("model", [Wide, Careful])
+def test_what_was_given_is_copied_wherever_it_stands(model: type[Wide]) -> None:
+    given: list[Any] = [1, {"a": [2]}, 3]
+    state = State.begin(
+        model,
+        {"bare": given, "table": {1: given}, "sub": {"note": given, "more": {"m": given}}, "subs": [Sub(note=given)]},
+    )
+    given[1]["a"].append("later")
+    given.clear()
+    fork, kept = state.fork(), [1, {"a": [2]}, 3]
+    assert (fork.bare, fork.table, fork.sub, fork.subs) == (
+        kept,
+        {1: kept},
+        Sub(note=kept, more={"m": kept}),
+        [Sub(note=kept)],
+    )
 
 
 @pytest.mark.parametrize("model", [Wide, Careful])
@@ -256,5 +277,7 @@ def test_touching_one_small_field_looks_at_nothing_else() -> None:
             True,
             True,
         ]
+        assert [name for name, _, _ in changed(before, state)] == ["n", "table"]
+        assert before.with_delta(delta(before, state)).values["n"] == state.values["n"]
         assert [item.looks for item in big] == looks
     assert (state.fork().n, state.fork().table) == (4, {"a": 4})

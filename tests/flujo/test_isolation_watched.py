@@ -63,7 +63,7 @@ LOOKS: dict[str, tuple[Callable[[Any], object], set[str]]] = {
     "repr": (repr, ALL),
     "vars": (vars, ALL),
     "iteration": (list, ALL),
-    "equality": (lambda context: context == 1 or context == a_context(), ALL),  # noqa: PLR1714
+    "equality": (lambda context: context == 1 or context == a_context(), ALL),
     "deep copy": (copy.deepcopy, ALL),
     "shallow copy": (copy.copy, ALL),
     "a cached property": (lambda context: context.cache, ALL),
@@ -161,6 +161,12 @@ def test_reads_of_states_that_come_from_one_another_go_to_the_same_place() -> No
     state = state.with_delta((("n", 1),))
     assert reads == {FIELDS_SET, "items", "table", "n"}
     assert state.unwatched().fork() == Plain(n=1, s="b", items=[1], table={"a": 1})
+
+
+def test_a_state_that_nobody_watches_tells_nobody() -> None:
+    state = plain()
+    assert (state.unwatched() is state, digests_of(state, [])) == (True, {})
+    assert updated(state, {"s": "b"}, "it").fork() == Plain(n=1, s="b", items=[1], table={"a": 1})
 
 
 def test_a_field_that_validation_changes_was_read() -> None:

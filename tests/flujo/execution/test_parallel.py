@@ -182,7 +182,7 @@ async def test_a_merge_function_that_raises_fails_the_step_with_the_cause() -> N
         raise KeyError("winner")
 
     result = await run(fan({"a": writes()}, merge_strategy=broken))
-    assert str(result.error) == "step 'fan' failed after 1 attempt: KeyError: 'winner'"
+    assert str(result.error) == "step 'fan' failed: KeyError: 'winner'"
 
 
 # Failures -----------------------------------------------------------------------------------------------
