@@ -145,35 +145,36 @@ class Lanes:
             raise StepFailedError(path, None, error) from error
         return tuple((note.field, note.branches) for note in notes)
 
-    async def _take_turns(self, waiting: Iterator[Lane], once: bool) -> None:
+    async def _take_turns(self, waiting: Iterator[Lane], once: bool, scope: anyio.CancelScope) -> None:
         """Run the next lane that waits; with a limit on how many run at once, go on to the next until none waits.
 
-        Taken from one iterator, lanes begin in declared order, whatever order the scheduler starts tasks in.
+        Taken from one iterator, lanes begin in declared order, whatever order the scheduler starts tasks in. A lane
+        that was stopped stays so, whatever it still brings or raises.
         """
-        for lane in waiting:
-            if not self.stop.is_set:
-                await self._run_lane(lane)
-            if once:
-                return
-
-    async def _run_lane(self, lane: Lane) -> None:
-        """One lane to its end. One that was stopped stays so, whatever it still brings or raises."""
         stop = self.stop
-        try:
-            output = await run_sequence(lane.nodes, lane.frame, lane.value)
-            if not stop.is_set:
-                lane.output, lane.status = output, "completed"
-        except anyio.get_cancelled_exc_class():
-            raise
-        except BaseException as error:
-            if stop.is_set and _is_ordinary(error) and not isinstance(error, Breached):
-                return
-            lane.error = error
-            lane.status = ended_by(error)
-            goes_on = lane.status == "paused" or (lane.status == "failed" and self.ignores_failures)
-            if not goes_on:
-                stop.called = True
-                self.together.cancel()
+        with scope:
+            for lane in waiting:
+                if not stop.is_set:
+                    try:
+                        output = await run_sequence(lane.nodes, lane.frame, lane.value)
+                        if not stop.is_set:
+                            lane.output, lane.status = output, "completed"
+                    except anyio.get_cancelled_exc_class():
+                        raise
+                    except BaseException as error:
+                        self._note_end(lane, error)
+                if once:
+                    return
+
+    def _note_end(self, lane: Lane, error: BaseException) -> None:
+        if self.stop.is_set and _is_ordinary(error) and not isinstance(error, Breached):
+            return
+        lane.error = error
+        lane.status = ended_by(error)
+        goes_on = lane.status == "paused" or (lane.status == "failed" and self.ignores_failures)
+        if not goes_on:
+            self.stop.called = True
+            self.together.cancel()
 
     def _raise_failure(self) -> None:
         """What ends the step: a limit or an abort, then a failure, then a pause; the earliest declared lane first."""

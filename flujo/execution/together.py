@@ -12,22 +12,27 @@ from typing import Any
 
 import anyio
 
+Job = Callable[[anyio.CancelScope], Coroutine[Any, Any, None]]
+"""Runs within the scope that it is given: ``with scope: ...``. It handles its errors itself."""
+
 
 class Together:
     """Jobs that run at once."""
 
-    __slots__ = ("_scopes",)
+    __slots__ = ("_ended", "_running", "_scopes")
 
     def __init__(self) -> None:
         self._scopes: list[anyio.CancelScope] = []
+        self._running = 0
+        self._ended: asyncio.Future[None] | None = None
 
     def cancel(self) -> None:
         """Stop all of them."""
         for scope in self._scopes:
             scope.cancel()
 
-    async def run(self, times: int, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run the job so many times at once, begun in order, until all have ended; the job itself handles errors."""
+    async def run(self, times: int, job: Job) -> None:
+        """Run the job so many times at once, begun in order, until all have ended."""
         try:
             task = asyncio.current_task()
         except RuntimeError:  # no asyncio runs here
@@ -36,46 +41,41 @@ class Together:
             await self._run_tasks(times, job)
             return
         async with anyio.create_task_group() as group:
-            self._scopes.append(group.cancel_scope)
             for _ in range(times):
-                group.start_soon(job)
+                self._scopes.append(scope := anyio.CancelScope())
+                group.start_soon(job, scope)
 
-    async def _run_tasks(self, times: int, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        loop = asyncio.get_running_loop()
-        ended, running = loop.create_future(), set[asyncio.Task[None]]()
-
-        def end(task: asyncio.Task[None]) -> None:
-            running.discard(task)
-            if not running and not ended.done():
-                ended.set_result(None)
-
-        make_scope = type(anyio.CancelScope())  # the class of this backend, which anyio else looks up for each one
-        for _ in range(times):
-            scope = make_scope()
-            self._scopes.append(scope)
-            task = loop.create_task(_scoped(scope, job), name="branch")
-            running.add(task)
-            task.add_done_callback(end)
-        if not running:
+    async def _run_tasks(self, times: int, job: Job) -> None:
+        if not times:
             return
+        loop = asyncio.get_running_loop()
+        self._ended, self._running = loop.create_future(), times
+        make_scope = type(anyio.CancelScope())  # the class of this backend, which anyio else looks up for each one
+        tasks = []
+        for _ in range(times):
+            self._scopes.append(scope := make_scope())
+            tasks.append(loop.create_task(self._counted(job(scope)), name="branch"))
         try:
-            await asyncio.shield(ended)
+            await asyncio.shield(self._ended)
         except asyncio.CancelledError:
             self.cancel()
             with anyio.CancelScope(shield=True):
-                await _until(ended)
+                await _until_done(tasks)
             raise
 
-
-async def _scoped(scope: anyio.CancelScope, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    with scope:
-        await job()
-
-
-async def _until(ended: asyncio.Future[None]) -> None:
-    """Wait for the end of jobs that have been told to stop, however often somebody tells this task as well."""
-    while not ended.done():
+    async def _counted(self, job: Coroutine[Any, Any, None]) -> None:
         try:
-            await asyncio.shield(ended)
+            await job
+        finally:
+            self._running -= 1
+            if not self._running and self._ended is not None:
+                self._ended.set_result(None)
+
+
+async def _until_done(tasks: list[asyncio.Task[None]]) -> None:
+    """Wait for the end of jobs that have been told to stop, however often somebody tells this task as well."""
+    while not all(task.done() for task in tasks):
+        try:
+            await asyncio.wait(tasks)
         except asyncio.CancelledError:
             continue
