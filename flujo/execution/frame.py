@@ -205,10 +205,8 @@ class Frame:
                     answer = await call_within(timeout_s, callee, place, value, offered, run)
         except BaseException as error:
             place.tell(self.log, callee)
-            failure = await self._failure(error, callee, place, hold, purse)
-            if failure is None:
-                raise
-            raise failure from error
+            # No variable holds what is raised: it holds this frame, and such a circle waits for the garbage collector.
+            raise await self._failure(error, callee, place, hold, purse)  # noqa: B904  # it has its cause
         cls = answer.__class__
         if cls in ATOMS and callee.meter is None and purse.budget is None:
             return answer
@@ -229,21 +227,22 @@ class Frame:
         place: Place,
         hold: Hold | None,
         purse: Purse,
-    ) -> AskFailure | None:
-        """What a call that raised means for its step, booked; None if it was cancelled or interrupted."""
+    ) -> BaseException:
+        """What a call that raised means for its step, booked: an AskFailure, or the cancellation or interruption."""
         if isinstance(error, Late):
             purse.book(self.log, callee, place, error.brought, error.transport, hold, place.at)
-            return AskFailure(error.outcome, error.error)
+            return _caused(AskFailure(error.outcome, error.error), error)
         if isinstance(error, BaseExceptionGroup) and being_cancelled():  # it failed in cleaning up
             purse.book(self.log, callee, place, error, "cancelled", hold, place.at)
             await raise_if_cancelled()
+        raised = error
         if foreign_cancellation(error):
             error = MisbehavedError(f"agent '{callee.name}' raised {type(error).__name__}, but nobody cancelled it")
         if isinstance(error, Exception):
             purse.book(self.log, callee, place, error, "error", hold, place.at)
-            return AskFailure("error", error)
+            return _caused(AskFailure("error", error), raised)
         purse.book(self.log, callee, place, error, "cancelled", hold, place.at)
-        return None
+        return error
 
     @property
     def _stopped(self) -> bool:
@@ -274,6 +273,12 @@ class Frame:
                 hold.release()
             raise
         return hold
+
+
+def _caused(failure: AskFailure, error: BaseException) -> AskFailure:
+    """The failure as if it had been raised from the error."""
+    failure.__cause__ = error
+    return failure
 
 
 def unusable(callee: BoundAgent, place: Place, answer: object) -> FlujoError:
