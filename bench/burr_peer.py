@@ -1,6 +1,6 @@
 """burr: one graph for all runs, one application per run, as its state belongs to the application.
 
-Loops and retries are transitions back, conditions are functions of the state: its fastest kind.
+Loops and retries are transitions back, conditions are expressions of the state, as its guide writes them.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from burr.core import ApplicationBuilder, Condition, State, action, default, when
+from burr.core import ApplicationBuilder, State, action, default, expr, when
 from burr.core.graph import GraphBuilder
 from burr.core.parallelism import MapStates
 from workloads import CHOICES, Flaky, Runner, context_data
@@ -102,8 +102,7 @@ def _fan(n: int) -> tuple[Any, str, str]:
 
 
 def _loop(n: int) -> tuple[Any, str, str]:
-    enough = Condition.lmda(lambda state: state["count"] >= n, ["count"])
-    edges = (("inc", "count"), ("count", "end", enough), ("count", "inc", default))
+    edges = (("inc", "count"), ("count", "end", expr(f"count >= {n}")), ("count", "inc", default))
     graph = GraphBuilder().with_actions(inc=inc, count=count, end=nothing).with_transitions(*edges).build()
     return graph, "inc", "end"
 
@@ -111,7 +110,7 @@ def _loop(n: int) -> tuple[Any, str, str]:
 def _choices(n: int) -> Runner:
     names = [f"choice{i}" for i in range(len(CHOICES))]
     actions = {name: chooser(result) for name, result in zip(names, CHOICES, strict=True)}
-    edges = [("start", name, _remainder_is(i)) for i, name in enumerate(names)]
+    edges = [("start", name, expr(f"v % {len(CHOICES)} == {i}")) for i, name in enumerate(names)]
     graph = GraphBuilder().with_actions(start=nothing, **actions).with_transitions(*edges).build()
 
     async def run() -> Any:
@@ -121,10 +120,6 @@ def _choices(n: int) -> Runner:
         return total
 
     return run
-
-
-def _remainder_is(i: int) -> Any:
-    return Condition.lmda(lambda state: state["v"] % len(CHOICES) == i, ["v"])
 
 
 def _retries(n: int) -> tuple[Any, str, str]:

@@ -75,10 +75,12 @@ class State(Generic[C]):
 
         What validation makes anew is not copied again, unless code of the user's has a say in it.
         """
-        context = model.model_validate(data)
         new = newness(model)
-        parts = None if new is None else begun(context, data, new)
-        return State.take(context) if parts is None else State(model, *parts)
+        if new is None:
+            return State.take(model.model_validate(data))
+        context = model.__pydantic_validator__.validate_python(data)
+        parts = begun(context, data, new)
+        return State.take(model.model_validate(data)) if parts is None else State(model, *parts)
 
     @property
     def fields_set(self) -> Set[str]:

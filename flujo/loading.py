@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from flujo.context import EXTRA, FIELDS_SET, PENDING, PRIVATE, SLOTS, PipelineContext, held_by, prepare
 from flujo.errors import MisuseError
 from flujo.structure import ATOMS, MISSING, Same, clone, clone_named, private_of, same_atom
-from flujo.validation import Newness, Replaced
+from flujo.validation import Newness
 
 if TYPE_CHECKING:
     from flujo.isolation import State
@@ -209,7 +209,6 @@ def begun(context: PipelineContext, data: Mapping[str, Any], new: Newness) -> Pa
     held, shared = held_by(context), type(context).__shared__
     values = {EXTRA: None, PRIVATE: None, FIELDS_SET: SLOTS[FIELDS_SET].__get__(context), **held}
     atoms, units = {}, _Units(context)
-    replaced: Replaced = []
     for name, value in held.items():
         if type(value) in ATOMS or name in shared:
             atoms[name] = value
@@ -220,7 +219,7 @@ def begun(context: PipelineContext, data: Mapping[str, Any], new: Newness) -> Pa
             refill = new.models.get(name)
         try:
             if refill is not None:
-                refill(value, memo, replaced)
+                refill(value, memo)
             else:
                 values[name] = copy = clone(value, memo)
                 if copy is value:
@@ -228,8 +227,6 @@ def begun(context: PipelineContext, data: Mapping[str, Any], new: Newness) -> Pa
         except Exception as error:  # a user's __deepcopy__ or __reduce_ex__ may raise anything
             raise not_copyable(type(context), name, error) from error
         if memo and units.share(memo):
-            for container, key, item in reversed(replaced):
-                container[key] = item
             return None
     return values, atoms, frozenset(), ()
 

@@ -21,10 +21,7 @@ from flujo.structure import ATOMS, clone
 
 M = TypeVar("M", bound=BaseModel)
 
-Replaced: TypeAlias = list[tuple[Any, Any, Any]]
-"""What was put in the place of what: (container, key or index, what was there), oldest first."""
-
-Refill: TypeAlias = Callable[[Any, dict[int, Any], Replaced], None]
+Refill: TypeAlias = Callable[[Any, dict[int, Any]], None]
 """Puts copies into a new container where others may hold what is in it; is called with a memo of the copies, too."""
 
 
@@ -172,39 +169,40 @@ def _is_kind(schema: Any, kind: type) -> bool:
     return bool(inner.get("schema", inner)["type"] == kind.__name__)
 
 
-def _leave(value: object, memo: dict[int, Any], replaced: Replaced) -> None:
+def _leave(value: object, memo: dict[int, Any]) -> None:
     """Nobody can change what is in it."""
 
 
-def _refill_list(inner: Refill | None, value: list[Any], memo: dict[int, Any], replaced: Replaced) -> None:
+def _refill_list(inner: Refill | None, value: list[Any], memo: dict[int, Any]) -> None:
     if ATOMS.issuperset(map(type, value)):
         return
     for index, item in enumerate(value):
         if type(item) not in ATOMS:
             if inner is not None:
-                inner(item, memo, replaced)
+                inner(item, memo)
             else:
                 value[index] = clone(item, memo)
-                replaced.append((value, index, item))
 
 
-def _refill_dict(inner: Refill | None, value: dict[Any, Any], memo: dict[int, Any], replaced: Replaced) -> None:
+def _refill_dict(inner: Refill | None, value: dict[Any, Any], memo: dict[int, Any]) -> None:
     for key, item in value.items():
-        if type(item) not in ATOMS:
-            if inner is not None:
-                inner(item, memo, replaced)
-            else:
-                value[key] = clone(item, memo)
-                replaced.append((value, key, item))
+        cls = type(item)
+        if cls in ATOMS:
+            continue
+        if inner is not None:
+            inner(item, memo)
+        elif cls is list and id(item) not in memo and ATOMS.issuperset(map(type, item)):
+            value[key] = memo[id(item)] = item.copy()
+        else:
+            value[key] = clone(item, memo)
 
 
-def _refill_model(inner: Mapping[str, Refill], value: BaseModel, memo: dict[int, Any], replaced: Replaced) -> None:
+def _refill_model(inner: Mapping[str, Refill], value: BaseModel, memo: dict[int, Any]) -> None:
     held = value.__dict__
     for name, item in held.items():
         if type(item) in ATOMS:
             continue
         if name in inner:
-            inner[name](item, memo, replaced)
+            inner[name](item, memo)
         else:
             held[name] = clone(item, memo)
-            replaced.append((held, name, item))
