@@ -15,6 +15,8 @@ from flujo.errors import Problem
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 CONTEXT = "context"
+COLLECTED = frozenset({"items", "select"})
+"""Functions that may yield what they decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,8 @@ def bind_function(what: str, function: Callable[..., object], extras: frozenset[
 
     Raises TypeError for what cannot be called so, or is async.
     """
-    if not callable(function):
-        raise TypeError("is no function")
-    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
-        raise TypeError("is async; whatever awaits is a step of its own")
+    if why := why_not_plain(function, may_yield=what in COLLECTED):
+        raise TypeError(why)
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # some builtins show no signature: they take their value and nothing else
@@ -60,6 +60,23 @@ def bind_function(what: str, function: Callable[..., object], extras: frozenset[
     return BoundFunction(what, function, context_second, takes)
 
 
+def why_not_plain(function: object, *, may_yield: bool = False) -> str | None:
+    """Why something is no function that returns what it decides as soon as it is called; None if it is one."""
+    if not callable(function):
+        return "is no function"
+    called = (function, type(function).__call__)
+    if any(map(inspect.iscoroutinefunction, called)) or any(map(inspect.isasyncgenfunction, called)):
+        return "is async"
+    if not may_yield and any(map(inspect.isgeneratorfunction, called)):
+        return "yields instead of returning"
+    return None
+
+
+def can(thing: object, *calls: str) -> bool:
+    """Whether something offers all these calls; a class offers them to its instances only."""
+    return not isinstance(thing, type) and all(callable(getattr(thing, call, None)) for call in calls)
+
+
 def _is_required(parameter: inspect.Parameter) -> bool:
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return parameter.default is parameter.empty and parameter.kind not in kinds
@@ -74,5 +91,5 @@ def function_problems(
             if function is not None:
                 bind_function(what, function, (extras or {}).get(what, frozenset()))
         except TypeError as error:
-            fix = f"Pass {what}=lambda value, context: ... (or a plain function of the value alone)."
+            fix = f"Pass {what}=lambda value, context: ... (or of the value alone); whatever awaits is a step."
             yield Problem("function-invalid", path, f"{what} {function!r} {error}", fix)

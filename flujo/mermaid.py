@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flujo.pipeline import AnyPart
 
+_ENTITIES = str.maketrans({character: f"#{ord(character)};" for character in '#&<>`$"'} | {"\n": " "})
 _SHAPES = {"human": ("[/", "/]"), "cached": ("[(", ")]")}
 
 
@@ -47,9 +48,14 @@ class _Drawing:
         self.lines.append(f"{indent}subgraph {box}[{_quoted(f'{step.kind}: {step.name}')}]")
         join = f"{node}e"
         self.lines += [f"{indent}  {node}(( ))", f"{indent}  {join}(( ))"]
+        start = node
         for segment, steps in inside:
             first, last = self.sequence(steps, indent + "  ")
-            self.lines += list(_edges(step.kind, segment, node, first, last, join, indent + "  "))
+            if step.kind == "parallel" and not segment:  # it chooses among the branches that follow
+                self.lines.append(f"{indent}  {start} --> {first}")
+                start = last
+            else:
+                self.lines += list(_edges(step.kind, segment, start, first, last, join, indent + "  "))
         self.lines.append(f"{indent}end")
         return node, join
 
@@ -68,6 +74,4 @@ def _edges(kind: str, segment: str, start: str, first: str, last: str, end: str,
 
 def _quoted(text: str) -> str:
     """Text as Mermaid shows it: entities stand for what would end the quotes or be read as markup."""
-    for character, entity in (("#", "#35;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;"), ("\n", " ")):
-        text = text.replace(character, entity)
-    return f'"{text}"'
+    return f'"{text.translate(_ENTITIES)}"'

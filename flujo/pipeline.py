@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Generic, Self, TypeAlias
 
@@ -21,6 +24,7 @@ from flujo.mermaid import diagram
 from flujo.usage import UsageLimits
 
 MAX_DEPTH = 100
+"""How deep steps may be nested; nothing deeper can be made."""
 In = TypeVar("In", contravariant=True, default=Any)
 Out = TypeVar("Out", covariant=True, default=Any)
 Next = TypeVar("Next")
@@ -35,9 +39,38 @@ class Flow(Generic[In, Out]):
 
 @dataclass(frozen=True)
 class Part(Flow[In, Out], ABC):
-    """What all kinds of steps have in common: a step takes ``In`` and returns ``Out``."""
+    """What all kinds of steps have in common: a step takes ``In`` and returns ``Out``.
+
+    Made, it has no faults and is at most MAX_DEPTH levels deep, or PipelineDefinitionError says what is wrong with it.
+    """
 
     name: str
+
+    def __post_init__(self) -> None:
+        if problems := [*name_problems(self.name), *self.faults()]:
+            raise PipelineDefinitionError(problems)
+        if self.levels > MAX_DEPTH:
+            text, fix = f"steps are nested more than {MAX_DEPTH} deep", "Flatten the pipeline: at most {} levels run."
+            raise PipelineDefinitionError([Problem("too-deep", self.name, text, fix.format(MAX_DEPTH))])
+
+    def __hash__(self) -> int:
+        return hash(self.name)  # and of nothing that users write into it: that need not be hashable
+
+    def __getstate__(self) -> dict[str, object]:
+        return {option.name: getattr(self, option.name) for option in fields(self)}  # not what was read of it since
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        for _, part in reversed([*walk_of("", self)]):  # what is innermost first: nothing recurses with the depth
+            if id(part) not in memo:
+                memo[id(part)] = copied = object.__new__(type(part))
+                copied.__dict__.update(deepcopy(part.__getstate__(), memo))
+        found: Self = memo[id(self)]
+        return found
+
+    @cached_property
+    def levels(self) -> int:
+        """How deep steps are nested here, this one included."""
+        return 1 + max((step.levels for _, steps in self.inside() for step in steps), default=0)
 
     def named(self, name: str) -> Self:
         """A copy under another name."""
@@ -72,6 +105,10 @@ class Part(Flow[In, Out], ABC):
         """What users wrote into this very step and what decides on its result: agents, plugins, functions."""
         return self.asked()
 
+    def faults(self) -> Iterator[Problem]:
+        """What is wrong with this step by itself, beside its name; asked before anything else."""
+        return iter(())
+
     def problems(self, here: str) -> Iterator[Problem]:
         """What is wrong with this step in its pipeline, apart from what is inside it."""
         return iter(())
@@ -99,19 +136,25 @@ class Pipeline(Flow[In, Out]):
     steps: tuple[AnyPart, ...]
     name: str = "pipeline"
 
+    def __post_init__(self) -> None:
+        if isinstance(self.steps, list):
+            object.__setattr__(self, "steps", tuple(self.steps))
+        if isinstance(self.steps, tuple):
+            problems = [_stranger(step) for step in self.steps if not isinstance(step, Part)]
+        else:
+            problems = [_stranger(self.steps)]
+        if not isinstance(self.name, str) or not self.name.strip():
+            problems.append(Problem("name-empty", "", f"the pipeline name {self.name!r} is no text", "Give it a name."))
+        if problems:
+            raise PipelineDefinitionError(problems)
+
     @staticmethod
     def of(*parts: Flow) -> AnyPipeline:
-        """The steps of all parts in a row. Raises PipelineDefinitionError for a part that is neither."""
-        steps: list[AnyPart] = []
-        for part in parts:
-            if not isinstance(part, Part | Pipeline):
-                text = f"{part!r} is neither a step nor a pipeline"
-                raise PipelineDefinitionError([Problem("part-not-a-step", "", text, "Wrap it: Step(name, agent).")])
-            steps.extend(steps_of(part))
-        return Pipeline(tuple(steps))
+        """The steps of all parts in a row. Raises PipelineDefinitionError for parts that are neither."""
+        return _in_a_row(parts, "pipeline")
 
     def __rshift__(self, after: Flow[Out, Next]) -> Pipeline[In, Next]:
-        return replace(Pipeline.of(self, after), name=self.name)
+        return _in_a_row((self, after), self.name)
 
     def named(self, name: str) -> Self:
         """A copy under another name."""
@@ -129,7 +172,7 @@ class Pipeline(Flow[In, Out]):
         """All that is wrong with this pipeline at once; empty if it can run."""
         if not self.steps:
             return (Problem("steps-missing", "", "the pipeline has no steps", "Give it at least one."),)
-        return tuple(_problems("", self.steps, depth=1))
+        return tuple(_problems("", self.steps))
 
     def with_agents(self, agents: Mapping[str, object]) -> Self:
         """A copy in which the agents at these paths are replaced. Raises MisuseError for a path that has none."""
@@ -168,12 +211,13 @@ class PipelineStep(Part[In, Out]):
     pipeline: AnyPipeline
     usage_limits: UsageLimits | None = field(default=None, kw_only=True)
 
-    def __post_init__(self) -> None:
-        problems = name_problems(self.name)
-        if self.usage_limits is not None and not isinstance(self.usage_limits, UsageLimits):
-            problems.append(limits_problem(self.name, self.usage_limits))
-        if problems:
-            raise PipelineDefinitionError(problems)
+    __hash__ = Part.__hash__
+
+    def faults(self) -> Iterator[Problem]:
+        path = str(self.name)
+        if not isinstance(self.pipeline, Pipeline):
+            yield Problem("part-not-a-step", path, f"{self.pipeline!r} is no pipeline", "Use Pipeline.of(...).")
+        yield from limits_problems(path, self.usage_limits)
 
     @property
     def kind(self) -> str:
@@ -227,8 +271,20 @@ def name_problems(name: object) -> list[Problem]:
     return []
 
 
-def limits_problem(path: str, limits: object) -> Problem:
-    return Problem("limits-not-limits", path, f"usage_limits is {limits!r}", "Pass usage_limits=UsageLimits(...).")
+def limits_problems(path: str, limits: object) -> Iterator[Problem]:
+    """What is wrong with a budget; None is none."""
+    if limits is not None and not isinstance(limits, UsageLimits):
+        fix = "Pass usage_limits=UsageLimits(...)."
+        yield Problem("limits-not-limits", path, f"usage_limits is {limits!r}", fix)
+
+
+@contextmanager
+def gathering(problems: list[Problem], path: str = "") -> Iterator[None]:
+    """Gather what is wrong with a step that is made inside the one at ``path``, to be told with the rest of it."""
+    try:
+        yield
+    except PipelineDefinitionError as refused:
+        problems.extend(replace(problem, path=joined(path, problem.path)) for problem in refused.problems)
 
 
 def walk_of(here: str, step: AnyPart) -> Iterator[tuple[str, AnyPart]]:
@@ -243,11 +299,24 @@ def _walk(path: str, steps: Sequence[AnyPart]) -> Iterator[tuple[str, AnyPart]]:
         yield from walk_of(joined(path, step.name), step)
 
 
-def _problems(path: str, steps: Sequence[AnyPart], depth: int) -> Iterator[Problem]:
-    if depth > MAX_DEPTH:
-        fix = f"Flatten the pipeline: at most {MAX_DEPTH} levels run."
-        yield Problem("too-deep", path, f"steps are nested more than {MAX_DEPTH} deep", fix)
-        return
+def _in_a_row(parts: Sequence[Any], name: str) -> AnyPipeline:
+    """The steps of all parts. Those of pipelines are not checked again: ``a >> b >> ...`` may be long."""
+    if problems := [_stranger(part) for part in parts if not isinstance(part, Part | Pipeline)]:
+        raise PipelineDefinitionError(problems)
+    steps: list[AnyPart] = []
+    for part in parts:
+        steps.extend(steps_of(part))
+    pipeline: AnyPipeline = object.__new__(Pipeline)
+    vars(pipeline).update(steps=tuple(steps), name=name)
+    return pipeline
+
+
+def _stranger(part: object) -> Problem:
+    fix = "Wrap agents in Step(name, agent), and write first >> second, or Pipeline.of(first, second)."
+    return Problem("part-not-a-step", "", f"{part!r} stands where a step has to stand", fix)
+
+
+def _problems(path: str, steps: Sequence[AnyPart]) -> Iterator[Problem]:
     if not steps:
         yield Problem("steps-missing", path, "the branch has no steps", "Give it at least one.")
     seen: set[str] = set()
@@ -259,16 +328,22 @@ def _problems(path: str, steps: Sequence[AnyPart], depth: int) -> Iterator[Probl
         seen.add(step.name)
         yield from step.problems(here)
         for segment, inner in step.inside():
-            yield from _problems(joined(here, segment), inner, depth + 1)
+            yield from _problems(joined(here, segment), inner)
     for before, after in pairwise(steps):
-        yield from _misfits(path, before, after)
+        yield from misfits(path, before, after)
 
 
-def _misfits(path: str, before: AnyPart, after: AnyPart) -> Iterator[Problem]:
+def misfits(
+    path: str,
+    before: AnyPart,
+    after: AnyPart,
+    where: str = "before it",
+    fix: str = "Change one of the two, or put a step between them that converts.",
+) -> Iterator[Problem]:
+    """What is wrong with a step that is given what another one, which stands ``where``, returns."""
     returns: Any = before.returns()
     accepts: Any = after.accepts()
     if returns is None or accepts is None or may_be(accepts, returns):
         return
-    text = f"it takes {shown(accepts)}, but '{before.name}' before it returns {shown(returns)}"
-    fix = "Change one of the two, or put a step between them that converts."
+    text = f"it takes {shown(accepts)}, but '{before.name}' {where} returns {shown(returns)}"
     yield Problem("type-mismatch", joined(path, after.name), text, fix)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 import uuid
 from collections.abc import AsyncIterator, Container, Iterator, Mapping, Sequence
@@ -34,15 +33,17 @@ from flujo.execution.past import Beginning, Past
 from flujo.execution.plan import Node, compiled
 from flujo.execution.sequence import run_sequence
 from flujo.execution.signals import Aborted, Breached, Paused
+from flujo.functions import can, why_not_plain
 from flujo.isolation import State
 from flujo.laws import DEFAULT
 from flujo.overrides import Overrides, current, note_used
-from flujo.pipeline import Flow, In, Out, Pipeline
+from flujo.pipeline import Flow, In, Out, Pipeline, limits_problems
 from flujo.ports import Clock, Journal, Listener
 from flujo.prices import CostModel
 from flujo.results import PipelineResult
 from flujo.resuming import resumption
 from flujo.steps import ParallelStep, Step
+from flujo.steps.frozen import flag_problems
 from flujo.usage import UsageLimits
 
 
@@ -86,7 +87,16 @@ class Flujo(Generic[In, Out]):
     ) -> None:
         self.pipeline: Pipeline = pipeline if isinstance(pipeline, Pipeline) else Pipeline.of(pipeline)
         self.context_model = context_model or PipelineContext
-        if problems := self.pipeline.validate() or self._problems(context_model, listeners):
+        ports = {"cost_model": cost_model, "store": store, "clock": clock}
+        if problems := [
+            *self.pipeline.validate(),
+            *self._problems(context_model),
+            *limits_problems("", usage_limits),
+            *_port_problems(ports),
+            *_listener_problems(listeners),
+            *_name_problems(name),
+            *flag_problems("", "strict_pricing", strict_pricing),
+        ]:
             raise PipelineDefinitionError(problems)
         self.name = name or self.pipeline.name
         self.resources = resources
@@ -102,24 +112,18 @@ class Flujo(Generic[In, Out]):
         self._begins_alike = _begins_alike(self.context_model)
         self._initial: State[Any] | None = None
 
-    def _problems(self, context_model: object, listeners: object) -> list[Problem]:
-        if context_model is not None and not (
-            isinstance(context_model, type) and issubclass(context_model, PipelineContext)
-        ):
+    def _problems(self, context_model: object) -> Iterator[Problem]:
+        """What of the pipeline does not go with its context."""
+        if not (isinstance(self.context_model, type) and issubclass(self.context_model, PipelineContext)):
             fix = "Derive it from flujo.PipelineContext."
-            return [Problem("context-model-invalid", "", f"context_model is {context_model!r}", fix)]
-        problems = []
+            yield Problem("context-model-invalid", "", f"context_model is {context_model!r}", fix)
+            return
         for path, step in self.pipeline.walk():
             if context_model is None and isinstance(step, Step) and step.updates_context:
                 text, fix = "updates_context needs a context with fields", "Pass context_model=YourContext to Flujo."
-                problems.append(Problem("context-model-missing", path, text, fix))
+                yield Problem("context-model-missing", path, text, fix)
             if isinstance(step, ParallelStep) and step.context_include_keys is not None:
-                problems.extend(_include_problems(path, step.context_include_keys, self.context_model))
-        for listener in listeners if isinstance(listeners, Sequence) else [listeners]:
-            if not callable(listener) or inspect.iscoroutinefunction(listener) or not isinstance(listeners, Sequence):
-                text = f"listeners has {listener!r}"
-                problems.append(Problem("listener-not-plain", "", text, "Pass a list of plain functions of one event."))
-        return problems
+                yield from _include_problems(path, step.context_include_keys, self.context_model)
 
     def run(
         self, input: In, *, run_id: str | None = None, context_data: Mapping[str, Any] | None = None
@@ -260,9 +264,11 @@ class Flujo(Generic[In, Out]):
         return status, output, error
 
     def _first_state(self, context_data: Mapping[str, Any] | None) -> State[Any]:
-        if not context_data and self._initial is not None:
+        if context_data is None and self._initial is not None:
             return self._initial
         model = self.context_model
+        if context_data is not None and not isinstance(context_data, Mapping):
+            raise MisuseError(f"context_data is {context_data!r}; pass a dict of fields of {model.__name__}")
         data = dict(context_data or {})
         if unknown := [key for key in data if key not in self._context_keys]:
             known = ", ".join(sorted(model.model_fields)) or "none"
@@ -286,6 +292,37 @@ class Flujo(Generic[In, Out]):
             note_used(here)
             self._overridden = kept = overrides, compiled(self.pipeline.with_agents(here).steps)
         return kept[1]
+
+
+_PORTS = {
+    "cost_model": (("quote", "max_cost"), "Pass cost_model=PriceTable({...})."),
+    "store": (("recall", "intend", "commit"), "Pass a journal."),
+    "clock": (("now", "utc", "sleep"), "Pass an object with 'now', 'utc' and 'async sleep'."),
+}
+"""What the runner calls of what it is given, and what to give it."""
+
+
+def _port_problems(ports: Mapping[str, object]) -> Iterator[Problem]:
+    for option, given in ports.items():
+        calls, fix = _PORTS[option]
+        if given is not None and not can(given, *calls):
+            text = f"{option} is {given!r}, which does not offer {', '.join(calls)}"
+            yield Problem(f"{option}-invalid", "", text, fix)
+
+
+def _listener_problems(listeners: object) -> Iterator[Problem]:
+    fix = "Pass a list of plain functions of one event."
+    if not isinstance(listeners, Sequence) or isinstance(listeners, str | bytes):
+        yield Problem("listener-not-plain", "", f"listeners is {listeners!r}", fix)
+        return
+    for listener in listeners:
+        if why := why_not_plain(listener):
+            yield Problem("listener-not-plain", "", f"the listener {listener!r} {why}", fix)
+
+
+def _name_problems(name: object) -> Iterator[Problem]:
+    if name is not None and not (isinstance(name, str) and name.strip()):
+        yield Problem("name-empty", "", f"name is {name!r}, which is no text", "Pass a name, or leave it out.")
 
 
 def _include_problems(path: str, keys: Sequence[str], model: type[PipelineContext]) -> Iterator[Problem]:

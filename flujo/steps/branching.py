@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from types import MappingProxyType
 from typing import Any, Self
 
-from flujo.errors import PipelineDefinitionError, Problem
+from flujo.errors import Problem
 from flujo.functions import function_problems
-from flujo.pipeline import AnyPart, In, Out, Part, joined, name_problems, steps_of, with_agents_in
+from flujo.pipeline import AnyPart, In, Out, Part, joined, steps_of, with_agents_in
+from flujo.steps.frozen import freeze, shape_problems
 from flujo.steps.parallel import body_problems, branch_problems
 
 DEFAULT = "default"
@@ -32,14 +33,22 @@ class BranchStep(Part[In, Out]):
     branch_output_mapper: Callable[..., Any] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.branches, Mapping):
-            fix = "Pass branches={'key': Step(...), ...}."
-            raise PipelineDefinitionError(
-                [Problem("branches-not-a-mapping", str(self.name), f"branches is {self.branches!r}", fix)]
-            )
-        object.__setattr__(self, "branches", MappingProxyType(dict(self.branches)))
-        if problems := [*name_problems(self.name), *_branch_on_problems(self)]:
-            raise PipelineDefinitionError(problems)
+        freeze(self, "branches")
+        super().__post_init__()
+
+    __hash__ = Part.__hash__
+
+    def faults(self) -> Iterator[Problem]:
+        path = str(self.name)
+        yield from shape_problems(self, mappings=["branches"])
+        if isinstance(self.branches, Mapping):
+            yield from _key_problems(path, self)
+            yield from branch_problems(path, {label_of(key): branch for key, branch in self.branches.items()})
+        if self.default is not None:
+            yield from body_problems(path, "default", self.default)
+        if self.condition is None:
+            yield Problem("function-invalid", path, "the step has no condition", "Pass a function that returns a key.")
+        yield from function_problems(path, self.functions())
 
     @property
     def kind(self) -> str:
@@ -86,20 +95,12 @@ def label_of(key: object) -> str:
     return key.value if isinstance(key, Enum) and isinstance(key.value, str) else str(key)
 
 
-def _branch_on_problems(step: BranchStep[Any, Any]) -> Iterator[Problem]:
-    path = str(step.name)
+def _key_problems(path: str, step: BranchStep[Any, Any]) -> Iterator[Problem]:
     for key in step.branches:
         if not isinstance(key, str | int | Enum):
             text = f"the key {key!r} is a {type(key).__name__}"
             yield Problem("key-invalid", path, text, "Use text, booleans, integers or members of an Enum.")
-    labels = [label for label, _ in step.labelled()]
-    for label in dict.fromkeys(labels):
-        if labels.count(label) > 1:
+    for label, number in Counter(label for label, _ in step.labelled()).items():
+        if number > 1:
             text = f"two branches are shown as '{label}' in paths"
             yield Problem("key-duplicate", path, text, "Tell their keys apart.")
-    yield from branch_problems(path, {label_of(key): branch for key, branch in step.branches.items()})
-    if step.default is not None:
-        yield from body_problems(path, "default", step.default)
-    if step.condition is None:
-        yield Problem("function-invalid", path, "the step has no condition", "Pass a function that returns a key.")
-    yield from function_problems(path, step.functions())

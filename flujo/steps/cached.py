@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from flujo.errors import PipelineDefinitionError, Problem
+from flujo.errors import Problem
+from flujo.functions import can
 from flujo.identity import NoIdentity, told
-from flujo.pipeline import AnyPart, In, Out, Part, joined, name_problems, walk_of
+from flujo.pipeline import AnyPart, In, Out, Part, joined, walk_of
 from flujo.ports import Cache
 
 
@@ -19,16 +20,14 @@ class CachedStep(Part[In, Out]):
     step: Any
     cache: Cache
 
-    def __post_init__(self) -> None:
-        problems = name_problems(self.name)
+    __hash__ = Part.__hash__
+
+    def faults(self) -> Iterator[Problem]:
+        path = str(self.name)
         if not isinstance(self.step, Part):
-            text = f"{self.step!r} is no step"
-            problems.append(Problem("part-not-a-step", str(self.name), text, "Use pipeline.as_step(name) first."))
-        if not all(callable(getattr(self.cache, call, None)) for call in ("find", "keep")):
-            text = f"{self.cache!r} is no cache"
-            problems.append(Problem("cache-not-a-cache", str(self.name), text, "Pass MemoryCache()."))
-        if problems:
-            raise PipelineDefinitionError(problems)
+            yield Problem("part-not-a-step", path, f"{self.step!r} is no step", "Use pipeline.as_step(name) first.")
+        if not can(self.cache, "find", "keep"):
+            yield Problem("cache-not-a-cache", path, f"{self.cache!r} is no cache", "Pass MemoryCache().")
 
     @property
     def kind(self) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flujo.binding import OUTPUT_TYPE, NotAnAgent, bind_plugin, takes_input
 from flujo.errors import Problem
-from flujo.pipeline import Part, limits_problem, name_problems
-from flujo.usage import UsageLimits
+from flujo.functions import why_not_plain
+from flujo.pipeline import Part, limits_problems, name_problems
+from flujo.steps.frozen import flag_problems, shape_problems
 
 if TYPE_CHECKING:
     from flujo.steps.plain import Step
@@ -17,23 +17,29 @@ if TYPE_CHECKING:
     AnyStep = Step[Any, Any]
 
 
-def step_problems(step: AnyStep) -> list[Problem]:
+ROWS = ("plugins", "input_processors", "output_processors")
+MAPPINGS = ("settings", "meta")
+
+
+def step_problems(step: AnyStep) -> Iterator[Problem]:
     path = str(step.name)
-    problems = [
-        *_agent_problems(path, step),
-        *_plugin_problems(path, step.plugins),
-        *_number_problems(step),
-    ]
-    for processor in (*step.input_processors, *step.output_processors):
-        if not callable(processor) or inspect.iscoroutinefunction(processor):
-            text = f"the processor {processor!r} is no plain function"
-            problems.append(Problem("processor-not-plain", path, text, "Whatever awaits is a step of its own."))
+    yield from shape_problems(step, ROWS, MAPPINGS)
+    yield from _agent_problems(path, step)
+    yield from _plugin_problems(path, _row(step.plugins))
+    yield from _number_problems(step)
+    for processor in (*_row(step.input_processors), *_row(step.output_processors)):
+        if why := why_not_plain(processor):
+            text = f"the processor {processor!r} {why}"
+            yield Problem("processor-not-plain", path, text, "Pass plain functions of one value.")
     if step.fallback is not None and not isinstance(step.fallback, Part):
         text = f"the fallback {step.fallback!r} is no step"
-        problems.append(Problem("fallback-not-a-step", path, text, "Pass fallback=Step(name, agent)."))
-    if step.usage_limits is not None and not isinstance(step.usage_limits, UsageLimits):
-        problems.append(limits_problem(path, step.usage_limits))
-    return problems
+        yield Problem("fallback-not-a-step", path, text, "Pass fallback=Step(name, agent).")
+    yield from flag_problems(path, "updates_context", step.updates_context)
+    yield from limits_problems(path, step.usage_limits)
+
+
+def _row(option: object) -> tuple[object, ...]:
+    return option if isinstance(option, tuple) else ()
 
 
 def _agent_problems(path: str, step: AnyStep) -> list[Problem]:
@@ -94,8 +100,8 @@ def _number_problems(step: AnyStep) -> list[Problem]:
     if not all(isinstance(kind, type) and issubclass(kind, Exception) for kind in kinds):
         text = f"retry_on is {step.retry_on!r}"
         problems.append(Problem("retry-on-invalid", step.name, text, "Use an exception class or a tuple of them."))
-    if step.backoff is not None and not callable(step.backoff):
-        text = f"backoff is {step.backoff!r}"
+    if step.backoff is not None and (why := why_not_plain(step.backoff)):
+        text = f"backoff {step.backoff!r} {why}"
         problems.append(Problem("backoff-invalid", step.name, text, "Use Backoff(initial_s=...) or a function."))
     return problems
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, Protocol, TypeAlias, Unpack, overload
 
+from flujo.binding import name_of
 from flujo.errors import PipelineDefinitionError, Problem
+from flujo.functions import why_not_plain
 from flujo.ports import Draft, PluginOutcome
 from flujo.steps.plain import Step
 from flujo.steps.signatures import Gives, Metered, StepOptions, Takes
@@ -48,7 +49,7 @@ def step(function: Callable[..., Any] | None = None, /, *, name: str | None = No
     """
 
     def make(function: Callable[..., Any]) -> Step[Any, Any]:
-        return Step(name or function.__name__, function, **options)
+        return Step(name_of(function) if name is None else name, function, **options)
 
     return make if function is None else make(function)
 
@@ -81,10 +82,10 @@ def validator(
     """Make a plugin of a function of the output: True or None accepts, False or a reason (text) rejects."""
 
     def make(function: Verdict) -> FunctionPlugin:
-        if inspect.iscoroutinefunction(function):
-            text = f"the validator {function.__name__} is async"
+        if why := why_not_plain(function):
             fix = "Write a class with 'async def validate(self, draft)', or a plain function."
-            raise PipelineDefinitionError([Problem("validator-async", "", text, fix)])
-        return FunctionPlugin(name or function.__name__, priority, function)
+            code = "validator-async" if callable(function) else "validator-invalid"
+            raise PipelineDefinitionError([Problem(code, "", f"the validator {name_of(function)} {why}", fix)])
+        return FunctionPlugin(name_of(function) if name is None else name, priority, function)
 
     return make if function is None else make(function)

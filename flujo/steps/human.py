@@ -9,9 +9,9 @@ from typing import Any, Self
 
 from pydantic import TypeAdapter
 
-from flujo.errors import PipelineDefinitionError, Problem
+from flujo.errors import Problem
 from flujo.functions import function_problems
-from flujo.pipeline import AnyPart, In, Out, Part, name_problems
+from flujo.pipeline import AnyPart, In, Out, Part
 
 
 @dataclass(frozen=True)
@@ -21,19 +21,19 @@ class HumanStep(Part[In, Out]):
     message: str | Callable[..., str]
     input_schema: Any = field(default=None, kw_only=True)
 
-    def __post_init__(self) -> None:
-        problems = name_problems(self.name)
-        if not isinstance(self.message, str):
-            problems += function_problems(str(self.name), {"message": self.message})
-        if self.message is None or self.message == "":
-            problems.append(Problem("message-empty", str(self.name), "the step asks nothing", "Give it a message."))
+    __hash__ = Part.__hash__
+
+    def faults(self) -> Iterator[Problem]:
+        path = str(self.name)
+        if self.message is None or (isinstance(self.message, str) and not self.message.strip()):
+            yield Problem("message-empty", path, f"the message is {self.message!r}", "Say what the person is asked.")
+        elif not isinstance(self.message, str):
+            yield from function_problems(path, {"message": self.message})
         try:
             _ = self.schema
         except Exception as error:  # pydantic says in many ways that it cannot validate a type
             text = f"input_schema {self.input_schema!r} cannot be validated ({error})"
-            problems.append(Problem("schema-invalid", str(self.name), text, "Give a type that pydantic can validate."))
-        if problems:
-            raise PipelineDefinitionError(problems)
+            yield Problem("schema-invalid", path, text, "Give a type that pydantic can validate.")
 
     @cached_property
     def schema(self) -> TypeAdapter[Any] | None:

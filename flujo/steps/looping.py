@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from flujo.errors import PipelineDefinitionError, Problem
+from flujo.errors import Problem
 from flujo.functions import function_problems
-from flujo.pipeline import AnyPart, In, Out, Part, name_problems, steps_of, with_agents_in
+from flujo.pipeline import AnyPart, In, Out, Part, misfits, steps_of, with_agents_in
 from flujo.steps.parallel import MergeFunction, MergeStrategy, body_problems, joining_problems
 
 LOOP_EXTRAS = frozenset({"iteration", "input"})
@@ -26,9 +26,17 @@ class LoopStep(Part[In, Out]):
     iteration_input_mapper: Callable[..., Any] | None = field(default=None, kw_only=True)
     loop_output_mapper: Callable[..., Any] | None = field(default=None, kw_only=True)
 
-    def __post_init__(self) -> None:
-        if problems := [*name_problems(self.name), *_loop_problems(self)]:
-            raise PipelineDefinitionError(problems)
+    __hash__ = Part.__hash__
+
+    def faults(self) -> Iterator[Problem]:
+        path = str(self.name)
+        yield from body_problems(path, "the body", self.body)
+        if self.exit_condition is None:
+            yield Problem("function-invalid", path, "exit_condition is None", "Pass a function of the body's output.")
+        yield from function_problems(path, self.functions(), dict.fromkeys(self.functions(), LOOP_EXTRAS))
+        if not isinstance(self.max_loops, int) or isinstance(self.max_loops, bool) or self.max_loops < 1:
+            text = f"max_loops is {self.max_loops!r}"
+            yield Problem("max-loops-invalid", path, text, "Use a whole number from 1 up.")
 
     @property
     def kind(self) -> str:
@@ -55,6 +63,12 @@ class LoopStep(Part[In, Out]):
     def shape(self) -> list[object]:
         return ["loop", self.max_loops]
 
+    def problems(self, here: str) -> Iterator[Problem]:
+        steps = steps_of(self.body)
+        if steps and self.max_loops > 1 and self.iteration_input_mapper is None:
+            fix = "Change one of the two, or give the loop an iteration_input_mapper."
+            yield from misfits(here, steps[-1], steps[0], "in the iteration before it", fix)
+
 
 @dataclass(frozen=True)
 class MapStep(Part[In, Out]):
@@ -65,24 +79,22 @@ class MapStep(Part[In, Out]):
     max_concurrency: int | None = field(default=1, kw_only=True)
     merge_strategy: MergeStrategy | MergeFunction = field(default=MergeStrategy.NO_MERGE, kw_only=True)
 
-    def __post_init__(self) -> None:
-        problems = [
-            *name_problems(self.name),
-            *body_problems(str(self.name), "the body", self.body),
-            *function_problems(str(self.name), {"items": self.items}),
-            *joining_problems(str(self.name), self.merge_strategy, self.max_concurrency),
-        ]
+    __hash__ = Part.__hash__
+
+    def faults(self) -> Iterator[Problem]:
+        path = str(self.name)
+        yield from body_problems(path, "the body", self.body)
+        yield from function_problems(path, {"items": self.items})
+        yield from joining_problems(path, self.merge_strategy, self.max_concurrency)
         if self.items is None:
-            problems.append(Problem("function-invalid", self.name, "items is None", "Pass items=lambda value: value."))
+            yield Problem("function-invalid", path, "items is None", "Pass items=lambda value: value.")
         if self.max_concurrency == 1 and self.merge_strategy is not MergeStrategy.NO_MERGE:
             text = "a merge_strategy is for items that run at once; in turn, each item sees what the last one changed"
-            problems.append(Problem("merge-in-turn", self.name, text, "Leave it out, or raise max_concurrency."))
-        if problems:
-            raise PipelineDefinitionError(problems)
+            yield Problem("merge-in-turn", path, text, "Leave it out, or raise max_concurrency.")
 
     @property
     def kind(self) -> str:
-        return "map" if self.max_concurrency == 1 else "concurrent map"
+        return "map" if self.max_concurrency == 1 else "map_at_once"
 
     def inside(self) -> Iterator[tuple[str, Sequence[AnyPart]]]:
         yield "", steps_of(self.body)
@@ -97,14 +109,3 @@ class MapStep(Part[In, Out]):
 
     def shape(self) -> list[object]:
         return ["map", self.max_concurrency == 1]
-
-
-def _loop_problems(step: LoopStep[Any, Any]) -> Iterator[Problem]:
-    path = str(step.name)
-    yield from body_problems(path, "the body", step.body)
-    if step.exit_condition is None:
-        yield Problem("function-invalid", path, "exit_condition is None", "Pass a function of the body's output.")
-    yield from function_problems(path, step.functions(), dict.fromkeys(step.functions(), LOOP_EXTRAS))
-    if not isinstance(step.max_loops, int) or isinstance(step.max_loops, bool) or step.max_loops < 1:
-        text = f"max_loops is {step.max_loops!r}"
-        yield Problem("max-loops-invalid", path, text, "Use a whole number from 1 up.")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, Self, TypeAlias, TypedDict
 
-from flujo.errors import PipelineDefinitionError, Problem
-from flujo.functions import function_problems
+from flujo.errors import Problem
+from flujo.functions import function_problems, why_not_plain
 from flujo.pipeline import AnyPart, In, Out, Part, Pipeline, joined, name_problems, steps_of, with_agents_in
+from flujo.steps.frozen import flag_problems, freeze, shape_problems
 
 
 class MergeStrategy(StrEnum):
@@ -68,16 +67,26 @@ class ParallelStep(Part[In, Out]):
     ignore_unknown: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.branches, Mapping):
-            fix = "Pass branches={'name': Step(...), ...}."
-            raise PipelineDefinitionError(
-                [Problem("branches-not-a-mapping", str(self.name), f"branches is {self.branches!r}", fix)]
-            )
-        object.__setattr__(self, "branches", MappingProxyType(dict(self.branches)))
-        if self.context_include_keys is not None:
-            object.__setattr__(self, "context_include_keys", tuple(self.context_include_keys))
-        if problems := [*name_problems(self.name), *_parallel_problems(self)]:
-            raise PipelineDefinitionError(problems)
+        freeze(self, "branches", "context_include_keys")
+        super().__post_init__()
+
+    __hash__ = Part.__hash__
+
+    def faults(self) -> Iterator[Problem]:
+        path, keys = str(self.name), self.context_include_keys
+        yield from shape_problems(self, [] if keys is None else ["context_include_keys"], ["branches"])
+        if isinstance(keys, tuple) and not all(isinstance(key, str) for key in keys):
+            text = f"context_include_keys is {keys!r}"
+            yield Problem("include-unknown", path, text, "Name fields of the context model.")
+        if isinstance(self.branches, Mapping):
+            yield from branch_problems(path, self.branches)
+        yield from joining_problems(path, self.merge_strategy, self.max_concurrency)
+        if not isinstance(self.on_branch_failure, BranchFailureStrategy):
+            text = f"on_branch_failure is {self.on_branch_failure!r}"
+            yield Problem("branch-failure-invalid", path, text, "Use a BranchFailureStrategy.")
+        if not isinstance(self.select, Part):
+            yield from function_problems(path, {"select": self.select})
+        yield from flag_problems(path, "ignore_unknown", self.ignore_unknown)
 
     @property
     def kind(self) -> str:
@@ -127,24 +136,11 @@ def body_problems(path: str, what: str, body: object) -> Iterator[Problem]:
 
 def joining_problems(path: str, merge_strategy: object, max_concurrency: object) -> Iterator[Problem]:
     """What is wrong with how branches run and join."""
-    if not isinstance(merge_strategy, MergeStrategy) and not callable(merge_strategy):
-        text = f"merge_strategy is {merge_strategy!r}"
-        yield Problem("merge-invalid", path, text, "Use a MergeStrategy or a function.")
-    elif inspect.iscoroutinefunction(merge_strategy):
-        text = "the merge function is async"
-        yield Problem("merge-async", path, text, "Whatever awaits is a step; merge with a plain function.")
+    if not isinstance(merge_strategy, MergeStrategy) and (why := why_not_plain(merge_strategy)):
+        code = "merge-async" if callable(merge_strategy) else "merge-invalid"
+        text = f"merge_strategy {merge_strategy!r} {why}"
+        yield Problem(code, path, text, "Use a MergeStrategy or a plain function.")
     limit = max_concurrency
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         text = f"max_concurrency is {limit!r}"
         yield Problem("concurrency-invalid", path, text, "Use a whole number from 1 up, or None.")
-
-
-def _parallel_problems(step: ParallelStep[Any, Any]) -> Iterator[Problem]:
-    path = str(step.name)
-    yield from branch_problems(path, step.branches)
-    yield from joining_problems(path, step.merge_strategy, step.max_concurrency)
-    if not isinstance(step.on_branch_failure, BranchFailureStrategy):
-        text = f"on_branch_failure is {step.on_branch_failure!r}"
-        yield Problem("branch-failure-invalid", path, text, "Use a BranchFailureStrategy.")
-    if not isinstance(step.select, Part):
-        yield from function_problems(path, {"select": step.select})

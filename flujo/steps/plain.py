@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from flujo.binding import BoundAgent, bind_agent, may_be, shown
 from flujo.errors import PipelineDefinitionError, Problem
-from flujo.pipeline import AnyPart, Flow, In, Out, Part, joined, name_problems
-from flujo.steps.checks import step_problems
+from flujo.pipeline import AnyPart, Flow, In, Out, Part, gathering, joined
+from flujo.steps.checks import MAPPINGS, ROWS, step_problems
+from flujo.steps.frozen import freeze
 from flujo.steps.kinds import StepKinds
 from flujo.steps.looping import LoopStep
 from flujo.steps.parallel import ParallelOptions, ParallelStep
@@ -102,12 +102,13 @@ class Step(Part[In, Out], StepKinds):
         def __init__(self, name: str, agent: Any, **options: Any) -> None: ...
 
     def __post_init__(self) -> None:
-        for name in ("plugins", "input_processors", "output_processors"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        for name in ("settings", "meta"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
-        if problems := [*name_problems(self.name), *step_problems(self)]:
-            raise PipelineDefinitionError(problems)
+        freeze(self, *ROWS, *MAPPINGS)
+        super().__post_init__()
+
+    __hash__ = Part.__hash__
+
+    def faults(self) -> Iterator[Problem]:
+        return step_problems(self)
 
     @property
     def kind(self) -> str:
@@ -193,4 +194,12 @@ class Step(Part[In, Out], StepKinds):
         **options: Unpack[ParallelOptions],
     ) -> ParallelStep[Takes, dict[str, Any]]:
         """Asks ``router``, an agent, for the names of the branches to run; ``options`` are those of ``parallel``."""
-        return ParallelStep(name, branches, select=Step("router", router), **options)
+        problems: list[Problem] = []
+        select: Step[Takes, Any] | None = None
+        with gathering(problems, str(name)):
+            select = Step("router", router)
+        with gathering(problems):
+            step: ParallelStep[Takes, dict[str, Any]] = ParallelStep(name, branches, select=select, **options)
+        if problems:
+            raise PipelineDefinitionError(problems)
+        return step

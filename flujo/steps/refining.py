@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from flujo.pipeline import Flow, Part, Pipeline
+from flujo.errors import PipelineDefinitionError, Problem
+from flujo.functions import why_not_plain
+from flujo.pipeline import Flow, Part, Pipeline, gathering
 from flujo.steps.looping import LoopStep
 from flujo.steps.parallel import MergeStrategy, ParallelStep
 
@@ -49,17 +52,40 @@ def refinement(
     feedback_mapper: FeedbackMapper | None,
 ) -> LoopStep:
     """See ``Step.refine_until``. ``kept`` is a step that returns its input."""
-    branches = {"draft": kept, "check": critic}
-    review = ParallelStep("review", branches, merge_strategy=MergeStrategy.CONTEXT_UPDATE)
+    mapper: Any = text_with_critique if feedback_mapper is None else feedback_mapper
+    problems = list(_mapper_problems(str(name), mapper))
+    review: Flow = kept
+    body: Flow = kept
+    with gathering(problems, str(name)):
+        review = ParallelStep("review", {"draft": kept, "check": critic}, merge_strategy=MergeStrategy.CONTEXT_UPDATE)
+    with gathering(problems, str(name)):
+        body = Pipeline.of(generator, review)
+    with gathering(problems):
+        loop: LoopStep = LoopStep(
+            name,
+            body,
+            _is_complete,
+            max_loops=max_loops,
+            iteration_input_mapper=NextInput(mapper),
+            loop_output_mapper=_draft,
+        )
+    if problems:
+        raise PipelineDefinitionError(problems)
+    return loop
 
-    return LoopStep(
-        name,
-        Pipeline.of(generator, review),
-        _is_complete,
-        max_loops=max_loops,
-        iteration_input_mapper=NextInput(feedback_mapper or text_with_critique),
-        loop_output_mapper=_draft,
-    )
+
+def _mapper_problems(path: str, mapper: Any) -> Iterator[Problem]:
+    why = why_not_plain(mapper)
+    try:
+        if why is None:
+            inspect.signature(mapper).bind("input", "feedback")
+    except ValueError:  # some builtins show no signature
+        return
+    except TypeError as error:
+        why = f"cannot be called with the input and the feedback ({error})"
+    if why is not None:
+        fix = "Pass feedback_mapper=lambda input, feedback: ... ."
+        yield Problem("function-invalid", path, f"feedback_mapper {mapper!r} {why}", fix)
 
 
 def text_with_critique(text: Any, feedback: str) -> str:
