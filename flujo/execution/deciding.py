@@ -11,7 +11,7 @@ import anyio
 from flujo.errors import DecisionError, StepFailedError, UnknownBranchError, shown_value, told
 from flujo.events import Decided
 from flujo.execution.calling import is_unusable
-from flujo.functions import CONTEXT, BoundFunction
+from flujo.functions import COLLECTED, CONTEXT, BoundFunction
 from flujo.isolation import private_copy
 from flujo.structure import ATOMS, MISSING
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from flujo.execution.frame import Frame
 
 NOTHING: Mapping[str, Any] = {}
-COLLECTED = frozenset({"items", "select"})
-"""Functions that may yield what they decide."""
 
 
 async def decide(

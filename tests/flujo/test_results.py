@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from pydantic import Field
 
-from flujo import AgentOutput, Flujo, PipelineContext, Price, PriceTable, Step, StepFailedError, Usage
+from flujo import AgentOutput, Flujo, PipelineContext, PipelineResult, Price, PriceTable, Step, StepFailedError, Usage
 from flujo.events import Asked, Event, RunEnded, RunStarted
 
 PRICES = PriceTable({"test:m": Price(input="3", output="17")})
@@ -61,7 +61,7 @@ def test_a_completed_run_says_what_every_step_did() -> None:
 
 
 def test_a_failed_step_has_no_output_and_ends_the_pipeline() -> None:
-    result = Flujo(
+    result: PipelineResult = Flujo(
         Step("a", paid) >> Step("b", fails) >> Step("c", paid), context_model=Ctx, cost_model=PRICES
     ).run("x")
     assert (result.status, result.output) == ("failed", None)

@@ -62,7 +62,7 @@ async def test_an_abort_stops_the_run_and_keeps_every_spend() -> None:
             raise PipelineAbort("that is enough")
 
     pipeline = Step("first", paid) >> Step("second", paid) >> Step("third", paid)
-    result = await Flujo(pipeline, listeners=[guard], cost_model=PRICES).run_async("x")
+    result: PipelineResult = await Flujo(pipeline, listeners=[guard], cost_model=PRICES).run_async("x")
     assert (result.status, str(result.error), result.output) == ("aborted", "that is enough", None)
     assert [entry.path for entry in result.ledger.entries] == ["first/attempt:1", "second/attempt:1"]
     assert [event.path for event in result.transcript.of(Asked)] == ["first/attempt:1", "second/attempt:1"]

@@ -298,7 +298,7 @@ def raises(failed: int) -> float:
 async def test_a_backoff_that_is_no_time_fails_the_step(backoff: Any, told: str) -> None:
     result = await Flujo(Step("s", breaks, max_retries=3, backoff=backoff)).run_async("x")
     assert str(result.error) == f"step 's' failed after 1 attempt: {told}"
-    saved = await Flujo(Step("s", breaks, backoff=backoff, fallback=Step("f", echo))).run_async("x")
+    saved: PipelineResult = await Flujo(Step("s", breaks, backoff=backoff, fallback=Step("f", echo))).run_async("x")
     assert (saved.status, saved.output) == ("completed", "x")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from flujo import Flujo, Step, StepFailedError
+from flujo import Flujo, PipelineResult, Step, StepFailedError
 from tests.flujo.execution.writers import Ctx, Listening, Writer, at_most_five, run
 
 
@@ -44,7 +44,7 @@ async def test_a_failed_primary_leaves_neither_input_nor_context_changed() -> No
         return x
 
     step = Step("write", primary, fallback=Step("small", small))
-    result = await Flujo(step, context_model=Ctx).run_async(["rain"])
+    result: PipelineResult = await Flujo(step, context_model=Ctx).run_async(["rain"])
     assert result.output == ["rain"]
     assert result.context.seen == ["small"]
 
