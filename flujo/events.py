@@ -286,8 +286,9 @@ class Chunk(AskEvent):
 
 @dataclass(frozen=True, slots=True)
 class Kept(AskEvent):
-    """For resuming only, never told: what an ask had brought when its attempt was broken off."""
+    """For resuming only, never told: what an ask (of a plugin, if named) brought before its attempt was broken off."""
 
+    plugin: str | None
     answer: object
     context_delta: object
 
@@ -316,7 +317,7 @@ RECORDS: tuple[type[Event], ...] = (
     CacheHit, CacheMissed, Questioned, Replied, Kept,
 )  # fmt: skip
 HOLDING_VALUES: frozenset[Callable[..., Event]] = frozenset({ContextChanged, Merged})
-CARRYING: frozenset[Callable[..., Event]] = frozenset({Judged, CacheHit})
+CARRYING: frozenset[Callable[..., Event]] = frozenset({Judged, CacheHit, RunResumed})
 for _record in RECORDS:
     # class, at, scope and name stand for the two fields ``step`` and ``at``
     _record.WIDTH = len(fields(_record)) + 2

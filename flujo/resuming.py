@@ -45,7 +45,7 @@ def resumption(
     for path, answer in accepted.items():
         past.answers[human_path(path)] = RecordedAnswer(answer)
     told = tuple((path, private_copy(answer)) for path, answer in accepted.items())
-    past.resumed.append((result.status, told))
+    past.resume(result.status, told)
     return past
 
 

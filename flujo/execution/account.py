@@ -20,6 +20,7 @@ from flujo.binding import BoundAgent, Meter
 from flujo.entries import LedgerEntry
 from flujo.errors import AgentError, MisuseError, PriceError, UsageLimitExceededError
 from flujo.events import LimitPassed, Log, NotAdmitted, Paid
+from flujo.execution.amount import NOTHING
 from flujo.execution.budget import Amount, Breach, Budget, BudgetRefused, Hold
 from flujo.execution.ledger import price_entry
 from flujo.execution.signals import AskFailure, Breached
@@ -135,6 +136,11 @@ class Purse:
             error = UsageLimitExceededError(refused.told(place.path), path=place.path, dimension=refused.dimension)
             raise Breached(refused.budget, error) from refused
 
+    @property
+    def _limits_cost(self) -> bool:
+        """Whether a cost limit holds here or above: then a call without a price is refused (law A4)."""
+        return self.budget is not None and any("cost_usd" in budget.limited for budget in self.budget.chain)
+
     def _bound(self, meter: Meter, value: object, offered: Mapping[str, Any], place: Place) -> Amount:
         times = meter.max_requests
         try:
@@ -160,7 +166,7 @@ class Purse:
         try:
             most = account.cost_model.max_cost(meter.model, tokens or 0, meter.max_output_tokens or 0, at)
         except PriceError:
-            if account.strict:
+            if account.strict or self._limits_cost:
                 raise
             return None
         return most if known else None
@@ -214,7 +220,7 @@ class Purse:
         requested_at = _started(account.clock, asked_at)
         possible = None if hold is None or len(requests) > 1 else hold.bound.cost_usd
         entries = []
-        for number, request in enumerate(requests, 1):
+        for number, request in enumerate(requests, 1 + place.asked_before):
             if request.model is None and callee.meter is not None:
                 request = replace(request, model=callee.meter.model)
             facts = {
@@ -233,13 +239,15 @@ class Purse:
     def _settle(self, entries: tuple[LedgerEntry, ...], requests: tuple[RequestUsage, ...], hold: Hold | None) -> None:
         if self.budget is None:
             return
-        actual = Amount(cost_usd=Decimal(0), input_tokens=0, output_tokens=0, requests=0)
-        for entry, request in zip(entries, requests, strict=True):
-            actual += Amount.of(entry.usage, entry.cost_usd, request.tool_calls)
+        amounts = [
+            Amount.of(entry.usage, entry.cost_usd, request.tool_calls)
+            for entry, request in zip(entries, requests, strict=True)
+        ]
         if hold is None:
-            self.budget.book(actual)
+            for amount in amounts:  # one by one: what is known of each counts
+                self.budget.book(amount)
         else:
-            hold.settle(actual)
+            hold.settle(sum(amounts, NOTHING))
 
     def _breached(self, breach: Breach, place: Place, log: Log) -> Breached:
         at = self.account.clock.now()

@@ -35,6 +35,7 @@ class Attempt(Place):
         self.hop = 0
         self.plugin = None
         self.asked = False
+        self.asked_before = 0
         self.input = input
         self.told = told
         self.base = base

@@ -35,9 +35,12 @@ class CachedNode(CompositeNode):
 
     async def inside(self, frame: Frame, value: object) -> object:
         key = self._key(frame, value)
-        result = await frame.decision(self.name, CACHE, 0) if frame.run.journal is not None else MISSING
+        journaled = frame.run.journal is not None
+        result = await frame.decision(self.name, CACHE, 0) if journaled else MISSING
         if result is MISSING:
             result = await self._found(frame, key)
+            if journaled:
+                await frame.keep_decision(self.name, CACHE, 0, result)
         if result is None:
             return await self._made(frame, key, value)
         assert isinstance(result, CachedResult)
@@ -46,8 +49,6 @@ class CachedNode(CompositeNode):
         frame.state = before.with_delta(result.context_delta)
         if changes := changed(before, frame.state):
             frame.log.extend((ContextChanged, frame.run.now(), frame.scope, self.name, changes))
-        if frame.run.journal is not None:
-            await frame.keep_decision(self.name, CACHE, 0, result)
         return private_copy(result.output)
 
     def _key(self, frame: Frame, value: object) -> str:

@@ -72,9 +72,10 @@ class Place:
     """Which ask it is: the step's name, its attempt (from 1), redirect (from 0) and plugin, if it asks one.
 
     ``asked`` turns True when the callee is really called, ``at`` that time: admission may come first, or refuse.
+    ``asked_before`` is how many requests this ask had made when the run was broken off in it.
     """
 
-    __slots__ = ("asked", "at", "attempt", "hop", "name", "plugin", "scope")
+    __slots__ = ("asked", "asked_before", "at", "attempt", "hop", "name", "plugin", "scope")
 
     def __init__(self, scope: Scope, name: str, attempt: int, hop: int = 0, plugin: str | None = None) -> None:
         self.scope = scope
@@ -83,6 +84,7 @@ class Place:
         self.hop = hop
         self.plugin = plugin
         self.asked = False
+        self.asked_before = 0
         self.at = 0.0
 
     def start(self, log: Log) -> None:

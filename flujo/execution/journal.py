@@ -39,7 +39,9 @@ class JournaledFrame(Frame):
         if recorded is not None:
             return self._replayed(recorded, callee, place, offered, purse)
         if self.run.past is not None and path in self.run.past.unfinished:
-            purse.rebook(self.log, place, self.run.past.unfinished[path])
+            unfinished = self.run.past.unfinished[path]
+            place.asked_before = len(unfinished)
+            purse.rebook(self.log, place, unfinished)
         start = len(self.log)
         try:
             answer = await super().ask(callee, place, value, offered, timeout_s, purse)

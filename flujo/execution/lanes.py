@@ -119,6 +119,8 @@ class Lanes:
                 await frame.keep_decision(self.name, MERGE, 0, (delta(before, frame.state), sources))
         how = getattr(strategy, "value", "function")
         changed_fields = changed(before, frame.state)
+        if not changed_fields:
+            return
         frame.log.extend((Merged, frame.run.now(), frame.scope, self.name, how, changed_fields, sources))
 
     def _merged(
@@ -143,7 +145,7 @@ class Lanes:
             raise StepFailedError(path, None, error) from error
         except Exception as error:  # the user's merge function, or the context model's own validators
             raise StepFailedError(path, None, error) from error
-        return tuple((note.field, note.branches) for note in notes)
+        return tuple((note.field, note.branches) for note in notes if note.branches)
 
     async def _take_turns(self, waiting: Iterator[Lane], once: bool, scope: anyio.CancelScope) -> None:
         """Run the next lane that waits; with a limit on how many run at once, go on to the next until none waits.

@@ -19,6 +19,7 @@ from flujo.events import (
     AskFailed,
     BackedOff,
     CacheHit,
+    CacheMissed,
     Carried,
     ContextChanged,
     Decided,
@@ -55,6 +56,14 @@ class Replayed(FlujoError):
     """An error of which the text is all that is left."""
 
 
+class Grant(NamedTuple):
+    """Further attempts of a step: how many it had made when they were granted, and how many had been broken off."""
+
+    step: str
+    made: int
+    interrupted: int
+
+
 @dataclass(slots=True)
 class Past:
     """``granted`` is the path of the step that failed and gets further attempts; ``resumed`` tells the former resumes.
@@ -64,7 +73,8 @@ class Past:
 
     granted: str | None = None
     store: Journal | None = None
-    resumed: list[tuple[str, tuple[tuple[str, object], ...]]] = field(default_factory=list)
+    resumed: list[tuple[Carried, tuple[tuple[str, object], ...]]] = field(default_factory=list)
+    grants: dict[str, Grant] = field(default_factory=dict)
     answers: dict[str, RecordedAnswer] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
     interrupted: dict[str, int] = field(default_factory=dict)
@@ -73,10 +83,21 @@ class Past:
 
     def attempts_allowed(self, step: str, allowed: int) -> int:
         """How many attempts the step at this path may make in all. Those that were broken off don't count."""
-        made = self.attempts.get(step, 0)
-        if step == self.granted:
-            return made + allowed
-        return max(made, allowed + self.interrupted.get(step, 0))
+        made, interrupted = self.attempts.get(step, 0), self.interrupted.get(step, 0)
+        grant = self.grants.get(step)
+        if grant is None:
+            return max(made, allowed + interrupted)
+        return max(made, grant.made + allowed + interrupted - grant.interrupted)
+
+    def grants_again(self, step: str, attempt: int) -> bool:
+        """Whether the step is to go on after this attempt, which had ended it before."""
+        return step == self.granted and attempt <= self.grants[step].made
+
+    def resume(self, status: str, answers: tuple[tuple[str, object], ...]) -> None:
+        """Go on with the run, which had ended with ``status``: the step that failed gets further attempts."""
+        if (step := self.granted) is not None:
+            self.grants[step] = Grant(step, self.attempts.get(step, 0), self.interrupted.get(step, 0))
+        self.resumed.append((Carried(status, self.grants.get(step) if step is not None else None), answers))
 
     async def recall(self, run_id: str, path: str) -> RecordedAnswer | None:
         known = self.answers.get(path)
@@ -195,8 +216,11 @@ class _Reader:
             path = decision_path(scope.path_of(name), "merge_strategy", 0)
             self.past.answers[path] = RecordedAnswer((change, sources))
 
-    def kept(self, scope: Scope, name: str, attempt: int, hop: int, answer: object, delta: Delta) -> None:
-        self.brought[_path(scope, name, attempt, hop)] = answer
+    def kept(
+        self, scope: Scope, name: str, attempt: int, hop: int, plugin: str | None, answer: object, delta: Delta
+    ) -> None:
+        path = _path(scope, name, attempt, hop)
+        self.brought[f"{path}/plugin:{plugin}" if plugin else path] = answer
         self.deltas[f"{scope.path_of(name)}/attempt:{attempt}"] = delta
 
     def decided(self, scope: Scope, name: str, what: str, number: int, value: object) -> None:
@@ -205,14 +229,19 @@ class _Reader:
     def cache_hit(self, scope: Scope, name: str, key: Carried) -> None:
         self.past.answers[decision_path(scope.path_of(name), "cache", 0)] = RecordedAnswer(key.meant)
 
+    def cache_missed(self, scope: Scope, name: str, key: str) -> None:
+        self.past.answers[decision_path(scope.path_of(name), "cache", 0)] = RecordedAnswer(None)
+
     def replied(self, scope: Scope, name: str, answer: object) -> None:
         self.past.answers[human_path(scope.path_of(name))] = RecordedAnswer(answer)
 
     def backed_off(self, scope: Scope, name: str, attempt: int, delay_s: float) -> None:
         self.past.backed_off.add((scope.path_of(name), attempt))
 
-    def run_resumed(self, scope: Scope, name: str, status: str, answers: tuple[tuple[str, object], ...]) -> None:
+    def run_resumed(self, scope: Scope, name: str, status: Carried, answers: tuple[tuple[str, object], ...]) -> None:
         self.past.resumed.append((status, answers))
+        if isinstance(status.meant, Grant):
+            self.past.grants[status.meant.step] = status.meant
 
 
 def _path(scope: Scope, name: str, attempt: int, hop: int) -> str:
@@ -230,6 +259,7 @@ _NOTES: dict[type, Callable[..., None]] = {
     Merged: _Reader.merged,
     Decided: _Reader.decided,
     CacheHit: _Reader.cache_hit,
+    CacheMissed: _Reader.cache_missed,
     Replied: _Reader.replied,
     BackedOff: _Reader.backed_off,
     RunResumed: _Reader.run_resumed,

@@ -10,11 +10,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from flujo.binding import OUTPUT_TYPE, BoundAgent, bind_agent
 from flujo.errors import told
-from flujo.events import Carried, Judged
-from flujo.execution.past import Replayed
-from flujo.execution.signals import AskFailure
+from flujo.events import Carried, Judged, Kept
+from flujo.execution.past import NO_DELTA, Replayed
+from flujo.execution.signals import AskFailure, Breached
 from flujo.isolation import State
 from flujo.ports import Draft, PluginOutcome, Rejection
+from flujo.structure import MISSING
 
 if TYPE_CHECKING:
     from flujo.execution.account import Purse
@@ -130,6 +131,13 @@ async def _outcome(
         offered["resources"] = frame.run.resources
     try:
         answer = await frame.ask(plugin, attempt.of_plugin(plugin.name), draft, offered, timeout_s, purse)
+    except Breached as breach:
+        if breach.answer is not MISSING:  # it was paid: a run that goes on under higher limits has it
+            frame.log.extend((
+                Kept, frame.run.now(), attempt.scope, attempt.name, attempt.attempt, attempt.hop, plugin.name,
+                breach.answer, NO_DELTA,
+            ))  # fmt: skip
+        raise
     except AskFailure as failure:
         if not failure.retryable:
             raise

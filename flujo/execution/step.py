@@ -109,7 +109,8 @@ class AgentNode:
             output = await fallback.run(inner, frame.run.laws.input_for_fallback(value))
         except StepFailedError as error:
             raise error from failure
-        frame.state, frame.told = inner.state, inner.told
+        finally:
+            frame.state, frame.told = inner.state, inner.told
         return output
 
     async def _attempts(self, frame: Frame, attempt: Attempt) -> object:
@@ -135,7 +136,7 @@ class AgentNode:
                     return output
             except AskFailure as failure:
                 cause: BaseException = failure.error
-                if not self._may_retry(failure, frame):
+                if not self._may_retry(failure, frame, attempt):
                     raise StepFailedError(self._path(frame), attempt.made, cause) from cause
             except Breached as breach:
                 if breach.budget is not purse.budget or purse is frame.purse:
@@ -157,7 +158,10 @@ class AgentNode:
         past = frame.run.past
         return allowed if past is None else past.attempts_allowed(self._path(frame), allowed)
 
-    def _may_retry(self, failure: AskFailure, frame: Frame) -> bool:
+    def _may_retry(self, failure: AskFailure, frame: Frame, attempt: Attempt) -> bool:
+        past = frame.run.past
+        if past is not None and past.grants_again(self._path(frame), attempt.attempt):
+            return True
         if isinstance(failure.error, Replayed) or not failure.retryable:
             return failure.retryable
         if isinstance(failure.error, NEVER_RETRIED):
@@ -200,13 +204,13 @@ class AgentNode:
             except BaseException as error:
                 self._note_failure(frame, attempt, error)
                 raise
-            self._note_answer(frame, attempt, callee, output)
+            answer = self._note_answer(frame, attempt, callee, output)
             try:
                 verdict = await self._judged(frame, callee, attempt, output, purse)
             except AskFailure:
                 raise
             except BaseException:
-                self._keep(frame, attempt, output)
+                self._keep(frame, attempt, answer)  # as it was: processors may have changed the output
                 raise
             if isinstance(verdict, Redirected):
                 asked = asked or [callee.source]
@@ -223,12 +227,13 @@ class AgentNode:
                 self._commit(frame, attempt, verdict.output)
             return verdict.output
 
-    def _note_answer(self, frame: Frame, attempt: Attempt, callee: BoundAgent, output: object) -> None:
-        """Write the answer down."""
+    def _note_answer(self, frame: Frame, attempt: Attempt, callee: BoundAgent, output: object) -> object:
+        """Write the answer down; the copy of it that the log holds."""
         attempt.tell(frame.log, callee)
         frame.told = NOTHING_TOLD  # an agent may return what it returned before, with other things in it
         kept = frame.as_told(output)
         frame.log.extend((Answered, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, kept))
+        return kept
 
     async def _judged(
         self, frame: Frame, callee: BoundAgent, attempt: Attempt, output: object, purse: Purse
@@ -274,8 +279,8 @@ class AgentNode:
 
     def _write_kept(self, frame: Frame, attempt: Attempt, answer: object, kept: Delta) -> None:
         frame.log.extend((
-            Kept, frame.run.now(), attempt.scope, attempt.name, attempt.attempt, attempt.hop, private_copy(answer),
-            kept,
+            Kept, frame.run.now(), attempt.scope, attempt.name, attempt.attempt, attempt.hop, None,
+            private_copy(answer), kept,
         ))  # fmt: skip
 
     def _told(self, frame: Frame, callee: BoundAgent, attempt: Attempt) -> object:

@@ -199,7 +199,7 @@ A6 = law(
         {
             at.ACCOUNT_LIMITS: "test_a_breach_is_neither_retried_nor_ignored_nor_saved_by_a_fallback",
             at.MATRIX: "test_a_breach_inside_ends_the_run_limited",
-            at.ORACLE: "test_limits_are_passed_by_one_request_and_end_what_they_are_for",
+            at.ORACLE: "test_limits_admit_what_fits_and_end_what_they_are_for",
             at.ACCOUNTING_GOLDENS: "test_a6_a_breach_ends_the_run_and_no_fallback_saves_it "
             "test_a6_an_ignored_branch_cannot_hide_a_breach",
         },

@@ -77,7 +77,7 @@ R2 = law(
     ),
     promise(
         "A resumed run ends like one that knew the answers from its start.",
-        {at.ORACLE_RESUMING: "test_a_resumed_run_ends_like_one_that_knew_the_answers"},
+        {at.ORACLE_RESUMING: "test_a_paused_run_goes_on_with_the_answers_that_there_are"},
     ),
     promise(
         "A recorded answer brings the change of its context with it.",

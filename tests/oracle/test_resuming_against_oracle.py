@@ -1,0 +1,77 @@
+"""Random pipelines that are resumed until they complete: the whole run is told as the laws say, each time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from flujo import Flujo, PipelineResult
+from flujo.events import RunResumed
+from tests.oracle.building import limits_of
+from tests.oracle.model import Outcome, outcome_of
+from tests.oracle.pipelines import Story
+from tests.oracle.random_pipelines import KINDS, Taste, stories
+from tests.oracle.reading import differences
+from tests.oracle.running import examples, given_to, runner_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("virtual_clock")]
+TIMES = 4
+
+
+def reply(path: str) -> str:
+    return f"yes {path[-20:]}"
+
+
+def story_goes_on(story: Story, outcome: Outcome) -> Story:
+    """With higher limits, if those of the run were passed."""
+    if outcome.status != "limited" or story.limit is None:
+        return story
+    return replace(story, limit=(story.limit[0], story.limit[1] * 2))
+
+
+async def resumed(
+    runner: Flujo, story: Story, result: PipelineResult, outcome: Outcome, at_a_time: int
+) -> tuple[PipelineResult, Outcome]:
+    open_questions = [question.path for question in result.questions]
+    assert open_questions == outcome.questions
+    answers: dict[str, Any] = {path: reply(path) for path in open_questions[-at_a_time:]}
+    past = replace(outcome.past, answers={**outcome.past.answers, **answers})
+    outcome = outcome_of(story, past)
+    assume(not outcome.uncertain)
+    return await runner.resume_async(result, answers, usage_limits=limits_of(story.limit)), outcome
+
+
+async def resumed_until_completed(story: Story, at_a_time: int, ended: str) -> None:
+    outcome = outcome_of(story)
+    assume(not outcome.uncertain and outcome.status == ended)
+    runner = runner_of(story)
+    result = await runner.run_async(**given_to(story))
+    for times in range(TIMES):
+        assert differences(result, outcome) == []
+        assert len(result.transcript.of(RunResumed)) == times
+        if outcome.status == "completed":
+            return
+        story = story_goes_on(story, outcome)
+        result, outcome = await resumed(runner, story, result, outcome, at_a_time)
+
+
+@given(story=stories(taste=Taste(kinds=("human", *KINDS))), at_a_time=st.integers(1, 3))
+@examples(20)
+async def test_a_paused_run_goes_on_with_the_answers_that_there_are(story: Story, at_a_time: int) -> None:
+    await resumed_until_completed(story, at_a_time, "paused")
+
+
+@given(story=stories(taste=Taste(kinds=("human", *KINDS))))
+@examples(20)
+async def test_a_failed_run_goes_on_with_further_attempts(story: Story) -> None:
+    await resumed_until_completed(story, 2, "failed")
+
+
+@given(story=stories(taste=Taste(kinds=("human", *KINDS), metered=False, limits=True)))
+@examples(20)
+async def test_a_limited_run_goes_on_under_higher_limits(story: Story) -> None:
+    await resumed_until_completed(story, 2, "limited")
