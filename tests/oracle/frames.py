@@ -58,7 +58,6 @@ class Run:
     past: Past
     tempo: int
     cache: Kept
-    is_priced: bool
     time: Time = field(default_factory=Time)
     queue: Queue = field(default_factory=Queue)
     waits: dict[str, bool] = field(default_factory=dict)

@@ -55,8 +55,7 @@ class Outcome:
 def outcome_of(story: Story, past: Past | None = None, cache: Kept | None = None) -> Outcome:
     """What becomes of a story, if this is known of its ``past``; what it caches is left in ``cache``."""
     budgets = () if story.limit is None else (Budget(*story.limit),)
-    is_priced = story.limit is not None and story.limit[0] == "cost_usd"
-    run = Run(past or Past(), story.tempo, {} if cache is None else cache, is_priced)
+    run = Run(past or Past(), story.tempo, {} if cache is None else cache)
     frame = Frame(run, deeds.fresh_context(story.log), budgets)
     outcome = Outcome(frame.log, {}, run.past)
 

@@ -189,7 +189,8 @@ def admitted(attempt: Attempt, agent: Agent) -> Turns:
     frame = attempt.frame
     if agent.metered is None or not attempt.budgets or attempt.path in frame.run.past.waits:
         return None
-    if frame.run.is_priced and cost_of(agent.metered, (1, 1)) is None:
+    limits_cost = any(each.dimension == "cost_usd" for each in attempt.budgets)
+    if limits_cost and cost_of(agent.metered, (1, 1)) is None:
         raise Unusable(("unpriced", agent.metered), retryable=False)
     bounds = {each.dimension: amount(each.dimension, agent.metered, agent.most) for each in attempt.budgets}
     hold = Hold(attempt.budgets, bounds, frame.run.time.current)
