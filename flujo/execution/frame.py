@@ -24,6 +24,7 @@ from flujo.execution.calling import (
     raise_if_cancelled,
 )
 from flujo.execution.signals import AskFailure, Breached, Halt, Stopped
+from flujo.execution.together import Together
 from flujo.isolation import State, private_copy
 from flujo.laws import Laws
 from flujo.ports import AgentOutput, Clock, Journal, PluginOutcome
@@ -108,13 +109,24 @@ class Place:
 
 
 class Stop:
-    """Says to all frames within a parallel step that they go no further; a stop further out counts, too."""
+    """Says to all frames within a parallel step that they go no further; a stop further out counts, too.
 
-    __slots__ = ("called", "outer")
+    ``jobs`` are that step's branches, ``inner`` the stops of the parallel steps that run inside them.
+    """
+
+    __slots__ = ("called", "inner", "jobs", "outer")
 
     def __init__(self, outer: Stop | None) -> None:
         self.called = False
         self.outer = outer
+        self.jobs = Together()
+        self.inner: dict[Stop, None] = {}
+
+    def cancel(self) -> None:
+        """Cancel the branches at every depth, now: an answer of the same instant comes too late for all of them."""
+        self.jobs.cancel()
+        for stop in self.inner:
+            stop.cancel()
 
     @property
     def is_set(self) -> bool:

@@ -19,7 +19,6 @@ from flujo.execution.frame import Frame, Stop
 from flujo.execution.merge import merge_context
 from flujo.execution.sequence import run_sequence
 from flujo.execution.signals import Breached, Paused, Stopped
-from flujo.execution.together import Together
 from flujo.isolation import State, changed, delta
 from flujo.steps.parallel import MergeFunction, MergeStrategy
 from flujo.structure import MISSING
@@ -63,7 +62,6 @@ class Lanes:
         self.ignores_failures = ignores_failures
         self.limit = limit
         self.stop = Stop(frame.stop)
-        self.together = Together()
         self.start = frame.state
         self.lanes: list[Lane] = []
 
@@ -81,10 +79,15 @@ class Lanes:
         Raises what ends the step.
         """
         limit, waiting = self.limit, iter(self.lanes)
+        outer = self.frame.stop
+        if outer is not None:
+            outer.inner[self.stop] = None
         try:
             turns = len(self.lanes) if limit is None else min(limit, len(self.lanes))
-            await self.together.run(turns, partial(self._take_turns, waiting, limit is None))
+            await self.stop.jobs.run(turns, partial(self._take_turns, waiting, limit is None))
         finally:
+            if outer is not None:
+                del outer.inner[self.stop]
             log = self.frame.log
             for lane in self.lanes:
                 log += lane.frame.log
@@ -145,7 +148,7 @@ class Lanes:
             raise StepFailedError(path, None, error) from error
         except Exception as error:  # the user's merge function, or the context model's own validators
             raise StepFailedError(path, None, error) from error
-        return tuple((note.field, note.branches) for note in notes if note.branches)
+        return tuple((note.field, note.branches) for note in notes)
 
     async def _take_turns(self, waiting: Iterator[Lane], once: bool, scope: anyio.CancelScope) -> None:
         """Run the next lane that waits; with a limit on how many run at once, go on to the next until none waits.
@@ -176,7 +179,7 @@ class Lanes:
         goes_on = lane.status == "paused" or (lane.status == "failed" and self.ignores_failures)
         if not goes_on:
             self.stop.called = True
-            self.together.cancel()
+            self.stop.cancel()
 
     def _raise_failure(self) -> None:
         """What ends the step: a limit or an abort, then a failure, then a pause; the earliest declared lane first."""

@@ -52,7 +52,7 @@ def merged(
             changed = bool(claims) and name in fields
             if changed:
                 setattr(after, name, joined(f"$.{name}", before, claims))
-        if changed and claims:
+        if changed:
             sources.append((name, tuple(branch for branch, _ in claims)))
     return after, tuple(sources)
 

@@ -69,9 +69,3 @@ async def test_a_paused_run_goes_on_with_the_answers_that_there_are(story: Story
 @examples(20)
 async def test_a_failed_run_goes_on_with_further_attempts(story: Story) -> None:
     await resumed_until_completed(story, 2, "failed")
-
-
-@given(story=stories(taste=Taste(kinds=("human", *KINDS), metered=False, limits=True)))
-@examples(20)
-async def test_a_limited_run_goes_on_under_higher_limits(story: Story) -> None:
-    await resumed_until_completed(story, 2, "limited")
