@@ -1,0 +1,72 @@
+"""What is kept of an attempt that is broken off while a plugin judges it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from flujo import AgentError, Draft, Flujo, PipelineContext, PipelineResult, PluginOutcome, Step, Usage, UsageLimits
+
+
+class Notes(PipelineContext):
+    drafts: list[str] = []
+
+
+async def echo(x: str) -> str:
+    return x
+
+
+async def not_copyable(x: str, *, context: Notes) -> str:
+    context.drafts = (draft for draft in "abc")  # type: ignore[assignment]
+    return x
+
+
+class Looks:
+    """Takes the context and accepts."""
+
+    name = "looks"
+    priority = 0
+
+    async def validate(self, draft: Draft, *, context: Notes) -> PluginOutcome:
+        return PluginOutcome(True)
+
+
+class FailsAtACost:
+    """Pays for a request, and fails."""
+
+    name = "fails"
+    priority = 0
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    async def validate(self, draft: Draft) -> PluginOutcome:
+        self.calls += 1
+        if self.calls == 1:
+            raise AgentError("overloaded", usage=Usage(input_tokens=7, output_tokens=5), model="m", cost_usd=Decimal(2))
+        return PluginOutcome(True)
+
+
+async def test_a_context_that_cannot_be_copied_fails_the_step_though_a_plugin_saw_it() -> None:
+    step = Step("s", not_copyable, plugins=[Looks()], max_retries=0)
+    result = await Flujo(step, context_model=Notes).run_async("x")
+    assert result.status == "failed"
+    assert str(result.error).startswith("step 's' failed after 1 attempt: Notes.drafts cannot be copied")
+
+
+async def test_a_plugin_that_failed_past_the_limit_is_asked_again_under_a_higher_one() -> None:
+    plugin = FailsAtACost()
+    runner: Flujo = Flujo(Step("s", echo, plugins=[plugin]), usage_limits=limit(1))
+    limited = await runner.run_async("x")
+    assert (limited.status, spent(limited), plugin.calls) == ("limited", ["s/attempt:1/plugin:fails/request:1"], 1)
+    result = await runner.resume_async(limited, usage_limits=limit(5))
+    assert (result.status, result.output, plugin.calls) == ("completed", "x", 2)
+    assert (spent(result), result.total_cost_usd) == (["s/attempt:1/plugin:fails/request:1"], Decimal(2))
+
+
+def limit(usd: int) -> UsageLimits:
+    return UsageLimits(total_cost_usd_limit=Decimal(usd))
+
+
+def spent(result: PipelineResult[Any]) -> list[str]:
+    return [entry.entry_id.removeprefix(f"{result.run_id}/") for entry in result.ledger.entries]
