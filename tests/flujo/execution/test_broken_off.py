@@ -70,3 +70,28 @@ def limit(usd: int) -> UsageLimits:
 
 def spent(result: PipelineResult[Any]) -> list[str]:
     return [entry.entry_id.removeprefix(f"{result.run_id}/") for entry in result.ledger.entries]
+
+
+class AcceptsAtACost:
+    """Pays for a request, and accepts."""
+
+    name = "accepts"
+    priority = 0
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    async def validate(self, draft: Draft) -> PluginOutcome:
+        self.calls += 1
+        return PluginOutcome(True, usage=Usage(input_tokens=120, output_tokens=40), model="test:judge")
+
+
+async def test_a_verdict_that_passed_the_limit_is_not_paid_again_under_a_higher_one() -> None:
+    plugin = AcceptsAtACost()
+    step = Step("s", echo, plugins=[plugin])
+    runner: Flujo = Flujo(step, usage_limits=UsageLimits(total_tokens_limit=100))
+    limited = await runner.run_async("x")
+    assert (limited.status, plugin.calls) == ("limited", 1)
+    result = await runner.resume_async(limited, usage_limits=UsageLimits(total_tokens_limit=200))
+    assert (result.status, result.output, plugin.calls) == ("completed", "x", 1)
+    assert (spent(result), result.total_tokens) == (["s/attempt:1/plugin:accepts/request:1"], 160)
