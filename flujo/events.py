@@ -349,12 +349,12 @@ def spelt_out(
     yield StepEnded, ended_at, scope, name, "completed", output, None
 
 
-def record(kind: Callable[..., Event], at: float, scope: Scope, name: str, *rest: object) -> Event:
+def record(kind: Callable[..., Event], at: float, scope: Scope, name: str, *rest: Any) -> Event:
     if kind in HOLDING_VALUES:  # what a context holds is the engine's own: nobody gets hold of it
         rest = tuple(private_copy(list(rest)))  # type: ignore[arg-type]
     elif kind is RunStarted:  # its context is made when somebody looks
         pipeline, given, state = rest
-        rest = (pipeline, given, state.fork())  # type: ignore[attr-defined]
+        rest = (pipeline, given, state.fork())
     elif kind in CARRYING:
         rest = tuple(value.told if value.__class__ is Carried else value for value in rest)
     return kind(scope.path_of(name), at, *rest)

@@ -23,7 +23,7 @@ from flujo import (
     Usage,
 )
 from flujo.errors import DecisionError, PipelineDefinitionError
-from flujo.events import Event
+from flujo.events import Event, StepEnded
 from flujo.execution.ledger import Grouping
 
 GROUPINGS: tuple[Grouping, ...] = ("step", "model", "outcome", "branch")
@@ -151,4 +151,4 @@ def codes(refused: PipelineDefinitionError) -> list[tuple[str, str]]:
 
 def statuses(result: PipelineResult) -> Sequence[tuple[str, str]]:
     """Path and status of every step that ended, in order."""
-    return [(event.step, event.status) for event in result.transcript if type(event).__name__ == "StepEnded"]  # type: ignore[attr-defined]
+    return [(event.step, event.status) for event in result.transcript.of(StepEnded)]
