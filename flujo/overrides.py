@@ -1,4 +1,4 @@
-"""The one place where the outside changes what runs use: agents, clock, laws, listeners, cost model."""
+"""The one place where the outside changes what runs use: agents, clock, laws, listeners, cost model, door."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from dataclasses import dataclass, field
 from functools import reduce
 from types import MappingProxyType
 
+from flujo.binding import BoundAgent
 from flujo.laws import Laws
 from flujo.ports import Clock, Listener
 from flujo.prices import CostModel
+
+Door = Callable[[BoundAgent, str], BoundAgent]
+"""Whom to ask instead of an agent or plugin, at the path of this ask: the same with another ``call`` and ``stream``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +27,7 @@ class Overrides:
     laws: Laws | None = None
     listeners: tuple[Listener, ...] = ()
     cost_model: CostModel | None = None
+    door: Door | None = None
     used: set[str] = field(default_factory=set)
 
 
@@ -44,14 +49,17 @@ def override(
     laws: Laws | None = None,
     listeners: Sequence[Listener] = (),
     cost_model: CostModel | None = None,
+    door: Door | None = None,
 ) -> Iterator[Overrides]:
     """Use these in every run that starts within the block, in any thread of the process.
 
     ``agents`` replaces agents by path and applies wherever a pipeline has such a path; ``listeners`` come before the
-    runners' own. Blocks may nest and overlap: a later one adds to the earlier ones and wins where both speak.
-    ``used`` of the block says which of its paths a run has found.
+    runners' own. ``door`` is asked at each ask of an agent or a plugin whom to call, within its deadline and its
+    accounting; several of them stand around each other, the latest outermost. Blocks may nest and overlap: a later
+    one adds to the earlier ones and wins where both speak. ``used`` of the block says which of its paths a run has
+    found.
     """
-    block = Overrides(MappingProxyType(dict(agents or {})), clock, laws, tuple(listeners), cost_model)
+    block = Overrides(MappingProxyType(dict(agents or {})), clock, laws, tuple(listeners), cost_model, door)
     _change(_blocks.append, block)
     try:
         yield block
@@ -73,7 +81,14 @@ def _over(outer: Overrides, inner: Overrides) -> Overrides:
         laws=inner.laws or outer.laws,
         listeners=(*outer.listeners, *inner.listeners),
         cost_model=inner.cost_model or outer.cost_model,
+        door=_around(outer.door, inner.door),
     )
+
+
+def _around(inside: Door | None, outside: Door | None) -> Door | None:
+    if inside is None or outside is None:
+        return inside or outside
+    return lambda callee, path: outside(inside(callee, path), path)
 
 
 def note_used(paths: Iterable[str]) -> None:

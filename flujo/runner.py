@@ -207,7 +207,7 @@ class Flujo(Generic[In, Out]):
             name=RunId(run_id or _new_run_id), clock=clock, laws=laws, cost_model=cost_model, strict=strict
         )
         run = Run(clock=clock, laws=laws, account=account, resources=self.resources)
-        run.past = past
+        run.past, run.door = past, overrides.door
         if past is not None or self.store is not None:
             run.journal, run.new_frame, run.is_followed = past or self.store, JournaledFrame, True
         listeners = (*overrides.listeners, *self.listeners)

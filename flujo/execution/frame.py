@@ -44,8 +44,8 @@ class Run:
     """What all frames of one run share."""
 
     __slots__ = (
-        "account", "clock", "halted", "is_followed", "journal", "laws", "new_frame", "new_log", "now", "pace", "past",
-        "publish", "resources", "schemas",
+        "account", "clock", "door", "halted", "is_followed", "journal", "laws", "new_frame", "new_log", "now", "pace",
+        "past", "publish", "resources", "schemas",
     )  # fmt: skip
 
     def __init__(self, *, clock: Clock, laws: Laws, account: Account, resources: object) -> None:
@@ -58,6 +58,8 @@ class Run:
         self.new_log: Callable[[], Log] = list
         self.new_frame: type[Frame] = Frame
         self.journal: Journal | None = None
+        self.door: Callable[[BoundAgent, str], BoundAgent] | None = None
+        """Whom to ask instead, at a path: set by an override only."""
         self.past: Past | None = None
         """What a resumed run knows of itself."""
         self.schemas: dict[str, TypeAdapter[Any] | None] = {}
@@ -212,6 +214,8 @@ class Frame:
             place.at = run.now()
         place.asked = True
         try:
+            if run.door is not None:
+                callee = run.door(callee, place.path)
             if timeout_s is None and run.pace is None and purse.budget is None:
                 answer = await callee.call(value, **offered)
             else:

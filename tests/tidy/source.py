@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 KEPT_DOT_FOLDERS = {".ci", ".github"}
 UNKEPT_FOLDERS = {"__pycache__", "build", "dist", "htmlcov"}
+UNKEPT_FILES = {".coverage", ".git"}  # in a linked work tree git's folder is a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def walk(folder: Path) -> Iterator[Path]:
         if path.is_dir():
             if kept(path):
                 yield from walk(path)
-        elif path.name != ".coverage" and not path.name.startswith(".coverage."):
+        elif path.name not in UNKEPT_FILES and not path.name.startswith(".coverage."):
             yield path
 
 
