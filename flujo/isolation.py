@@ -78,8 +78,7 @@ class State(Generic[C]):
         new = newness(model)
         if new is None:
             return State.take(model.model_validate(data))
-        context = model.__pydantic_validator__.validate_python(data)
-        parts = begun(context, data, new)
+        parts = begun(model, data, new)
         return State.take(model.model_validate(data)) if parts is None else State(model, *parts)
 
     @property

@@ -6,7 +6,7 @@ What a state is and what becomes of a fork is told in ``isolation``.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -201,33 +201,33 @@ def _prepare(cls: type[PipelineContext]) -> None:
     prepare(cls)
 
 
-def begun(context: PipelineContext, data: Mapping[str, Any], new: Newness) -> Parts | None:
-    """What a context holds that was just validated from ``data``, made one's own; None as for ``taken``.
-
-    Raises NotCopyable. The context must not be used any more.
-    """
-    held, shared = held_by(context), type(context).__shared__
-    values = {EXTRA: None, PRIVATE: None, FIELDS_SET: SLOTS[FIELDS_SET].__get__(context), **held}
-    atoms, units = {}, _Units(context)
-    for name, value in held.items():
+def begun(cls: type[PipelineContext], data: dict[str, Any], new: Newness) -> Parts | None:
+    """What a context made of these data holds, one's own; None as for ``taken``. Raises ValidationError, NotCopyable."""
+    fields, _, fields_set = new.validate(data)
+    values = {EXTRA: None, PRIVATE: None, FIELDS_SET: fields_set, **fields}
+    atoms, shared = fields.copy(), cls.__shared__
+    reach: dict[int, Any] = {}
+    for name, refill, refill_model in new.looks:
+        value = fields.get(name)
         if type(value) in ATOMS or name in shared:
-            atoms[name] = value
             continue
-        memo: dict[int, Any] = {}
-        refill = new.containers.get(name)
         if refill is None and type(data.get(name)) is dict:
-            refill = new.models.get(name)
+            refill = refill_model
+        memo: dict[int, Any] = {}
         try:
             if refill is not None:
                 refill(value, memo)
+                del atoms[name]
             else:
                 values[name] = copy = clone(value, memo)
-                if copy is value:
-                    atoms[name] = value
+                if copy is not value:
+                    del atoms[name]
         except Exception as error:  # a user's __deepcopy__ or __reduce_ex__ may raise anything
-            raise not_copyable(type(context), name, error) from error
-        if memo and units.share(memo):
-            return None
+            raise not_copyable(cls, name, error) from error
+        if memo:
+            if not reach.keys().isdisjoint(memo):
+                return None
+            reach |= memo
     return values, atoms, frozenset(), ()
 
 

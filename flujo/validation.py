@@ -8,12 +8,13 @@ has a say.
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Final, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import SchemaValidator
 
 from flujo.canonical import path_segment
 from flujo.errors import ContextUpdateError
@@ -25,13 +26,18 @@ Refill: TypeAlias = Callable[[Any, dict[int, Any]], None]
 """Puts copies into a new container where others may hold what is in it; is called with a memo of the copies, too."""
 
 
+Look: TypeAlias = tuple[str, Refill | None, Refill | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Newness:
     """Which fields of a model hold something new after validation, and how what is in them becomes so."""
 
-    containers: Mapping[str, Refill]
-    models: Mapping[str, Refill]
-    """Where the field was given as a dict under its own name; a model that was given is handed on."""
+    validate: Callable[[dict[str, Any]], tuple[dict[str, Any], None, set[str]]]
+    """The fields, no extras, and the names that were given: all that a model would hold. Raises ValidationError."""
+    looks: tuple[Look, ...]
+    """The fields that may hold what can be changed: their names, how to refill a new container there, and how to refill
+    the model that is there if the field was given as a dict under its own name; a model that was given is handed on."""
 
 
 def named_values(output: object, what: str) -> Mapping[str, Any]:
@@ -76,14 +82,18 @@ def newness(cls: type[BaseModel]) -> Newness | None:
     schema: Any = cls.__pydantic_core_schema__
     if _is_overridden(cls, "model_validate") or _has_own_code(schema):
         return None
+    if type(cls.__pydantic_validator__) is not SchemaValidator:  # a plugin of pydantic's follows what is validated
+        return None
     known: dict[str, Any] = {}
     if schema["type"] == "definitions":  # of models that several fields hold
         known = {definition["ref"]: definition for definition in schema["definitions"]}
         schema = schema["schema"]
-    if (fields := _fields(schema, known)) is None:
+    if (model := _model_schema(schema, known)) is None:
         return None
-    models = {name: _model(field["schema"], known) for name, field in fields.items() if "validation_alias" not in field}
-    return Newness(_containers(fields), _found(models))
+    fields: Any = model["schema"]
+    of_fields = {"type": "definitions", "schema": fields, "definitions": list(known.values())} if known else fields
+    validator = SchemaValidator(of_fields, model["config"])
+    return Newness(validator.validate_python, tuple(_looks(fields["fields"], known)))
 
 
 def _is_overridden(cls: type[BaseModel], method: str) -> bool:
@@ -107,30 +117,41 @@ _OWN_CODE: Final = ("custom_init", "post_init", "default_factory_takes_data")
 _NO_SCHEMAS: Final = ("default", "metadata", "serialization")
 
 
-def _fields(schema: Any, known: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The fields of a model without extras; None if it is none."""
+def _model_schema(schema: Any, known: Mapping[str, Any]) -> Any:
+    """The schema of a model without extras; None if it is none."""
     if schema["type"] == "definition-ref":
         schema = known[schema["schema_ref"]]
     if schema["type"] != "model" or schema["root_model"] or schema["config"].get("extra_fields_behavior") == "allow":
         return None
-    fields: Mapping[str, Any] = schema["schema"]["fields"]
-    return fields
+    return schema
+
+
+def _looks(fields: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[Look]:
+    for name, field in fields.items():
+        schema = field["schema"]
+        if not _is_exact(schema):
+            yield name, _container(schema), None if "validation_alias" in field else _model(schema, known)
+
+
+def _is_exact(schema: Any) -> bool:
+    """Whether nobody can change what such a field holds, for certain."""
+    match schema["type"]:
+        case "nullable":
+            return _is_exact(schema["schema"])
+        case "default":
+            return "default" in schema and type(schema["default"]) in ATOMS and _is_exact(schema["schema"])
+    return schema["type"] in _EXACT
 
 
 def _model(schema: Any, known: Mapping[str, Any]) -> Refill | None:
     """How to refill the model that is made of a dict."""
     if schema["type"] in ("nullable", "default"):
         return _model(schema["schema"], known)
-    fields = _fields(schema, known)
-    return None if fields is None else partial(_refill_model, _containers(fields))
-
-
-def _containers(fields: Mapping[str, Any]) -> dict[str, Refill]:
-    return _found({name: _container(field["schema"]) for name, field in fields.items()})
-
-
-def _found(refills: Mapping[str, Refill | None]) -> dict[str, Refill]:
-    return {name: refill for name, refill in refills.items() if refill is not None}
+    if (model := _model_schema(schema, known)) is None:
+        return None
+    fields = model["schema"]["fields"].items()
+    looks = [(name, _container(field["schema"])) for name, field in fields if not _is_exact(field["schema"])]
+    return partial(_refill_model, looks)
 
 
 def _container(schema: Any) -> Refill | None:
@@ -186,23 +207,19 @@ def _refill_list(inner: Refill | None, value: list[Any], memo: dict[int, Any]) -
 
 def _refill_dict(inner: Refill | None, value: dict[Any, Any], memo: dict[int, Any]) -> None:
     for key, item in value.items():
-        cls = type(item)
-        if cls in ATOMS:
-            continue
-        if inner is not None:
-            inner(item, memo)
-        elif cls is list and id(item) not in memo and ATOMS.issuperset(map(type, item)):
-            value[key] = memo[id(item)] = item.copy()
-        else:
-            value[key] = clone(item, memo)
+        if type(item) not in ATOMS:
+            if inner is not None:
+                inner(item, memo)
+            else:
+                value[key] = clone(item, memo)
 
 
-def _refill_model(inner: Mapping[str, Refill], value: BaseModel, memo: dict[int, Any]) -> None:
+def _refill_model(looks: Sequence[tuple[str, Refill | None]], value: BaseModel, memo: dict[int, Any]) -> None:
     held = value.__dict__
-    for name, item in held.items():
-        if type(item) in ATOMS:
-            continue
-        if name in inner:
-            inner[name](item, memo)
-        else:
-            held[name] = clone(item, memo)
+    for name, inner in looks:
+        item = held.get(name)
+        if type(item) not in ATOMS:
+            if inner is not None:
+                inner(item, memo)
+            else:
+                held[name] = clone(item, memo)

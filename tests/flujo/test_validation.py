@@ -68,7 +68,10 @@ CONTAINERS = {"words", "bare", "subs", "maybe", "fresh", "fresh_table", "started
 def found(model: type[BaseModel]) -> tuple[set[str], set[str]] | None:
     """The names of the fields that hold new containers, and of those that hold new models where dicts were given."""
     new = newness(model)
-    return None if new is None else (set(new.containers), set(new.models))
+    if new is None:
+        return None
+    containers = {name for name, container, _ in new.looks if container is not None}
+    return containers, {name for name, _, model in new.looks if model is not None}
 
 
 def test_what_is_new_is_read_from_the_schema() -> None:
