@@ -110,7 +110,8 @@ def _loop(n: int) -> tuple[Any, str, str]:
 def _choices(n: int) -> Runner:
     names = [f"choice{i}" for i in range(len(CHOICES))]
     actions = {name: chooser(result) for name, result in zip(names, CHOICES, strict=True)}
-    edges = [("start", name, expr(f"v % {len(CHOICES)} == {i}")) for i, name in enumerate(names)]
+    edges: list[Any] = [("start", name, expr(f"v % {len(CHOICES)} == {i}")) for i, name in enumerate(names[:-1])]
+    edges.append(("start", names[-1], default))
     graph = GraphBuilder().with_actions(start=nothing, **actions).with_transitions(*edges).build()
 
     async def run() -> Any:

@@ -202,7 +202,7 @@ def _prepare(cls: type[PipelineContext]) -> None:
 
 
 def begun(cls: type[PipelineContext], data: dict[str, Any], new: Newness) -> Parts | None:
-    """What a context made of these data holds, one's own; None as for ``taken``. Raises ValidationError, NotCopyable."""
+    """What a context of these data holds, one's own; None as for ``taken``. Raises ValidationError, NotCopyable."""
     fields, _, fields_set = new.validate(data)
     values = {EXTRA: None, PRIVATE: None, FIELDS_SET: fields_set, **fields}
     atoms, shared = fields.copy(), cls.__shared__

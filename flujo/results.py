@@ -92,7 +92,6 @@ class PipelineResult(Generic[Out]):
 
     def __init__(
         self,
-        *,
         name: RunId,
         log: Log,
         state: State[Any],

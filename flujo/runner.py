@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Container, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any, Generic
@@ -203,10 +203,8 @@ class Flujo(Generic[In, Out]):
         cost_model = overrides.cost_model or self.cost_model
         limits = begun.limits
         strict = self.strict_pricing or (limits is not None and limits.total_cost_usd_limit is not None)
-        account = Account(
-            name=RunId(run_id or _new_run_id), clock=clock, laws=laws, cost_model=cost_model, strict=strict
-        )
-        run = Run(clock=clock, laws=laws, account=account, resources=self.resources)
+        account = Account(RunId(run_id or _new_run_id), clock, laws, cost_model, strict)
+        run = Run(clock, laws, account, self.resources)
         run.past, run.door = past, overrides.door
         if past is not None or self.store is not None:
             run.journal, run.new_frame, run.is_followed = past or self.store, JournaledFrame, True
@@ -219,17 +217,9 @@ class Flujo(Generic[In, Out]):
         purse = Purse(account, budget)
         frame = run.new_frame(run, Scope(None, ""), run.new_log(), begun.state, purse)
         status, output, error = await self._run_to_end(frame, nodes, begun.input, audience)
+        log, listener_errors = (frame.log, ()) if audience is None else (list(frame.log), tuple(audience.errors))
         return PipelineResult(
-            name=account.name,
-            log=frame.log if audience is None else list(frame.log),
-            state=frame.state,
-            status=status,
-            output=output,
-            error=error,
-            listener_errors=() if audience is None else tuple(audience.errors),
-            beginning=begun,
-            pipeline=self.pipeline,
-            schemas=run.schemas,
+            account.name, log, frame.state, status, output, error, listener_errors, begun, self.pipeline, run.schemas
         )
 
     async def _run_to_end(
@@ -267,10 +257,11 @@ class Flujo(Generic[In, Out]):
         if context_data is None and self._initial is not None:
             return self._initial
         model = self.context_model
-        if context_data is not None and not isinstance(context_data, Mapping):
+        if type(context_data) is not dict and not isinstance(context_data, Mapping | None):
             raise MisuseError(f"context_data is {context_data!r}; pass a dict of fields of {model.__name__}")
         data = dict(context_data or {})
-        if unknown := [key for key in data if key not in self._context_keys]:
+        if (keys := self._context_keys) is not None and not data.keys() <= keys:
+            unknown = [key for key in data if key not in keys]
             known = ", ".join(sorted(model.model_fields)) or "none"
             raise MisuseError(
                 f"context_data has {', '.join(map(repr, unknown))}, but the fields of {model.__name__} are: {known}"
@@ -336,17 +327,10 @@ def _include_problems(path: str, keys: Sequence[str], model: type[PipelineContex
         yield Problem("include-required", path, text, "Include them, or give them defaults.")
 
 
-class _Everything:
-    """Contains every key: what a context model with ``extra="allow"`` takes."""
-
-    def __contains__(self, key: object) -> bool:
-        return True
-
-
-def _keys_of(model: type[PipelineContext]) -> Container[str]:
-    """The keys that ``context_data`` may have: names and aliases of fields."""
+def _keys_of(model: type[PipelineContext]) -> Set[str] | None:
+    """The keys that ``context_data`` may have: names and aliases of fields; None if any will do."""
     if model.model_config.get("extra") == "allow":
-        return _Everything()
+        return None
     aliases = {
         alias
         for field in model.model_fields.values()

@@ -8,7 +8,7 @@ has a say.
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Final, TypeAlias, TypeVar
@@ -150,8 +150,9 @@ def _model(schema: Any, known: Mapping[str, Any]) -> Refill | None:
     if (model := _model_schema(schema, known)) is None:
         return None
     fields = model["schema"]["fields"].items()
-    looks = [(name, _container(field["schema"])) for name, field in fields if not _is_exact(field["schema"])]
-    return partial(_refill_model, looks)
+    looks = {name: _container(field["schema"]) for name, field in fields if not _is_exact(field["schema"])}
+    looks = {name: refill for name, refill in looks.items() if refill is not _leave}
+    return partial(_refill_model, looks) if looks else _leave
 
 
 def _container(schema: Any) -> Refill | None:
@@ -162,12 +163,18 @@ def _container(schema: Any) -> Refill | None:
         case "default" if _is_new_each_time(schema):
             return _container(schema["schema"])
         case "list":
-            part = schema.get("items_schema", _ANYTHING)
-            return _leave if part["type"] in _EXACT else partial(_refill_list, _container(part))
+            return _filled(schema.get("items_schema", _ANYTHING), _refill_list, _refill_lists)
         case "dict" if schema.get("keys_schema", _ANYTHING)["type"] in _EXACT:
-            part = schema.get("values_schema", _ANYTHING)
-            return _leave if part["type"] in _EXACT else partial(_refill_dict, _container(part))
+            return _filled(schema.get("values_schema", _ANYTHING), _refill_dict, _refill_dicts)
     return None
+
+
+def _filled(part: Any, refill: Refill, refill_parts: Callable[[Refill, Any, dict[int, Any]], None]) -> Refill:
+    """How to refill a container of such parts."""
+    inner = _leave if part["type"] in _EXACT else _container(part)
+    if inner is None:
+        return refill
+    return _leave if inner is _leave else partial(refill_parts, inner)
 
 
 _ANYTHING: Final = {"type": "any"}
@@ -194,29 +201,35 @@ def _leave(value: object, memo: dict[int, Any]) -> None:
     """Nobody can change what is in it."""
 
 
-def _refill_list(inner: Refill | None, value: list[Any], memo: dict[int, Any]) -> None:
+def _refill_list(value: list[Any], memo: dict[int, Any]) -> None:
     if ATOMS.issuperset(map(type, value)):
         return
     for index, item in enumerate(value):
         if type(item) not in ATOMS:
-            if inner is not None:
-                inner(item, memo)
-            else:
-                value[index] = clone(item, memo)
+            value[index] = clone(item, memo)
 
 
-def _refill_dict(inner: Refill | None, value: dict[Any, Any], memo: dict[int, Any]) -> None:
+def _refill_dict(value: dict[Any, Any], memo: dict[int, Any]) -> None:
     for key, item in value.items():
         if type(item) not in ATOMS:
-            if inner is not None:
-                inner(item, memo)
-            else:
-                value[key] = clone(item, memo)
+            value[key] = clone(item, memo)
 
 
-def _refill_model(looks: Sequence[tuple[str, Refill | None]], value: BaseModel, memo: dict[int, Any]) -> None:
+def _refill_lists(inner: Refill, value: list[Any], memo: dict[int, Any]) -> None:
+    for item in value:
+        if type(item) not in ATOMS:
+            inner(item, memo)
+
+
+def _refill_dicts(inner: Refill, value: dict[Any, Any], memo: dict[int, Any]) -> None:
+    for item in value.values():
+        if type(item) not in ATOMS:
+            inner(item, memo)
+
+
+def _refill_model(looks: Mapping[str, Refill | None], value: BaseModel, memo: dict[int, Any]) -> None:
     held = value.__dict__
-    for name, inner in looks:
+    for name, inner in looks.items():
         item = held.get(name)
         if type(item) not in ATOMS:
             if inner is not None:

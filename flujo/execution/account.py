@@ -90,7 +90,7 @@ class Account:
 
     __slots__ = ("clock", "cost_model", "laws", "name", "strict")
 
-    def __init__(self, *, name: RunId, clock: Clock, laws: Laws, cost_model: CostModel | None, strict: bool) -> None:
+    def __init__(self, name: RunId, clock: Clock, laws: Laws, cost_model: CostModel | None, strict: bool) -> None:
         self.name = name
         self.clock = clock
         self.laws = laws

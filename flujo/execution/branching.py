@@ -24,15 +24,16 @@ KEYS = frozenset({str, int, bool, NoneType})
 
 
 class BranchNode(CompositeNode):
-    """A conditional step, compiled. ``by_key`` holds label and nodes of every branch, ``default`` the nodes for the
-    other keys."""
+    """A conditional step, compiled. ``by_key`` holds the segment of its path and the nodes of every branch, ``default``
+    those for the other keys."""
 
     __slots__ = ("by_key", "condition", "default", "on_input", "on_output")
 
     def __init__(self, step: BranchStep[Any, Any], name: str, nodes: Mapping[str, Sequence[Node]]) -> None:
         super().__init__(step, name)
-        self.by_key = {key: (label_of(key), nodes[label_of(key)]) for key in step.branches}
-        self.default = nodes[DEFAULT] if step.default is not None else None
+        parts = {label: (f"{name}/branch:{label}", part) for label, part in nodes.items()}
+        self.by_key = {key: parts[label_of(key)] for key in step.branches}
+        self.default = parts[DEFAULT] if step.default is not None else None
         self.condition = bind_function("condition", step.condition)
         functions = step.functions()
         self.on_input, self.on_output = (
@@ -42,9 +43,9 @@ class BranchNode(CompositeNode):
 
     async def inside(self, frame: Frame, value: object) -> object:
         key = await decide(frame, self.name, self.condition, value, read=_key)
-        label, nodes = self._chosen(frame, key)
+        segment, nodes = self._chosen(frame, key)
         given = value if self.on_input is None else await decide(frame, self.name, self.on_input, value)
-        scope = Scope(frame.scope, f"{self.name}/branch:{label}", frame.scope.order)
+        scope = Scope(frame.scope, segment, frame.scope.order)
         inner = frame.child(scope, frame.log, frame.state)
         output = await run_part(nodes, frame, inner, given)
         return output if self.on_output is None else await decide(frame, self.name, self.on_output, output)
@@ -54,7 +55,7 @@ class BranchNode(CompositeNode):
         if chosen is not None:
             return chosen
         if self.default is not None:
-            return DEFAULT, self.default
+            return self.default
         path = frame.scope.path_of(self.name)
         raise StepFailedError(path, None, UnknownBranchError(path, "condition", [key], list(self.by_key)))
 

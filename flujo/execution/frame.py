@@ -48,7 +48,7 @@ class Run:
         "past", "publish", "resources", "schemas",
     )  # fmt: skip
 
-    def __init__(self, *, clock: Clock, laws: Laws, account: Account, resources: object) -> None:
+    def __init__(self, clock: Clock, laws: Laws, account: Account, resources: object) -> None:
         self.clock = clock
         self.now = clock.now
         self.laws = laws

@@ -226,6 +226,35 @@ def test_a_default_is_not_shared_between_two_beginnings() -> None:
     assert mutables(one.values).keys().isdisjoint(mutables(other.values))
 
 
+class Misfits(PipelineContext):
+    """Has defaults that do not fit, which pydantic does not look at."""
+
+    grid: list[list[int]] = [1, None]  # type: ignore[list-item]
+    tables: dict[str, dict[str, Any]] = {"a": "b"}  # type: ignore[dict-item]
+    words: list[str] = None  # type: ignore[assignment]
+    rows: list[list[Any]] = [1, None]  # type: ignore[list-item]
+    letters: str = Field(default=["a"])  # type: ignore[assignment]
+
+
+def test_defaults_that_do_not_fit_are_held_as_they_are() -> None:
+    state, taken = State.begin(Misfits, {}), State.take(Misfits())
+    assert (normal(state.fork()), state.atoms) == (normal(taken.fork()), taken.atoms)
+    fork: Any = state.fork()
+    fork.letters.append("b")
+    assert (fork.letters, vars(state.fork())["letters"]) == (["a", "b"], ["a"])
+
+
+class Late(PipelineContext):
+    model_config = ConfigDict(defer_build=True)
+    words: list[str] = []
+    next: Late | None = None
+
+
+def test_a_context_that_was_not_built_yet_is_built() -> None:
+    state = State.begin(Late, {"next": {"words": ["a"]}})
+    assert state.fork() == Late(next=Late(words=["a"]))
+
+
 def test_a_context_that_contains_itself_is_not_taken() -> None:
     context = a_context()
     context.anything = [context]

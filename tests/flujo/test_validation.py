@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Annotated, Any, Self
 
 import pytest
@@ -15,6 +16,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.plugin import SchemaTypePath
+from pydantic.plugin._schema_validator import PluggableSchemaValidator
 
 from flujo.validation import newness
 
@@ -76,6 +79,31 @@ def found(model: type[BaseModel]) -> tuple[set[str], set[str]] | None:
 
 def test_what_is_new_is_read_from_the_schema() -> None:
     assert found(Wide) == (CONTAINERS, {"sub", "sub_or_none", "default_sub", "frozen"})
+
+
+class Told(BaseModel):
+    text: str
+    count: int = 0
+    maybe: str | None = None
+    flag: bool | None = False
+    wrong_default: str = Field(default=["a"])  # type: ignore[assignment]
+    made: str = Field(default_factory=lambda: ["a"])  # type: ignore[assignment]
+    rate: float = 0.0
+    anything: Any = 1
+
+
+def test_what_nobody_can_change_is_not_looked_at() -> None:
+    new = newness(Told)
+    assert new is not None
+    assert [name for name, _, _ in new.looks] == ["wrong_default", "made", "rate", "anything"]
+
+
+def test_all_that_a_model_would_hold_comes_from_validation() -> None:
+    new = newness(Told)
+    assert new is not None
+    given = {"text": "a", "anything": [1], "unknown": 2}
+    told = Told.model_validate(given)
+    assert new.validate(given) == (told.__dict__, told.__pydantic_extra__, told.__pydantic_fields_set__)
 
 
 class Checked(BaseModel):
@@ -178,6 +206,19 @@ def test_a_model_that_several_fields_hold_is_found() -> None:
         two: Sub = Sub()
 
     assert (found(Twice), found(Recursive)) == (({"words"}, {"one", "two"}), ({"words"}, {"next"}))
+
+
+def test_nothing_is_known_to_be_new_where_a_plugin_of_pydantic_looks_on() -> None:
+    class Followed(BaseModel):
+        words: list[str] = []
+
+    follower: Any = SimpleNamespace(new_schema_validator=lambda *_: (None, None, None))
+    path = SchemaTypePath(__name__, "Followed")
+    validator: Any = PluggableSchemaValidator(
+        Followed.__pydantic_core_schema__, Followed, path, "BaseModel", None, [follower], {}
+    )
+    Followed.__pydantic_validator__ = validator
+    assert newness(Followed) is None
 
 
 def test_a_model_that_was_not_built_yet_is_built() -> None:
