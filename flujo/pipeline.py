@@ -7,12 +7,12 @@ steps are in ``steps.py``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any, Generic, Self, TypeAlias
 
 from typing_extensions import TypeVar
@@ -37,7 +37,7 @@ class Flow(Generic[In, Out]):
         return Pipeline.of(self, after)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Part(Flow[In, Out], ABC):
     """What all kinds of steps have in common: a step takes ``In`` and returns ``Out``.
 
@@ -53,19 +53,46 @@ class Part(Flow[In, Out], ABC):
             text, fix = f"steps are nested more than {MAX_DEPTH} deep", "Flatten the pipeline: at most {} levels run."
             raise PipelineDefinitionError([Problem("too-deep", self.name, text, fix.format(MAX_DEPTH))])
 
+    # Nothing here recurses with the depth: what is innermost comes first, or all levels are looked at in a row.
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Part):
+            return NotImplemented
+        pairs = zip_longest(_all_of(self), _all_of(other))
+        return all(type(a) is type(b) and a.options(type) == b.options(type) for a, b in pairs)
+
     def __hash__(self) -> int:
         return hash(self.name)  # and of nothing that users write into it: that need not be hashable
 
+    def __repr__(self) -> str:
+        told: dict[int, _Told] = {}
+        for part in reversed(_all_of(self)):
+            options = part.options(lambda step: told[id(step)]).items()
+            text = ", ".join(f"{name}={value!r}" for name, value in options)
+            told[id(part)] = _Told(f"{type(part).__qualname__}({text})")
+        return told[id(self)]
+
     def __getstate__(self) -> dict[str, object]:
-        return {option.name: getattr(self, option.name) for option in fields(self)}  # not what was read of it since
+        return {"inside": _all_of(self)[:0:-1], **self.options()}  # not what was read of it since
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        del state["inside"]
+        self.__dict__.update(state)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        for _, part in reversed([*walk_of("", self)]):  # what is innermost first: nothing recurses with the depth
+        for part in reversed(_all_of(self)):
             if id(part) not in memo:
                 memo[id(part)] = copied = object.__new__(type(part))
-                copied.__dict__.update(deepcopy(part.__getstate__(), memo))
-        found: Self = memo[id(self)]
-        return found
+                copied.__dict__.update(deepcopy(part.options(), memo))
+        return memo[id(self)]  # type: ignore[no-any-return]
+
+    def options(self, instead: Callable[[AnyPart], object] | None = None) -> dict[str, object]:
+        """What the step was made with; with ``instead`` of every step inside."""
+        options = {option.name: getattr(self, option.name) for option in fields(self)}
+        if instead is None:
+            return options
+        steps = {id(step) for _, inside in self.inside() for step in inside}
+        return {name: _exchanged(value, steps, instead) for name, value in options.items()}
 
     @cached_property
     def levels(self) -> int:
@@ -123,6 +150,28 @@ class Part(Flow[In, Out], ABC):
 
 
 AnyPart: TypeAlias = Part[Any, Any]
+
+
+def _all_of(part: AnyPart) -> list[AnyPart]:
+    return [step for _, step in walk_of("", part)]
+
+
+class _Told(str):
+    """A text that shows itself without quotes."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _exchanged(option: Any, steps: Container[int], instead: Callable[[AnyPart], object]) -> object:
+    """An option with something instead of each of these steps, by their ids."""
+    if isinstance(option, Part):
+        return instead(option) if id(option) in steps else option
+    if isinstance(option, Pipeline):
+        return _unchecked([_exchanged(step, steps, instead) for step in option.steps], option.name)
+    if isinstance(option, Mapping):
+        return {key: _exchanged(part, steps, instead) for key, part in option.items()}
+    return option
 
 
 @dataclass(frozen=True)
@@ -204,14 +253,12 @@ class Pipeline(Flow[In, Out]):
 AnyPipeline: TypeAlias = Pipeline[Any, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class PipelineStep(Part[In, Out]):
     """A pipeline as one step; see ``Pipeline.as_step``."""
 
     pipeline: AnyPipeline
     usage_limits: UsageLimits | None = field(default=None, kw_only=True)
-
-    __hash__ = Part.__hash__
 
     def faults(self) -> Iterator[Problem]:
         path = str(self.name)
@@ -306,6 +353,10 @@ def _in_a_row(parts: Sequence[Any], name: str) -> AnyPipeline:
     steps: list[AnyPart] = []
     for part in parts:
         steps.extend(steps_of(part))
+    return _unchecked(steps, name)
+
+
+def _unchecked(steps: Sequence[Any], name: str) -> AnyPipeline:
     pipeline: AnyPipeline = object.__new__(Pipeline)
     vars(pipeline).update(steps=tuple(steps), name=name)
     return pipeline

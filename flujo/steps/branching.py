@@ -18,7 +18,7 @@ DEFAULT = "default"
 """The label of the branch for keys that no other branch has."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class BranchStep(Part[In, Out]):
     """Runs the branch whose key ``condition`` returns; see ``Step.branch_on``.
 
@@ -35,8 +35,6 @@ class BranchStep(Part[In, Out]):
     def __post_init__(self) -> None:
         freeze(self, "branches")
         super().__post_init__()
-
-    __hash__ = Part.__hash__
 
     def faults(self) -> Iterator[Problem]:
         path = str(self.name)

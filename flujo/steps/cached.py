@@ -13,14 +13,12 @@ from flujo.pipeline import AnyPart, In, Out, Part, joined, walk_of
 from flujo.ports import Cache
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class CachedStep(Part[In, Out]):
     """Runs ``step``, or takes its result from ``cache``; see ``Step.cached``. It has the name of its step."""
 
     step: Any
     cache: Cache
-
-    __hash__ = Part.__hash__
 
     def faults(self) -> Iterator[Problem]:
         path = str(self.name)

@@ -14,14 +14,12 @@ from flujo.functions import function_problems
 from flujo.pipeline import AnyPart, In, Out, Part
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class HumanStep(Part[In, Out]):
     """Asks ``message`` and returns the answer; see ``Step.human_in_the_loop``."""
 
     message: str | Callable[..., str]
     input_schema: Any = field(default=None, kw_only=True)
-
-    __hash__ = Part.__hash__
 
     def faults(self) -> Iterator[Problem]:
         path = str(self.name)

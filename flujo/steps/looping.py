@@ -15,7 +15,7 @@ LOOP_EXTRAS = frozenset({"iteration", "input"})
 """What the functions of a loop may take by name: the number of the iteration, and the loop's own input."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class LoopStep(Part[In, Out]):
     """Runs ``body`` until ``exit_condition`` is true of its output; see ``Step.loop_until``."""
 
@@ -25,8 +25,6 @@ class LoopStep(Part[In, Out]):
     initial_input_mapper: Callable[..., Any] | None = field(default=None, kw_only=True)
     iteration_input_mapper: Callable[..., Any] | None = field(default=None, kw_only=True)
     loop_output_mapper: Callable[..., Any] | None = field(default=None, kw_only=True)
-
-    __hash__ = Part.__hash__
 
     def faults(self) -> Iterator[Problem]:
         path = str(self.name)
@@ -70,7 +68,7 @@ class LoopStep(Part[In, Out]):
             yield from misfits(here, steps[-1], steps[0], "in the iteration before it", fix)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class MapStep(Part[In, Out]):
     """Runs ``body`` once per item; see ``Step.map_over``."""
 
@@ -78,8 +76,6 @@ class MapStep(Part[In, Out]):
     items: Callable[..., Iterable[Any]]
     max_concurrency: int | None = field(default=1, kw_only=True)
     merge_strategy: MergeStrategy | MergeFunction = field(default=MergeStrategy.NO_MERGE, kw_only=True)
-
-    __hash__ = Part.__hash__
 
     def faults(self) -> Iterator[Problem]:
         path = str(self.name)

@@ -49,7 +49,7 @@ class ParallelOptions(TypedDict, total=False):
     ignore_unknown: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ParallelStep(Part[In, Out]):
     """Branches that run at once, each on its own snapshot of the context; see ``Step.parallel``.
 
@@ -69,8 +69,6 @@ class ParallelStep(Part[In, Out]):
     def __post_init__(self) -> None:
         freeze(self, "branches", "context_include_keys")
         super().__post_init__()
-
-    __hash__ = Part.__hash__
 
     def faults(self) -> Iterator[Problem]:
         path, keys = str(self.name), self.context_include_keys

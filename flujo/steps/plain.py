@@ -32,7 +32,7 @@ class Backoff:
         return min(self.max_s, self.initial_s * self.factor ** (failed_attempts - 1))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Step(Part[In, Out], StepKinds):
     """Asks one agent, and asks it again while its plugins reject the draft or it fails.
 
@@ -104,8 +104,6 @@ class Step(Part[In, Out], StepKinds):
     def __post_init__(self) -> None:
         freeze(self, *ROWS, *MAPPINGS)
         super().__post_init__()
-
-    __hash__ = Part.__hash__
 
     def faults(self) -> Iterator[Problem]:
         return step_problems(self)

@@ -268,3 +268,13 @@ def test_context_data_that_does_not_fit_is_named() -> None:
 
     with pytest.raises(MisuseError, match="context_data does not fit Ctx"):
         Flujo(Step("a", echo), context_model=Ctx).run("x", context_data={"size": "large"})
+
+
+def test_a_step_shows_all_its_options_and_the_steps_inside() -> None:
+    asking = Pipeline.of(Step.human_in_the_loop("ask", "sure?"))
+    assert repr(Step.parallel("all", {"a": asking}, max_concurrency=3)) == (
+        "ParallelStep(name='all', branches={'a': Pipeline(steps=(HumanStep(name='ask', message='sure?', "
+        "input_schema=None),), name='pipeline')}, merge_strategy=<MergeStrategy.NO_MERGE: 'no_merge'>, "
+        "on_branch_failure=<BranchFailureStrategy.PROPAGATE: 'propagate'>, context_include_keys=None, "
+        "max_concurrency=3, select=None, ignore_unknown=False)"
+    )

@@ -13,7 +13,7 @@ from flujo import Flujo, Pipeline, PipelineResult, Step
 from flujo.errors import PipelineDefinitionError, Problem
 from flujo.events import Asked, BranchEnded, ContextChanged, Decided, Event, ItemEnded, StepStarted
 from tests.flujo.kinds.cast import STILL, Writer, codes, echo, run, usd
-from tests.flujo.kinds.matrix import KINDS, always
+from tests.flujo.kinds.matrix import KINDS, always, always_a, listed
 
 LEVELS = 100
 """How deep steps may be nested, the innermost one included."""
@@ -92,6 +92,34 @@ def test_steps_in_a_row_are_as_deep_as_the_deepest() -> None:
     assert row.as_step("all").levels == 6
     assert Step("s", echo, fallback=row.as_step("all")).levels == 7
     assert Step.parallel("p", {"a": row, "b": Pipeline.of(Step("s", echo))}).levels == 6
+
+
+WITHIN_PIPELINES: dict[str, Callable[[str, Pipeline], Any]] = {
+    "parallel": lambda n, p: Step.parallel(n, {"a": p}),
+    "branch": lambda n, p: Step.branch_on(n, always_a, {"a": p}, default=p),
+    "loop": lambda n, p: Step.loop_until(n, p, always),
+    "map": lambda n, p: Step.map_over(n, p, listed),
+}
+
+
+@pytest.mark.parametrize("kind", WITHIN_PIPELINES)
+def test_a_hundred_levels_written_as_pipelines_travel(kind: str) -> None:
+    levels = 8 if kind == "branch" else LEVELS  # there each level holds the ones inside it twice
+    one, other, third = [written_as_pipelines(kind, levels, agent) for agent in (echo, echo, always)]
+    assert (one == other, one == third, one == one.named("another"), hash(one)) == (True, False, False, hash(other))
+    assert repr(one) == repr(other) == repr(copy.copy(one))
+    assert pickle.loads(pickle.dumps(one)) == copy.deepcopy(one) == one
+    pipeline = Pipeline.of(one)
+    assert (pipeline == Pipeline.of(other), pipeline == Pipeline.of(third)) == (True, False)
+    assert pickle.loads(pickle.dumps(pipeline)).fingerprint == pipeline.fingerprint
+    assert repr(pipeline) == f"Pipeline(steps=({one!r},), name='pipeline')"
+
+
+def written_as_pipelines(kind: str, levels: int, agent: Any) -> Any:
+    part: Any = Step("leaf", agent)
+    for level in range(1, levels):
+        part = WITHIN_PIPELINES[kind](f"s{level}", Pipeline.of(part))
+    return part
 
 
 @pytest.mark.parametrize("kind", DEEP)
