@@ -59,6 +59,15 @@ class SystemClock:
         await anyio.sleep(seconds)
 
 
+def _a_loop_runs() -> bool:
+    """Whether an event loop runs in this thread."""
+    try:
+        anyio.lowlevel.current_token()
+    except RuntimeError:
+        return False
+    return True
+
+
 def _new_run_id() -> str:
     return uuid.uuid4().hex
 
@@ -129,11 +138,11 @@ class Flujo(Generic[In, Out]):
         self, input: In, *, run_id: str | None = None, context_data: Mapping[str, Any] | None = None
     ) -> PipelineResult[Out]:
         """Run from synchronous code, on asyncio. Raises MisuseError inside a running event loop."""
-        try:
-            anyio.lowlevel.current_token()
-        except RuntimeError:  # no loop runs in this thread: just what is needed
-            return anyio.run(self._execute, self._beginning(input, context_data), run_id)
-        raise MisuseError("Flujo.run() was called inside a running event loop; use 'await runner.run_async(...)' there")
+        if _a_loop_runs():
+            raise MisuseError(
+                "Flujo.run() was called inside a running event loop; use 'await runner.run_async(...)' there"
+            )
+        return anyio.run(self._execute, self._beginning(input, context_data), run_id)
 
     async def run_async(
         self, input: In, *, run_id: str | None = None, context_data: Mapping[str, Any] | None = None
@@ -181,6 +190,9 @@ class Flujo(Generic[In, Out]):
         wait for the reader: a slow reader slows the run. Leaving the block early cancels the run.
         """
 
+        if not isinstance(buffer, int) or isinstance(buffer, bool) or buffer < 1:
+            raise MisuseError(f"buffer is {buffer!r}; pass how many events may wait for the reader, at least 1")
+
         async def execute(stream: EventStream) -> PipelineResult[Out]:
             return await self._execute(self._beginning(input, context_data), run_id, stream)
 
@@ -197,13 +209,15 @@ class Flujo(Generic[In, Out]):
         stream: EventStream | None = None,
         past: Past | None = None,
     ) -> PipelineResult:
+        if run_id is not None and not (isinstance(run_id, str) and run_id.strip()):
+            raise MisuseError(f"run_id is {run_id!r}; pass a text that names the run, or leave it out")
         overrides = current()
         nodes = self._nodes if not overrides.agents else self._nodes_with(overrides)
         laws, clock = overrides.laws or DEFAULT, overrides.clock or self.clock
         cost_model = overrides.cost_model or self.cost_model
         limits = begun.limits
         strict = self.strict_pricing or (limits is not None and limits.total_cost_usd_limit is not None)
-        account = Account(RunId(run_id or _new_run_id), clock, laws, cost_model, strict)
+        account = Account(RunId(_new_run_id if run_id is None else run_id), clock, laws, cost_model, strict)
         run = Run(clock, laws, account, self.resources)
         run.past, run.door = past, overrides.door
         if past is not None or self.store is not None:

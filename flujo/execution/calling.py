@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import types
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from contextlib import aclosing
@@ -136,15 +137,17 @@ async def _paced(run: Run, deadline: anyio.CancelScope | None) -> None:
     deadline.deadline = anyio.current_time() + left_s
 
 
+def cancellations() -> tuple[type[BaseException], ...]:
+    """What any event loop cancels with, be it the one that runs here or another."""
+    trio: Any = sys.modules.get("trio")  # what was not imported cannot have been raised
+    return (asyncio.CancelledError,) if trio is None else (asyncio.CancelledError, trio.Cancelled)
+
+
 def foreign_cancellation(error: BaseException) -> bool:
     """Whether the callee raised a cancellation that nobody asked for; it would end a branch without a trace."""
-    if not isinstance(error, asyncio.CancelledError):
+    if not isinstance(error, cancellations()):
         return False
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:  # no asyncio loop runs here, so none can have cancelled
-        return True
-    return task is not None and task.cancelling() == 0
+    return not (isinstance(error, anyio.get_cancelled_exc_class()) and being_cancelled())
 
 
 def is_unusable(answer: object) -> bool:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
-
-import anyio
 
 from flujo.errors import DecisionError, StepFailedError, UnknownBranchError, shown_value, told
 from flujo.events import Decided
-from flujo.execution.calling import is_unusable
+from flujo.execution.calling import cancellations, is_unusable
 from flujo.functions import COLLECTED, CONTEXT, BoundFunction
 from flujo.isolation import private_copy
 from flujo.structure import ATOMS, MISSING
@@ -19,6 +17,8 @@ if TYPE_CHECKING:
     from flujo.execution.frame import Frame
 
 NOTHING: Mapping[str, Any] = {}
+MOST = 1_000_000
+"""So many items, or names of branches, a function may return or yield: what yields without end is an error."""
 
 
 async def decide(
@@ -46,12 +46,16 @@ async def decide(
         decision = _call(frame, function, value, extras)
         if read is not None:
             decision = read(decision)
-    except (Exception, asyncio.CancelledError, anyio.get_cancelled_exc_class()) as error:
+    except _failures() as error:
         raise failure_of(frame.scope.path_of(name), function.what, error) from error
     _write(frame, name, function.what, number, decision)
     if frame.run.journal is not None:
         await frame.keep_decision(name, function.what, number, decision)
     return decision
+
+
+def _failures() -> tuple[type[BaseException], ...]:
+    return (Exception, *cancellations())  # a plain function is not cancelled
 
 
 def failure_of(path: str, what: str, error: BaseException) -> StepFailedError:
@@ -105,3 +109,13 @@ def truth(decision: object) -> bool:
     if decision is True or decision is False:
         return bool(decision)
     raise unusable(decision, "True or False")
+
+
+def listed(returned: Any, wanted: str) -> tuple[Any, ...]:
+    """What a function returned or yielded one after the other, at most MOST of it."""
+    if isinstance(returned, str | bytes | bytearray) or not isinstance(returned, Iterable):
+        raise unusable(returned, wanted)
+    rows = tuple(islice(returned, MOST + 1))
+    if len(rows) > MOST:
+        raise _Unusable(f"returned more than {MOST:,}; it has to return {wanted} that comes to an end before")
+    return rows

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flujo.events import ItemEnded, Scope
 from flujo.execution.composite import CompositeNode, ended_by, why_ended
-from flujo.execution.deciding import decide, unusable
+from flujo.execution.deciding import decide, listed, unusable
 from flujo.execution.lanes import Lane, Lanes
 from flujo.execution.sequence import run_part
 from flujo.functions import bind_function
@@ -31,7 +31,7 @@ class MapNode(CompositeNode):
         self.strategy = step.merge_strategy
 
     async def inside(self, frame: Frame, value: object) -> object:
-        items = await decide(frame, self.name, self.items, value, read=_listed)
+        items = await decide(frame, self.name, self.items, value, read=_items)
         return await (self._in_turn(frame, items) if self.limit == 1 else self._at_once(frame, items))
 
     async def _in_turn(self, frame: Frame, items: Sequence[object]) -> list[object]:
@@ -66,7 +66,7 @@ class MapNode(CompositeNode):
         return [lane.output for lane in lanes.lanes]
 
 
-def _listed(items: Any) -> tuple[object, ...]:
-    if isinstance(items, str | bytes | bytearray | Mapping) or not isinstance(items, Iterable):
-        raise unusable(items, "a list")
-    return tuple(items)
+def _items(returned: Any) -> tuple[object, ...]:
+    if isinstance(returned, Mapping):
+        raise unusable(returned, "a list")
+    return listed(returned, "a list")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flujo.errors import StepFailedError, UnknownBranchError
 from flujo.events import BranchEnded, Decided, Scope
 from flujo.execution.composite import CompositeNode
-from flujo.execution.deciding import decide, failure_of, unusable
+from flujo.execution.deciding import decide, failure_of, listed
 from flujo.execution.lanes import Lane, Lanes
 from flujo.functions import bind_function
 from flujo.isolation import State, changed, delta, private_copy, updated
@@ -89,9 +89,7 @@ class ParallelNode(CompositeNode):
 
     def _known(self, answer: Any) -> tuple[str, ...]:
         """The selected branches in declared order."""
-        if isinstance(answer, str | bytes | bytearray) or not isinstance(answer, Iterable):
-            raise unusable(answer, "a list of names")
-        asked, branches = list(answer), self.step.branches
+        asked, branches = listed(answer, "a list of names"), self.step.branches
         unknown = [name for name in asked if not isinstance(name, str) or name not in branches]
         if unknown and not self.step.ignore_unknown:
             raise UnknownBranchError("", SELECT, unknown, list(branches))

@@ -182,6 +182,7 @@ class StepKinds:
     ) -> MapStep[Any, list[Gives]]:
         """Runs ``body`` on each of ``items(value, context)``; the output is the list of their outputs.
 
+        ``items`` may return any iterable of at most 1,000,000; one that yields more, or without end, fails the step.
         In turn, each item sees what the ones before it changed in the context. With ``max_concurrency`` above 1, or
         None for all at once, items start from equal contexts, which join by ``merge_strategy`` in the order of items.
         """

@@ -73,3 +73,30 @@ def test_the_classes_of_ports_are_no_ports() -> None:
 async def test_context_data_that_is_no_mapping_is_misuse(data: Any) -> None:
     with pytest.raises(MisuseError, match="context_data is"):
         await Flujo(S).run_async("x", context_data=data)
+
+
+@pytest.mark.parametrize("run_id", [5, "", " ", b"run", ["run"]])
+async def test_a_run_id_that_is_no_text_is_misuse(run_id: Any) -> None:
+    with pytest.raises(MisuseError) as caught:
+        await Flujo(S).run_async("x", run_id=run_id)
+    assert str(caught.value) == f"run_id is {run_id!r}; pass a text that names the run, or leave it out"
+
+
+@pytest.mark.parametrize("buffer", [0, -1, 1.5, True, None, "64"])
+def test_a_buffer_without_room_is_misuse(buffer: Any) -> None:
+    with pytest.raises(MisuseError) as caught:
+        Flujo(S).stream_async("x", buffer=buffer)
+    assert str(caught.value) == f"buffer is {buffer!r}; pass how many events may wait for the reader, at least 1"
+
+
+async def test_run_within_an_event_loop_says_what_to_call_instead_and_nothing_else() -> None:
+    with pytest.raises(MisuseError) as caught:
+        Flujo(S).run("x")
+    text = "Flujo.run() was called inside a running event loop; use 'await runner.run_async(...)' there"
+    assert (str(caught.value), caught.value.__context__) == (text, None)
+
+
+def test_what_run_raises_was_not_caused_by_the_absence_of_a_loop() -> None:
+    with pytest.raises(MisuseError) as caught:
+        Flujo(S).run("x", context_data=ANY)
+    assert caught.value.__context__ is None

@@ -269,14 +269,23 @@ def cancelled_by_trio(x: object) -> str:
     raise trio.Cancelled._create()
 
 
-@pytest.mark.parametrize(
-    ("anyio_backend", "condition"),
-    [("asyncio", cancelled_by_asyncio), ("trio", cancelled_by_asyncio), ("trio", cancelled_by_trio)],
-)
+CANCELLED: dict[str, Callable[[object], str]] = {"CancelledError": cancelled_by_asyncio, "Cancelled": cancelled_by_trio}
+
+
+@pytest.mark.parametrize("condition", CANCELLED.values())
 async def test_a_function_that_raises_a_cancellation_fails_its_step(condition: Callable[[object], str]) -> None:
     """Nobody cancelled: the step fails, as with an agent that does so."""
     told = "step 'pick' failed: condition raised"
     assert (await how_it_ended(pick(condition)))[: len(told)] == told
+
+
+@pytest.mark.parametrize("name", CANCELLED)
+async def test_an_agent_that_raises_a_cancellation_of_any_backend_fails_its_step(name: str) -> None:
+    async def agent(x: object) -> str:
+        return CANCELLED[name](x)
+
+    told = f"step 's' failed after 1 attempt: agent 'agent' raised {name}, but nobody cancelled it"
+    assert await how_it_ended(Step("s", agent, max_retries=0)) == told
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])

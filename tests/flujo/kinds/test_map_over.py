@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -233,6 +234,13 @@ async def test_what_is_no_list_of_items_is_an_error_that_says_so(answer: object)
     result = await run(each(Step("s", echo), lambda x: answer))
     assert undecided(result) == ("each", "items", f"items returned {answer!r}; it has to return a list")
     assert result.transcript.of(Decided) == ()
+
+
+@pytest.mark.parametrize("items", [lambda x: itertools.count(), lambda x: range(1_000_001), lambda x: range(10**12)])
+async def test_items_without_end_or_too_many_are_an_error(items: Any) -> None:
+    result = await run(each(Step("s", echo), items))
+    text = "items returned more than 1,000,000; it has to return a list that comes to an end before"
+    assert undecided(result) == ("each", "items", text)
 
 
 async def test_items_that_raise_while_they_are_collected_fail_the_step() -> None:

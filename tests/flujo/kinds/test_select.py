@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -82,6 +83,11 @@ async def test_what_is_no_list_of_names_says_so(answer: object, is_step: bool) -
     select: Any = Step("router", lambda x: answer) if is_step else lambda x: answer
     result = await run(chosen(select))
     assert undecided(result) == ("p", "select", f"select returned {answer!r}; it has to return a list of names")
+
+
+async def test_names_without_end_are_an_error() -> None:
+    text = "select returned more than 1,000,000; it has to return a list of names that comes to an end before"
+    assert undecided(await run(chosen(lambda x: itertools.repeat("a")))) == ("p", "select", text)
 
 
 class Router:
