@@ -100,23 +100,25 @@ def make(workload: str, n: int) -> Callable[[], Awaitable[object]] | None:
     return output
 
 
-def results(workload: str, n: int) -> Callable[[], Awaitable[PipelineResult]] | None:
-    """The same for a workload that is one run: its whole result."""
+def results(workload: str, n: int, **options: Any) -> Callable[[], Awaitable[PipelineResult]] | None:
+    """The same for a workload that is one run: its whole result. ``options`` are those of the runner."""
     if workload == "W1":
-        return _run(Pipeline(tuple(Step(f"s{i}", inc) for i in range(n))), 0)
+        return _run(Pipeline(tuple(Step(f"s{i}", inc) for i in range(n))), 0, options)
     if workload == "W2":
         fan = Step.parallel("fan", {f"b{i}": Step("add", adder(i)) for i in range(n)})
-        return _run(fan >> Step("join", total), 1)
+        return _run(fan >> Step("join", total), 1, options)
     if workload == "W3":
         body = Step("inc", inc) >> Step("count", count)
-        return _run(Step.loop_until("loop", body, lambda _, context: bool(context.count >= n), max_loops=n), 0)
+        return _run(Step.loop_until("loop", body, lambda _, context: bool(context.count >= n), max_loops=n), 0, options)
     if workload == "W5":
-        return _run(Pipeline(tuple(Step(f"s{i}", Flaky(), max_retries=1) for i in range(n))), 0)
+        return _run(Pipeline(tuple(Step(f"s{i}", Flaky(), max_retries=1) for i in range(n))), 0, options)
     return None
 
 
-def _run(pipeline: AnyPipeline | AnyPart, value: int) -> Callable[[], Awaitable[PipelineResult]]:
-    runner = Flujo(pipeline, context_model=Ctx)
+def _run(
+    pipeline: AnyPipeline | AnyPart, value: int, options: dict[str, Any]
+) -> Callable[[], Awaitable[PipelineResult]]:
+    runner = Flujo(pipeline, context_model=Ctx, **options)
 
     async def run() -> PipelineResult:
         return await runner.run_async(value, context_data=DATA)

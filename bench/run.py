@@ -97,12 +97,16 @@ def _weight(workload: str, size: int, report: Report) -> str:
     """Weighed for single runs of ours; the largest size is what the gate on memory judges."""
     if workload not in workloads.SIZES:
         return ""
-    weights = {**script("weigh.py", "traced", workload, str(size)), **script("weigh.py", "grown", workload, str(size))}
+    weights: dict[str, Any] = {}
+    for what in ("traced", "grown", "unkept"):
+        weights |= script("weigh.py", what, workload, str(size))
     report.raw[f"bytes {workload} {size}"] = weights
     if "error" in weights:
         return f"  {weights['error']}"
     report.figures[gates.KEPT.format(workload=workload)] = weights["kept"]
-    return f"{weights['kept']:8.0f} kept {weights['peak']:8.0f} peak {weights['grown']:8.0f} grown"
+    report.figures[gates.UNKEPT.format(workload=workload)] = weights["unkept"]
+    told = f"{weights['kept']:8.0f} kept {weights['peak']:8.0f} peak {weights['grown']:8.0f} grown"
+    return f"{told} {weights['unkept']:8.1f} at most without transcript"
 
 
 def big_context(extent: Extent, report: Report) -> None:

@@ -361,15 +361,18 @@ def record(kind: Callable[..., Event], at: float, scope: Scope, name: str, *rest
 
 
 class TeeLog(list[Any]):
-    """A log that also hands every record to ``publish`` the moment it is written."""
+    """A log that also hands every record to ``publish`` the moment it is written. It may keep what was paid only."""
 
-    __slots__ = ("publish",)
+    __slots__ = ("keeps_all", "publish")
 
-    def __init__(self, publish: Callable[[Event], None]) -> None:
+    def __init__(self, publish: Callable[[Event], None] | None, keeps_all: bool) -> None:
         super().__init__()
         self.publish = publish
+        self.keeps_all = keeps_all
 
     def extend(self, entry: Any) -> None:
-        super().extend(entry)
-        if entry[0] is not Kept:
+        kind = entry[0]
+        if self.keeps_all or kind is Paid:
+            super().extend(entry)
+        if self.publish is not None and kind is not Kept:
             self.publish(record(*entry))

@@ -11,7 +11,7 @@ from typing import Any, Generic, Self
 from pydantic import TypeAdapter
 
 from flujo.entries import LedgerEntry
-from flujo.errors import MAX_LOOPS, PipelineAbort, RunError, RunPausedError
+from flujo.errors import MAX_LOOPS, MisuseError, PipelineAbort, RunError, RunPausedError
 from flujo.events import (
     Asked,
     AskFailed,
@@ -28,6 +28,7 @@ from flujo.events import (
     StepEnded,
     StepStarted,
     StepStatus,
+    read,
 )
 from flujo.execution.account import RunId
 from flujo.execution.audience import ListenerError
@@ -83,7 +84,7 @@ class Question:
 
 
 class PipelineResult(Generic[Out]):
-    """The result of one run: its status, and always its whole transcript and ledger.
+    """The result of one run: its status, and always its whole ledger and, unless told otherwise, transcript.
 
     ``status`` is completed, failed, paused, limited or aborted. ``output`` is the last step's, and None unless the run
     completed: its type is that of a completed run. ``error`` names the path and the cause. ``raise_for_status()`` is
@@ -102,9 +103,12 @@ class PipelineResult(Generic[Out]):
         beginning: Beginning,
         pipeline: AnyPipeline,
         schemas: Mapping[str, TypeAdapter[Any] | None],
+        is_whole: bool,
     ) -> None:
         self._name = name
         self.log = log
+        self.is_whole = is_whole
+        """Whether the log is that of all events; else it is that of what was paid."""
         self.beginning = beginning
         self._pipeline: AnyPipeline | None = pipeline
         self._schemas = schemas
@@ -125,7 +129,12 @@ class PipelineResult(Generic[Out]):
 
     @cached_property
     def transcript(self) -> Transcript:
-        """Every event of the run, in canonical order."""
+        """Every event of the run, in canonical order. Raises MisuseError if the runner was told to keep none."""
+        if not self.is_whole:
+            raise MisuseError(
+                "this run kept no transcript, and nothing that is read from it but the ledger: "
+                "leave keep_transcript=False out, or have a listener write the events down"
+            )
         return Transcript(self.log)
 
     @cached_property
@@ -151,7 +160,8 @@ class PipelineResult(Generic[Out]):
 
     @cached_property
     def ledger(self) -> Ledger:
-        return Ledger.of(event.entry for event in self.transcript.of(Paid))
+        paid = self.transcript.of(Paid) if self.is_whole else read(self.log)
+        return Ledger.of(event.entry for event in paid if isinstance(event, Paid))
 
     @property
     def usage(self) -> Usage:
@@ -168,7 +178,7 @@ class PipelineResult(Generic[Out]):
 
     def cost_by(self, grouping: Grouping) -> dict[str, Decimal]:
         """Known cost in USD by ``step``, ``model``, ``outcome`` or ``branch``."""
-        return self.ledger.cost_by(grouping, verdicts_of(self.transcript))
+        return self.ledger.cost_by(grouping, verdicts_of(self.transcript) if grouping == "outcome" else None)
 
     @cached_property
     def step_history(self) -> tuple[StepResult, ...]:

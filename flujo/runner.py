@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Generic
 
 import anyio
@@ -23,7 +24,7 @@ from flujo.errors import (
     StepFailedError,
     told,
 )
-from flujo.events import Event, RunEnded, RunResumed, RunStarted, RunStatus, Scope
+from flujo.events import Event, RunEnded, RunResumed, RunStarted, RunStatus, Scope, TeeLog
 from flujo.execution.account import Account, Purse, RunId, budget_above
 from flujo.execution.audience import Audience, EventStream, streamed
 from flujo.execution.budget import Budget
@@ -42,7 +43,7 @@ from flujo.ports import Clock, Journal, Listener
 from flujo.prices import CostModel
 from flujo.results import PipelineResult
 from flujo.resuming import resumption
-from flujo.steps import ParallelStep, Step
+from flujo.steps import HumanStep, ParallelStep, Step
 from flujo.steps.frozen import flag_problems
 from flujo.usage import UsageLimits
 
@@ -76,8 +77,10 @@ class Flujo(Generic[In, Out]):
     """Runs a pipeline, any number of times at once; runs share nothing but ``resources``.
 
     ``usage_limits`` hold per run. ``cost_model`` prices requests; without one, costs are what providers report.
-    ``listeners`` are plain functions that are told every event the moment it happens. ``store`` is a journal. Raises
-    PipelineDefinitionError with everything that is wrong with the pipeline.
+    ``listeners`` are plain functions that are told every event the moment it happens. ``store`` is a journal. Without
+    ``keep_transcript`` events are told and not kept, so that a long run takes no more memory than a short one: its
+    result has no transcript and cannot be resumed, but a whole ledger. Raises PipelineDefinitionError with everything
+    that is wrong with the pipeline.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class Flujo(Generic[In, Out]):
         store: Journal | None = None,
         clock: Clock | None = None,
         name: str | None = None,
+        keep_transcript: bool = True,
     ) -> None:
         self.pipeline: Pipeline = pipeline if isinstance(pipeline, Pipeline) else Pipeline.of(pipeline)
         self.context_model = context_model or PipelineContext
@@ -105,6 +109,8 @@ class Flujo(Generic[In, Out]):
             *_listener_problems(listeners),
             *_name_problems(name),
             *flag_problems("", "strict_pricing", strict_pricing),
+            *flag_problems("", "keep_transcript", keep_transcript),
+            *(() if keep_transcript else _human_problems(self.pipeline)),
         ]:
             raise PipelineDefinitionError(problems)
         self.name = name or self.pipeline.name
@@ -115,6 +121,7 @@ class Flujo(Generic[In, Out]):
         self.listeners = tuple(listeners)
         self.store = store
         self.clock = clock or SystemClock()
+        self.keep_transcript = keep_transcript
         self._nodes = compiled(self.pipeline.steps)
         self._overridden: tuple[Overrides, Sequence[Node]] | None = None
         self._context_keys = _keys_of(self.context_model)
@@ -223,7 +230,11 @@ class Flujo(Generic[In, Out]):
         if past is not None or self.store is not None:
             run.journal, run.new_frame, run.is_followed = past or self.store, JournaledFrame, True
         listeners = (*overrides.listeners, *self.listeners)
-        audience = Audience(run, listeners, stream) if listeners or stream is not None else None
+        audience = None
+        if listeners or stream is not None:
+            audience = Audience(run, listeners, stream, self.keep_transcript)
+        elif not self.keep_transcript:
+            run.new_log = partial(TeeLog, None, False)
         above = budget_above()
         budget = None
         if limits is not None or above is not None:
@@ -231,10 +242,12 @@ class Flujo(Generic[In, Out]):
         purse = Purse(account, budget)
         frame = run.new_frame(run, Scope(None, ""), run.new_log(), begun.state, purse)
         status, output, error = await self._run_to_end(frame, nodes, begun.input, audience)
-        log, listener_errors = (frame.log, ()) if audience is None else (list(frame.log), tuple(audience.errors))
+        log = frame.log if type(frame.log) is list else list(frame.log)
+        errors = () if audience is None else tuple(audience.errors)
         return PipelineResult(
-            account.name, log, frame.state, status, output, error, listener_errors, begun, self.pipeline, run.schemas
-        )
+            account.name, log, frame.state, status, output, error, errors, begun, self.pipeline, run.schemas,
+            self.keep_transcript,
+        )  # fmt: skip
 
     async def _run_to_end(
         self, frame: Frame, nodes: Sequence[Node], input: object, audience: Audience | None
@@ -323,6 +336,13 @@ def _listener_problems(listeners: object) -> Iterator[Problem]:
     for listener in listeners:
         if why := why_not_plain(listener):
             yield Problem("listener-not-plain", "", f"the listener {listener!r} {why}", fix)
+
+
+def _human_problems(pipeline: Pipeline) -> Iterator[Problem]:
+    for path, step in pipeline.walk():
+        if isinstance(step, HumanStep):
+            text, fix = "a run without a transcript cannot go on after a pause", "Leave keep_transcript=False out."
+            yield Problem("transcript-needed", path, text, fix)
 
 
 def _name_problems(name: object) -> Iterator[Problem]:

@@ -26,9 +26,9 @@ class ListenerError:
 
 
 class Audience:
-    """Tells every event the moment it is written (law P9)."""
+    """Tells every event the moment it is written (law P9), whether or not the log keeps it."""
 
-    def __init__(self, run: Run, listeners: Sequence[Listener], stream: EventStream | None) -> None:
+    def __init__(self, run: Run, listeners: Sequence[Listener], stream: EventStream | None, keeps_all: bool) -> None:
         self.run = run
         self.listeners = listeners
         self.stream = stream
@@ -36,7 +36,7 @@ class Audience:
         self.scope = anyio.CancelScope()
         run.publish = self.publish
         run.is_followed = True
-        run.new_log = lambda: TeeLog(self.publish)
+        run.new_log = lambda: TeeLog(self.publish, keeps_all)
         if stream is not None:
             run.pace = stream.pace
 
