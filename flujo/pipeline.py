@@ -1,7 +1,6 @@
 """A pipeline: steps in a row, and everything that can be said of them before they run.
 
-It knows steps only as ``Part``s: what they are called, what is inside them, what they take and return. The kinds of
-steps are in ``steps.py``.
+It knows steps only as ``Part``s: what they are called, what is inside them, what they take and return.
 """
 
 from __future__ import annotations
@@ -67,13 +66,15 @@ class Part(Flow[In, Out], ABC):
     def __repr__(self) -> str:
         told: dict[int, _Told] = {}
         for part in reversed(_all_of(self)):
-            options = part.options(lambda step: told[id(step)]).items()
-            text = ", ".join(f"{name}={value!r}" for name, value in options)
+            text = ", ".join(f"{name}={value!r}" for name, value in part.options(lambda step: told[id(step)]).items())
             told[id(part)] = _Told(f"{type(part).__qualname__}({text})")
         return told[id(self)]
 
     def __getstate__(self) -> dict[str, object]:
-        return {"inside": _all_of(self)[:0:-1], **self.options()}  # not what was read of it since
+        inside: list[AnyPart] = []
+        if self.levels % 10 == 0:  # so that pickle recurses ten levels at most
+            inside = [part for part in reversed(_all_of(self)) if part.levels % 10 == 0 and part is not self]
+        return {"inside": inside, **self.options()}  # not what was read of it since
 
     def __setstate__(self, state: dict[str, object]) -> None:
         del state["inside"]
@@ -159,7 +160,6 @@ def _all_of(part: AnyPart) -> list[AnyPart]:
 class _Told(str):
     """A text that shows itself without quotes."""
 
-    __slots__ = ()
     __repr__ = str.__str__
 
 

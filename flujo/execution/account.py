@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio.lowlevel
 
@@ -260,9 +260,12 @@ def _started(clock: Clock, asked_at: float) -> datetime:
     return clock.utc() - timedelta(seconds=clock.now() - asked_at)
 
 
+_REPORTING: Final = (AgentOutput, AgentError, PluginOutcome)
+
+
 def requests_of(brought: object, outcome: RequestOutcome) -> tuple[RequestUsage, ...]:
     """The model requests that an answer or an error reports; empty if it reports none."""
-    if not isinstance(brought, AgentOutput | AgentError | PluginOutcome):
+    if not isinstance(brought, _REPORTING):
         return ()
     cost_usd = None
     if not isinstance(brought, PluginOutcome):

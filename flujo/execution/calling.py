@@ -145,7 +145,7 @@ def cancellations() -> tuple[type[BaseException], ...]:
 
 def foreign_cancellation(error: BaseException) -> bool:
     """Whether the callee raised a cancellation that nobody asked for; it would end a branch without a trace."""
-    if not isinstance(error, cancellations()):
+    if isinstance(error, Exception) or not isinstance(error, cancellations()):
         return False
     return not (isinstance(error, anyio.get_cancelled_exc_class()) and being_cancelled())
 

@@ -6,6 +6,7 @@ import copy
 import enum
 import gc
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from flujo.context import PipelineContext
 from flujo.isolation import State, changed, delta
 from flujo.loading import NotCopyable
 from flujo.structure import ATOMS
+from flujo.validation import newness
 from tests.flujo.samples import Ctx, a_context, atoms, normal
 
 
@@ -253,6 +255,59 @@ class Late(PipelineContext):
 def test_a_context_that_was_not_built_yet_is_built() -> None:
     state = State.begin(Late, {"next": {"words": ["a"]}})
     assert state.fork() == Late(next=Late(words=["a"]))
+
+
+class Letters(PipelineContext):
+    text: str = "a"
+    count: int = 0
+    rate: float = 1.5
+    flag: bool = False
+    words: list[str] = []
+    sub: Sub = Sub()
+
+
+CONFIGS: list[ConfigDict] = [
+    {"strict": True},
+    {"extra": "forbid"},
+    {"alias_generator": str.upper},
+    {"alias_generator": str.upper, "validate_by_name": True, "loc_by_alias": False},
+    {"str_strip_whitespace": True, "coerce_numbers_to_str": True},
+    {"frozen": True, "validate_default": True, "hide_input_in_errors": True, "title": "Named"},
+    {"from_attributes": True, "revalidate_instances": "always"},
+]
+
+
+class Subtext(str): ...
+
+
+class Subcount(int): ...
+
+
+GIVEN: list[dict[str, Any]] = [
+    {"text": " b ", "words": ("c", "d"), "unknown": 1},
+    {"text": 5, "count": True, "rate": 2, "flag": "yes"},
+    {"text": Subtext("b"), "count": Subcount(2), "words": [Subtext("c")]},
+    {"TEXT": "b", "WORDS": ["c"], "SUB": {"count": 1}},
+    {"sub": {"count": "x"}, "words": "c"},
+    {"sub": Sub(count=3), "count": 4.0},
+]
+
+
+def held_by(begin: Callable[[dict[str, Any]], State[Any]], data: dict[str, Any]) -> object:
+    try:
+        held = begin(data).view().__dict__.items()
+    except ValidationError as error:
+        return str(error), error.title
+    return [(name, type(value), value) for name, value in held]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: "+".join(config))
+def test_data_are_read_as_the_class_is_configured(config: ConfigDict) -> None:
+    model: Any = type("Configured", (Letters,), {"model_config": config})
+    assert newness(model) is not None
+    for data in GIVEN:
+        whole = held_by(lambda data: State.take(model.model_validate(data)), data)
+        assert held_by(lambda data: State.begin(model, data), data) == whole
 
 
 def test_a_context_that_contains_itself_is_not_taken() -> None:
