@@ -108,6 +108,8 @@ class Lanes:
         that holds only a part. What a user's function made of the contexts is not made again when a run goes on. Raises
         StepFailedError if the lanes can't be joined.
         """
+        if strategy is MergeStrategy.NO_MERGE:
+            return
         frame, before = self.frame, self.frame.state
         decides = frame.run.journal is not None and not isinstance(strategy, MergeStrategy)
         known: Any = await frame.decision(self.name, MERGE, 0) if decides else MISSING
