@@ -43,6 +43,16 @@ async def test_listeners_hear_all_of_it() -> None:
     assert (heard, result.total_cost_usd) == (whole, usd(13, 17, 7, 7, 11))
 
 
+async def test_a_stream_is_read_to_its_result() -> None:
+    whole: list[Event] = []
+    await ended(BRANCHES, listeners=[whole.append])
+    runner = Flujo(BRANCHES, context_model=Notes, cost_model=PRICES, clock=STILL, keep_transcript=False)
+    async with runner.stream_async("x", run_id="r") as events:
+        *heard, result = [event async for event in events]
+    assert isinstance(result, PipelineResult)
+    assert (heard, result.total_cost_usd) == (whole, usd(13, 17, 7, 7, 11))
+
+
 async def test_a_journal_keeps_what_was_answered() -> None:
     store = MemoryJournal()
     runner = Flujo(BRANCHES, context_model=Notes, cost_model=PRICES, clock=STILL, store=store, keep_transcript=False)
