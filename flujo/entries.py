@@ -1,14 +1,14 @@
-"""The record of one paid request. Plain data: the sums over many records are in ``execution/ledger.py``."""
+"""The record of one paid request, and what limits count beside it. Plain data: sums are in ``execution/ledger.py``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from flujo.prices import LineItem
-from flujo.usage import RequestOutcome, Usage, UsageSource, not_negative
+from flujo.usage import Dimension, RequestOutcome, Usage, UsageSource, not_negative
 
 CostSource = Literal["table", "provider", "estimate", "unpriced"]
 
@@ -70,6 +70,18 @@ class LedgerEntry:
         if self.possible_usd is None or self.cost_usd is None:
             return self.possible_usd
         return max(self.possible_usd, self.cost_usd)
+
+
+class Draw(NamedTuple):
+    """What an ask has drawn from limits beside its entries: calls of tools, runs inside it, and what is in doubt.
+
+    ``budget`` is the name of the only budget that counts it; None: all of them do.
+    """
+
+    dimension: Dimension
+    spent: Decimal
+    in_doubt: Decimal
+    budget: str | None = None
 
 
 def entry_id(run_id: str, path: str, request: int) -> str:

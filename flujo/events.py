@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from flujo.entries import LedgerEntry
+from flujo.entries import Draw, LedgerEntry
 from flujo.isolation import private_copy
 from flujo.ports import Rejection
 
@@ -293,6 +293,14 @@ class Kept(AskEvent):
     context_delta: object
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn(AskEvent):
+    """For resuming only, never told: what limits count of an ask (of a plugin, if named) beside its entries."""
+
+    plugin: str | None
+    draws: tuple[Draw, ...]
+
+
 class Uneventful:
     """In the log only: a step of one attempt that nobody judged, and that paid nothing.
 
@@ -314,8 +322,9 @@ Log = list[Any]
 RECORDS: tuple[type[Event], ...] = (
     RunStarted, RunEnded, StepStarted, StepEnded, Asked, Answered, AskFailed, FeedbackLost, Judged, BackedOff, FellBack,
     Paid, NotAdmitted, LimitPassed, ContextChanged, BranchEnded, Merged, Chunk, RunResumed, ItemEnded, Decided,
-    CacheHit, CacheMissed, Questioned, Replied, Kept,
+    CacheHit, CacheMissed, Questioned, Replied, Kept, Drawn,
 )  # fmt: skip
+UNTOLD: frozenset[Callable[..., Event]] = frozenset({Kept, Drawn})
 HOLDING_VALUES: frozenset[Callable[..., Event]] = frozenset({ContextChanged, Merged})
 CARRYING: frozenset[Callable[..., Event]] = frozenset({Judged, CacheHit, RunResumed})
 for _record in RECORDS:
@@ -332,9 +341,19 @@ def read(log: Log) -> Iterator[Event]:
         if kind is Uneventful:
             for told in spelt_out(*log[start + 1 : start + width]):
                 yield record(*told)
-        elif kind is not Kept:
+        elif kind not in UNTOLD:
             yield record(*log[start : start + width])
         start += width
+
+
+def draws_in(log: Log) -> Iterator[Draw]:
+    """What limits count beside the entries in a log."""
+    start, end = 0, len(log)
+    while start < end:
+        kind = log[start]
+        if kind is Drawn:
+            yield from log[start + kind.WIDTH - 1]
+        start += kind.WIDTH
 
 
 def spelt_out(
@@ -374,5 +393,5 @@ class TeeLog(list[Any]):
         kind = entry[0]
         if self.keeps_all or kind is Paid:
             super().extend(entry)
-        if self.publish is not None and kind is not Kept:
+        if self.publish is not None and kind not in UNTOLD:
             self.publish(record(*entry))

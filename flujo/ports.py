@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Generic, Protocol, TypedDict, TypeVar, final, runtime_checkable
 
-from flujo.entries import LedgerEntry
+from flujo.entries import Draw, LedgerEntry
 from flujo.structure import MISSING
 from flujo.usage import RequestUsage, Usage, check_report
 
@@ -131,13 +131,15 @@ class RecordedAnswer:
     """What one ask brought, as a journal keeps it: replaying it books and changes the same, and calls nobody.
 
     ``error`` is the error that the ask ended with, or None; ``context_change`` holds the fields that the ask changed
-    in its private context, and what they became (``MISSING``: they were deleted).
+    in its private context, and what they became (``MISSING``: they were deleted); ``draws`` what limits count beside
+    the ``entries``.
     """
 
     value: object
     entries: tuple[LedgerEntry, ...] = ()
     error: BaseException | None = None
     context_change: tuple[tuple[str, Any], ...] = ()
+    draws: tuple[Draw, ...] = ()
     metadata: Mapping[str, object] = field(default_factory=dict)
 
 

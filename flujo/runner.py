@@ -25,9 +25,8 @@ from flujo.errors import (
     told,
 )
 from flujo.events import Event, RunEnded, RunResumed, RunStarted, RunStatus, Scope, TeeLog
-from flujo.execution.account import Account, Purse, RunId, budget_above
+from flujo.execution.account import Account, Purse, RunId, budget_of_run
 from flujo.execution.audience import Audience, EventStream, streamed
-from flujo.execution.budget import Budget
 from flujo.execution.frame import Frame, Run
 from flujo.execution.journal import JournaledFrame
 from flujo.execution.past import Beginning, Past
@@ -235,11 +234,7 @@ class Flujo(Generic[In, Out]):
             audience = Audience(run, listeners, stream, self.keep_transcript)
         elif not self.keep_transcript:
             run.new_log = partial(TeeLog, None, False)
-        above = budget_above()
-        budget = None
-        if limits is not None or above is not None:
-            budget = Budget(limits, above, admits=laws.admits, passes=laws.passes)
-        purse = Purse(account, budget)
+        purse = Purse(account, budget_of_run(limits, laws))
         frame = run.new_frame(run, Scope(None, ""), run.new_log(), begun.state, purse)
         status, output, error = await self._run_to_end(frame, nodes, begun.input, audience)
         log = frame.log if type(frame.log) is list else list(frame.log)

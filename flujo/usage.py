@@ -14,6 +14,8 @@ from typing import Literal
 from flujo.money import usd
 
 UsageSource = Literal["provider", "estimate", "absent"]
+Dimension = Literal["cost_usd", "input_tokens", "output_tokens", "total_tokens", "requests", "tool_calls"]
+"""What a limit can be set for."""
 RequestOutcome = Literal["ok", "error", "timeout", "cancelled", "in_doubt"]
 
 

@@ -17,16 +17,15 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio.lowlevel
 
 from flujo.binding import BoundAgent, Meter
-from flujo.entries import LedgerEntry
+from flujo.entries import Draw, LedgerEntry
 from flujo.errors import AgentError, MisuseError, PriceError, UsageLimitExceededError
-from flujo.events import LimitPassed, Log, NotAdmitted, Paid
-from flujo.execution.amount import NOTHING
+from flujo.events import Drawn, LimitPassed, Log, NotAdmitted, Paid
 from flujo.execution.budget import Amount, Breach, Budget, BudgetRefused, Hold
 from flujo.execution.ledger import price_entry
 from flujo.execution.signals import AskFailure, Breached
 from flujo.laws import Laws
-from flujo.money import multiply
-from flujo.ports import AgentOutput, Clock, PluginOutcome
+from flujo.money import ZERO, multiply, subtract, total
+from flujo.ports import AgentOutput, Clock, PluginOutcome, RecordedAnswer
 from flujo.prices import CostModel
 from flujo.usage import RequestOutcome, RequestUsage, UsageLimits
 
@@ -35,18 +34,32 @@ if TYPE_CHECKING:
 
 
 # The budget that a run started inside an ask draws on; such a run may be deep in somebody's agent.
-_above: ContextVar[tuple[Budget, object] | None] = ContextVar("flujo_budget_above", default=None)
+_above: ContextVar[tuple[Budget, object, list[Budget]] | None] = ContextVar("flujo_budget_above", default=None)
+
+
+def budget_of_run(limits: UsageLimits | None, laws: Laws) -> Budget | None:
+    """The budget of a run that begins here: its own limits, within those of the ask that it runs inside (law A7).
+
+    None if there are no limits at all. Raises MisuseError as ``budget_above`` does.
+    """
+    above = budget_above()
+    if limits is None and above is None:
+        return None
+    budget = Budget(limits, above, admits=laws.admits, passes=laws.passes)
+    if (ask := _above.get()) is not None:
+        ask[2].append(budget)
+    return budget
 
 
 def budget_above() -> Budget | None:
-    """The budget of the ask within which this code runs, if it has limits (law A7).
+    """The budget of the ask within which this code runs, if it has limits.
 
     Raises MisuseError in another event loop than the ask's: a budget belongs to one.
     """
     above = _above.get()
     if above is None:
         return None
-    budget, loop = above
+    budget, loop, _ = above
     if anyio.lowlevel.current_token() != loop:
         raise MisuseError(
             "a run inside an agent draws on the limits of the run around it, and must run in its event loop: "
@@ -56,17 +69,20 @@ def budget_above() -> Budget | None:
 
 
 @contextmanager
-def drawing_on(purse: Purse, hold: Hold | None) -> Iterator[None]:
-    """Work started inside the block draws on what the ask holds, or else on its purse."""
+def drawing_on(purse: Purse, hold: Hold | None, place: Place, log: Log) -> Iterator[None]:
+    """Work started inside the block draws on what the ask holds, or else on its purse. The log keeps how much."""
     if purse.budget is None:
         yield
         return
     inside = purse.budget if hold is None else hold.inside()
-    token = _above.set((inside, anyio.lowlevel.current_token()))
+    runs: list[Budget] = []
+    token = _above.set((inside, anyio.lowlevel.current_token(), runs))
     try:
         yield
     finally:
         _above.reset(token)
+        if runs:
+            purse.write_draws(log, place, tuple(draw for run in runs for draw in run.draws()))
 
 
 class RunId:
@@ -180,6 +196,7 @@ class Purse:
         Raises Breached if a limit is passed by it, AskFailure if the cost model breaks; the entries stand all the same.
         """
         requests = requests_of(brought, outcome)
+        in_doubt = any(request.outcome == "in_doubt" for request in requests)
         if not requests and (callee.meter is None or explicit(brought)):
             if hold is not None:
                 hold.release()
@@ -188,10 +205,11 @@ class Purse:
         if not requests:
             assert callee.meter is not None
             requests = (RequestUsage(usage=None, model=callee.meter.model, outcome=outcome),)
+            in_doubt = True
         entries, broken = self._entries(requests, callee, place, price_context_of(brought), hold, asked_at)
         for entry in self.account.laws.entries_to_book(entries):
             log.extend((Paid, self.account.clock.now(), place.scope, place.name, entry))
-        self._settle(entries, requests, hold)
+        self.write_draws(log, place, self._settle(entries, requests, hold, in_doubt))
         self._judge_limits(place, log, outcome)
         if outcome == "cancelled":
             return
@@ -203,13 +221,21 @@ class Purse:
         if outcome != "cancelled" and self.budget is not None and (breaches := self.budget.breaches()):
             raise self._breached(breaches[0], place, log)
 
-    def rebook(self, log: Log, place: Place, entries: tuple[LedgerEntry, ...]) -> None:
-        """Write entries that were booked before, by a journaled ask; a limit that they passed is passed again."""
-        for entry in entries:
+    def write_draws(self, log: Log, place: Place, draws: tuple[Draw, ...]) -> None:
+        """Have known to a run that goes on what limits count beside the entries of an ask."""
+        if draws:
+            log.extend((
+                Drawn, self.account.clock.now(), place.scope, place.name, place.attempt, place.hop, place.plugin, draws
+            ))  # fmt: skip
+
+    def rebook(self, log: Log, place: Place, recorded: RecordedAnswer) -> None:
+        """Write what was booked before, by a journaled ask; a limit that it passed is passed again."""
+        for entry in recorded.entries:
             log.extend((Paid, self.account.clock.now(), place.scope, place.name, entry))
-            if self.budget is not None:
-                cost = entry.possible_usd if entry.cost_usd is None else entry.cost_usd  # in doubt: its bound counts
-                self.budget.book(Amount.of(entry.usage, cost))
+        self.write_draws(log, place, recorded.draws)
+        if self.budget is not None:
+            spent = (Amount.of(entry.usage, entry.cost_usd) for entry in recorded.entries)
+            self.budget.book(*spent, draws=recorded.draws)
         self._judge_limits(place, log)
 
     def _entries(
@@ -234,26 +260,39 @@ class Purse:
                 broken = error
                 entry = price_entry(request, cost_model=None, **facts)  # type: ignore[arg-type]
             entries.append(entry)
+        if len(entries) > 1 and hold is not None:
+            _bound_the_lost(entries, hold.bound.cost_usd)
         return tuple(entries), broken
 
-    def _settle(self, entries: tuple[LedgerEntry, ...], requests: tuple[RequestUsage, ...], hold: Hold | None) -> None:
-        if self.budget is None:
-            return
+    def _settle(
+        self, entries: tuple[LedgerEntry, ...], requests: tuple[RequestUsage, ...], hold: Hold | None, in_doubt: bool
+    ) -> tuple[Draw, ...]:
+        """Count what is known of every request; what limits count of them beside the entries."""
         amounts = [
             Amount.of(entry.usage, entry.cost_usd, request.tool_calls)
             for entry, request in zip(entries, requests, strict=True)
         ]
-        if hold is None:
-            for amount in amounts:  # one by one: what is known of each counts
-                self.budget.book(amount)
-        else:
-            hold.settle(sum(amounts, NOTHING))
+        if hold is not None:
+            hold.settle(*amounts, in_doubt=in_doubt)
+        elif self.budget is not None:
+            self.budget.book(*amounts)
+        tool_calls = sum(request.tool_calls for request in requests)
+        tools = (Draw("tool_calls", Decimal(tool_calls), ZERO),) if tool_calls else ()
+        return tools if hold is None else (*tools, *hold.draws)
 
     def _breached(self, breach: Breach, place: Place, log: Log) -> Breached:
         at = self.account.clock.now()
         log.extend((LimitPassed, at, place.scope, place.name, breach.dimension, breach.spent, breach.limit))
         message = f"{place.path} passed a limit: {breach.told()}"
         return Breached(breach.budget, UsageLimitExceededError(message, path=place.path, dimension=breach.dimension))
+
+
+def _bound_the_lost(entries: list[LedgerEntry], most: Decimal | None) -> None:
+    """Of several requests that may cost so much together, the one that is lost may have cost what the others left."""
+    lost = [number for number, entry in enumerate(entries) if entry.uncertain]
+    if most is not None and len(lost) == 1:
+        others = total(entry.cost_usd for entry in entries if entry.cost_usd is not None and not entry.uncertain)
+        entries[lost[0]] = replace(entries[lost[0]], possible_usd=max(subtract(most, others), ZERO))
 
 
 def _started(clock: Clock, asked_at: float) -> datetime:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
 
 from flujo.money import ZERO, add
-from flujo.usage import Usage, UsageLimits, count, not_negative
-
-Dimension = Literal["cost_usd", "input_tokens", "output_tokens", "total_tokens", "requests", "tool_calls"]
+from flujo.usage import Dimension, Usage, UsageLimits, count, not_negative
 
 LIMIT_FIELDS: Mapping[Dimension, str] = {
     "cost_usd": "total_cost_usd_limit",
@@ -55,18 +52,9 @@ class Amount:
 
     @property
     def total_tokens(self) -> int | None:
-        return _plus(self.input_tokens, self.output_tokens)
-
-    def __add__(self, other: Amount) -> Amount:
-        """Both together; unknown as soon as one is."""
-        known = self.cost_usd is not None and other.cost_usd is not None
-        return Amount(
-            cost_usd=add(self.cost_usd or ZERO, other.cost_usd or ZERO) if known else None,
-            input_tokens=_plus(self.input_tokens, other.input_tokens),
-            output_tokens=_plus(self.output_tokens, other.output_tokens),
-            requests=_plus(self.requests, other.requests),
-            tool_calls=_plus(self.tool_calls, other.tool_calls),
-        )
+        if self.input_tokens is None or self.output_tokens is None:
+            return None
+        return self.input_tokens + self.output_tokens
 
     def quantities(self) -> dict[Dimension, Decimal | None]:
         """The amount in each dimension."""
@@ -80,7 +68,19 @@ class Amount:
         }
 
 
-NOTHING = Amount(cost_usd=ZERO, input_tokens=0, output_tokens=0, requests=0)
+def known(amounts: Iterable[Amount]) -> dict[Dimension, Decimal]:
+    """What is known of all together, in each dimension."""
+    sums = zeros()
+    for amount in amounts:
+        for dimension, quantity in amount.quantities().items():
+            if quantity is not None:
+                sums[dimension] = add(sums[dimension], quantity)
+    return sums
+
+
+def unknown(amounts: Iterable[Amount]) -> set[Dimension]:
+    """The dimensions that one of these does not know."""
+    return {dimension for amount in amounts for dimension, quantity in amount.quantities().items() if quantity is None}
 
 
 def limits_by_dimension(limits: UsageLimits) -> dict[Dimension, Decimal]:
@@ -100,10 +100,6 @@ def unit_of(dimension: Dimension, shown: str) -> str:
         return "USD"
     words = dimension.replace("_", " ")
     return words.removesuffix("s") if shown == "1" else words
-
-
-def _plus(left: int | None, right: int | None) -> int | None:
-    return None if left is None or right is None else left + right
 
 
 def _decimal(value: int | None) -> Decimal | None:

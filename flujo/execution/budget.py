@@ -6,26 +6,27 @@ none. Spending is never refused once it has happened: what passes its bound is r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Literal
 
 import anyio.lowlevel
 
+from flujo.entries import Draw
 from flujo.errors import FlujoError
 from flujo.execution.admission import Admission, Order
 from flujo.execution.amount import (
     LIMIT_FIELDS,
-    NOTHING,
     Amount,
-    Dimension,
+    known,
     limits_by_dimension,
     unit_of,
+    unknown,
     zeros,
 )
 from flujo.money import EXACT, ZERO, add, show_usd, subtract
-from flujo.usage import UsageLimits
+from flujo.usage import Dimension, UsageLimits
 
 __all__ = ["Amount", "Breach", "Budget", "BudgetRefused", "Hold"]
 
@@ -171,11 +172,15 @@ class Budget:
             raise hold.refused
         return hold
 
-    def book(self, spent: Amount) -> tuple[Breach, ...]:
+    def book(self, *spent: Amount, draws: Iterable[Draw] = ()) -> tuple[Breach, ...]:
         """Record what a call without a hold has used; the limits that are passed now, the outermost first."""
-        for dimension, used in spent.quantities().items():
+        for dimension, used in known(spent).items():
             for budget in self.chain:
-                budget._record(dimension, ZERO, used or ZERO, ZERO)
+                budget._record(dimension, ZERO, used, ZERO)
+        for draw in draws:
+            for budget in self.chain:
+                if draw.budget in (None, budget.name):
+                    budget._record(draw.dimension, ZERO, draw.spent, draw.in_doubt)
         self._changed()
         return self.breaches()
 
@@ -188,6 +193,11 @@ class Budget:
         """What this budget alone could still admit; None if it has no such limit."""
         limit = self.limited.get(dimension)
         return None if limit is None else max(subtract(limit, self._counted(dimension)), ZERO)
+
+    def draws(self) -> tuple[Draw, ...]:
+        """What all within this budget has drawn, as those above count it."""
+        rows = (Draw(dimension, self.spent[dimension], self.in_doubt[dimension]) for dimension in LIMIT_FIELDS)
+        return tuple(row for row in rows if row.spent or row.in_doubt)
 
     @property
     def open_holds(self) -> int:
@@ -238,33 +248,34 @@ class Budget:
 class Hold:
     """What one call holds on its budget and on all above, from its admission to its one end.
 
-    Ending it twice changes nothing. ``refused`` says why it was never admitted.
+    Ending it twice changes nothing. ``refused`` says why it was never admitted, ``draws`` what stays in doubt after
+    its end.
     """
 
-    __slots__ = ("_held", "_inside", "_wanted", "bound", "budget", "refused", "state")
+    __slots__ = ("_held", "_inside", "_wanted", "bound", "budget", "draws", "refused", "state")
 
     def __init__(self, budget: Budget, bound: Amount) -> None:
         self.budget = budget
         self.bound = bound
         self.state: HoldState = "waiting"
         self.refused: BudgetRefused | None = None
+        self.draws: tuple[Draw, ...] = ()
         self._wanted = bound.quantities()
         self._held: dict[Budget, dict[Dimension, Decimal]] = {}
         self._inside: Budget | None = None
 
-    def settle(self, actual: Amount, *, in_doubt: bool = False) -> tuple[Breach, ...]:
-        """The call has ended and used ``actual``; the limits that are passed now, the outermost first.
+    def settle(self, *actual: Amount, in_doubt: bool = False) -> tuple[Breach, ...]:
+        """The call has ended and used ``actual``, all together; the limits that are passed now, the outermost first.
 
         ``in_doubt``: it may have used more than it reported, so the rest of its bound stays counted. The same
-        holds for a dimension that ``actual`` does not know.
+        holds for a dimension that one of ``actual`` does not know.
         """
-        state: HoldState = "in_doubt" if in_doubt else "settled"
-        return self._end(state, actual.quantities()) if self.state == "open" else ()
+        return self._end("in_doubt" if in_doubt else "settled", actual) if self.state == "open" else ()
 
     def release(self) -> None:
         """The call was never made."""
         if self.state == "open":
-            self._end("released", NOTHING.quantities())
+            self._end("released", ())
         elif self.state == "waiting":
             self.state = "released"
 
@@ -327,15 +338,19 @@ class Hold:
         held[dimension] = add(held[dimension], amount)
         budget.reserved[dimension] = add(budget.reserved[dimension], amount)
 
-    def _end(self, state: HoldState, actual: Mapping[Dimension, Decimal | None]) -> tuple[Breach, ...]:
+    def _end(self, state: HoldState, actual: tuple[Amount, ...]) -> tuple[Breach, ...]:
         self.state = state
+        spent, uncertain = known(actual), LIMIT_FIELDS.keys() if state == "in_doubt" else unknown(actual)
+        draws: dict[Draw, None] = {}
         for budget, held in self._held.items():
             budget._holds.discard(self)
-            for dimension, used in actual.items():
-                known = used or ZERO
-                uncertain = state == "in_doubt" or used is None
-                doubtful = max(subtract(held[dimension], known), ZERO) if uncertain else ZERO
-                budget._record(dimension, held[dimension], known, doubtful)
+            for dimension, used in spent.items():
+                doubtful = max(subtract(held[dimension], used), ZERO) if dimension in uncertain else ZERO
+                budget._record(dimension, held[dimension], used, doubtful)
+                if doubtful:
+                    only = budget.name if self._wanted[dimension] is None else None
+                    draws[Draw(dimension, ZERO, doubtful, only)] = None
+        self.draws = tuple(draws)
         self.budget._changed()
         return self.budget.breaches()
 

@@ -219,7 +219,7 @@ class Frame:
             if timeout_s is None and run.pace is None and purse.budget is None:
                 answer = await callee.call(value, **offered)
             else:
-                with drawing_on(purse, hold):
+                with drawing_on(purse, hold, place, self.log):
                     answer = await call_within(timeout_s, callee, place, value, offered, run)
         except BaseException as error:
             place.tell(self.log, callee)

@@ -8,7 +8,7 @@ from typing import Any
 
 from flujo.binding import BoundAgent
 from flujo.errors import told
-from flujo.events import Paid, read
+from flujo.events import Paid, draws_in, read
 from flujo.execution.account import Purse
 from flujo.execution.frame import Frame, Place
 from flujo.execution.past import Replayed, decision_path, human_path
@@ -40,7 +40,7 @@ class JournaledFrame(Frame):
             return self._replayed(recorded, callee, place, offered, purse)
         if self.run.past is not None and path in self.run.past.unfinished:
             unfinished = self.run.past.unfinished[path]
-            place.asked_before = len(unfinished)
+            place.asked_before = len(unfinished.entries)
             purse.rebook(self.log, place, unfinished)
         start = len(self.log)
         try:
@@ -80,14 +80,15 @@ class JournaledFrame(Frame):
     def _record(
         self, answer: object, start: int, offered: Mapping[str, Any], failure: AskFailure | None
     ) -> RecordedAnswer:
-        entries = tuple(event.entry for event in read(self.log[start:]) if isinstance(event, Paid))
+        told = self.log[start:]
+        entries = tuple(event.entry for event in read(told) if isinstance(event, Paid))
         change: Delta = ()
         if "context" in offered and failure is None:
             try:
                 change = delta(self.state, self.state.commit(offered["context"]))
             except Exception:  # it holds what cannot be copied: the end of the attempt says so
                 change = ()
-        return RecordedAnswer(own(answer), entries, failure, change)
+        return RecordedAnswer(own(answer), entries, failure, change, tuple(draws_in(told)))
 
     def _replayed(
         self,
@@ -101,7 +102,7 @@ class JournaledFrame(Frame):
         place.at = self.run.now()
         place.tell(self.log, callee)
         place.asked = True
-        purse.rebook(self.log, place, recorded.entries)
+        purse.rebook(self.log, place, recorded)
         if "context" in offered:
             self.state.replay(offered["context"], recorded.context_change)
         if isinstance(recorded.error, AskFailure):

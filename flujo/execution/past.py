@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from flujo.binding import OUTPUT_TYPE
-from flujo.entries import LedgerEntry
+from flujo.entries import Draw, LedgerEntry
 from flujo.errors import FlujoError
 from flujo.events import (
     Answered,
@@ -23,6 +23,8 @@ from flujo.events import (
     Carried,
     ContextChanged,
     Decided,
+    Drawn,
+    FellBack,
     Judged,
     Kept,
     Log,
@@ -31,6 +33,7 @@ from flujo.events import (
     Replied,
     RunResumed,
     Scope,
+    StepEnded,
     Uneventful,
     spelt_out,
 )
@@ -79,7 +82,7 @@ class Past:
     attempts: dict[str, int] = field(default_factory=dict)
     interrupted: dict[str, int] = field(default_factory=dict)
     backed_off: set[tuple[str, int]] = field(default_factory=set)
-    unfinished: dict[str, tuple[LedgerEntry, ...]] = field(default_factory=dict)
+    unfinished: dict[str, RecordedAnswer] = field(default_factory=dict)
 
     def attempts_allowed(self, step: str, allowed: int) -> int:
         """How many attempts the step at this path may make in all. Those that were broken off don't count."""
@@ -139,7 +142,9 @@ class _Reader:
         self.past = past
         self.brought: dict[str, object] = {}
         self.failed: dict[str, tuple[str, str, str, int]] = {}
+        self.given_up: set[str] = set()
         self.entries: dict[str, list[LedgerEntry]] = {}
+        self.draws: dict[str, list[Draw]] = {}
         self.deltas: dict[str, Delta] = {}
 
     def read(self, log: Log) -> None:
@@ -157,20 +162,26 @@ class _Reader:
 
     def _asks(self) -> Iterator[tuple[str, RecordedAnswer]]:
         for path, value in self.brought.items():
-            entries = tuple(self.entries.pop(path, ()))
             attempt = path.partition("/plugin:")[0].partition("/redirect:")[0]
-            delta = self.deltas.get(attempt, NO_DELTA)
             if isinstance(value, AskFailure):
-                yield path, RecordedAnswer(None, entries, value, NO_DELTA)
+                yield path, self._recorded(path, None, value)
             else:
-                yield path, RecordedAnswer(value, entries, None, delta)
+                yield path, self._recorded(path, value, None, self.deltas.get(attempt, NO_DELTA))
         for path, (outcome, error, step, attempt_number) in self.failed.items():
             if path in self.brought:
                 continue
-            retried = outcome in ("cancelled", "limited") or attempt_number < self.past.attempts.get(step, 0)
-            failure = AskFailure(outcome, Replayed(error), retryable=retried or step == self.past.granted)
-            yield path, RecordedAnswer(None, tuple(self.entries.pop(path, ())), failure, NO_DELTA)
-        self.past.unfinished = {path: tuple(entries) for path, entries in self.entries.items()}
+            last = step in self.given_up and attempt_number == self.past.attempts[step]
+            retried = outcome in ("cancelled", "limited") or not last or step == self.past.granted
+            failure = AskFailure(outcome, Replayed(error), retryable=retried)
+            yield path, self._recorded(path, None, failure)
+        for path in [*self.entries, *(path for path in self.draws if path not in self.entries)]:
+            self.past.unfinished[path] = self._recorded(path)
+
+    def _recorded(
+        self, path: str, value: object = None, error: AskFailure | None = None, delta: Delta = NO_DELTA
+    ) -> RecordedAnswer:
+        entries, draws = self.entries.pop(path, ()), self.draws.pop(path, ())
+        return RecordedAnswer(value, tuple(entries), error, delta, tuple(draws))
 
     def asked(self, scope: Scope, name: str, attempt: int, *_: object) -> None:
         self.past.attempts[scope.path_of(name)] = attempt
@@ -183,6 +194,13 @@ class _Reader:
         self.failed[path] = (outcome, error, step, attempt)
         if outcome in ("cancelled", "limited") and path not in self.brought:
             self.past.interrupted[step] = self.past.interrupted.get(step, 0) + 1
+
+    def step_ended(self, scope: Scope, name: str, status: str, output: object, error: str | None) -> None:
+        if status == "failed":
+            self.given_up.add(scope.path_of(name))
+
+    def fell_back(self, scope: Scope, name: str, attempts: int, error: str) -> None:
+        self.given_up.add(scope.path_of(name))
 
     def judged(
         self, scope: Scope, name: str, attempt: int, hop: int, plugin: str, accepted: bool, feedback: str | None,
@@ -202,6 +220,12 @@ class _Reader:
 
     def paid(self, scope: Scope, name: str, entry: LedgerEntry) -> None:
         self.entries.setdefault(entry.path, []).append(entry)
+
+    def drawn(
+        self, scope: Scope, name: str, attempt: int, hop: int, plugin: str | None, draws: tuple[Draw, ...]
+    ) -> None:
+        path = _path(scope, name, attempt, hop)
+        self.draws.setdefault(f"{path}/plugin:{plugin}" if plugin else path, []).extend(draws)
 
     def context_changed(self, scope: Scope, name: str, changes: Changes) -> None:
         step = scope.path_of(name)
@@ -252,10 +276,13 @@ _NOTES: dict[type, Callable[..., None]] = {
     Asked: _Reader.asked,
     Answered: _Reader.answered,
     AskFailed: _Reader.ask_failed,
+    StepEnded: _Reader.step_ended,
+    FellBack: _Reader.fell_back,
     Judged: _Reader.judged,
     Paid: _Reader.paid,
     ContextChanged: _Reader.context_changed,
     Kept: _Reader.kept,
+    Drawn: _Reader.drawn,
     Merged: _Reader.merged,
     Decided: _Reader.decided,
     CacheHit: _Reader.cache_hit,

@@ -9,9 +9,9 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
-from flujo.execution.amount import Amount, Dimension
+from flujo.execution.amount import Amount
 from flujo.execution.budget import Budget, BudgetRefused
-from flujo.usage import UsageLimits
+from flujo.usage import Dimension, UsageLimits
 
 UNBOUNDED = Amount(cost_usd=None, input_tokens=None, output_tokens=None)
 

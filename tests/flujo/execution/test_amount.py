@@ -1,4 +1,4 @@
-"""Amounts: what cannot be is refused, and what is unknown stays unknown in a sum."""
+"""Amounts: what cannot be is refused, and what is unknown is told beside what is known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from flujo.execution.amount import Amount
+from flujo.execution.amount import Amount, known, unknown
 from flujo.usage import Usage
 from tests.flujo.execution.budgets import UNBOUNDED
 
@@ -26,12 +26,12 @@ def test_an_amount_that_cannot_be_is_refused(fields: dict[str, object], told: st
     assert str(refused.value).startswith(told)
 
 
-def test_amounts_add_up_and_are_unknown_as_soon_as_one_is() -> None:
-    known = Amount.of(Usage(input_tokens=3, output_tokens=5, requests=2), Decimal("0.7"), tool_calls=11)
-    assert known + known == Amount(
-        cost_usd=Decimal("1.4"), input_tokens=6, output_tokens=10, requests=4, tool_calls=22
-    )
-    assert known + Amount.of(None, None) == Amount(
-        cost_usd=None, input_tokens=None, output_tokens=None, requests=3, tool_calls=11
-    )
-    assert (known.total_tokens, UNBOUNDED.total_tokens) == (8, None)
+def test_what_is_known_of_amounts_adds_up_and_what_one_does_not_know_is_named() -> None:
+    amount = Amount.of(Usage(input_tokens=3, output_tokens=5, requests=2), Decimal("0.7"), tool_calls=11)
+    lost = Amount.of(None, None)
+    sums = {"input_tokens": 6, "output_tokens": 10, "total_tokens": 16, "requests": 5, "tool_calls": 22}
+    assert known((amount, lost, amount)) == {"cost_usd": Decimal("1.4"), **sums}
+    assert (unknown((amount, amount)), unknown((amount, lost))) == (
+        set(), {"cost_usd", "input_tokens", "output_tokens", "total_tokens"}
+    )  # fmt: skip
+    assert (amount.total_tokens, UNBOUNDED.total_tokens) == (8, None)

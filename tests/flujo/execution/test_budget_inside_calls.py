@@ -9,7 +9,6 @@ import anyio.abc
 import anyio.lowlevel
 import pytest
 
-from flujo.execution.amount import NOTHING
 from flujo.execution.budget import Budget, BudgetRefused
 from flujo.usage import UsageLimits
 from tests.flujo.execution.budgets import UNBOUNDED, Calls, cost, limited, state, ticks, usd
@@ -96,7 +95,7 @@ async def test_work_inside_work_inside_a_call_is_counted_once_everywhere() -> No
 async def test_work_lost_inside_a_call_stays_counted_above() -> None:
     run = limited("0.10")
     outer = await run.reserve(cost("0.07"))
-    (await outer.inside().reserve(cost("0.03"))).settle(NOTHING, in_doubt=True)
+    (await outer.inside().reserve(cost("0.03"))).settle(in_doubt=True)
     outer.settle(cost("0.01"))
     assert state(run) == usd("0.01", "0.03", "0")
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from flujo.execution.amount import NOTHING, Amount
+from flujo.execution.amount import Amount
 from flujo.execution.budget import Breach, Budget, BudgetRefused
 from flujo.usage import Usage, UsageLimits
 from tests.flujo.execution.budgets import UNBOUNDED, cost, limited, state, usd
@@ -47,7 +47,7 @@ async def test_more_than_the_bound_is_recorded_in_full_and_named_as_a_breach() -
 async def test_a_call_in_doubt_stays_counted_at_its_bound() -> None:
     run = limited("0.10")
     hold = await run.reserve(cost("0.07"))
-    assert hold.settle(NOTHING, in_doubt=True) == ()
+    assert hold.settle(in_doubt=True) == ()
     assert (hold.state, state(run), run.left("cost_usd")) == (
         "in_doubt", usd("0", "0.07", "0"), Decimal("0.03"),
     )  # fmt: skip

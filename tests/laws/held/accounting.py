@@ -187,7 +187,13 @@ A5 = law(
             at.ACCOUNT: "test_a_metered_call_that_times_out_is_in_doubt_and_its_bound_stays_counted",
             at.BUDGET_SETTLING: "test_a_call_in_doubt_stays_counted_at_its_bound",
             at.ACCOUNTING_GOLDENS: "test_a5_a_call_that_timed_out_is_in_doubt",
+            at.DOUBT: "test_a5_what_was_held_beyond_what_is_known_of_a_call_stays_counted test_a5_*lost* "
+            "test_a5_a_call_that_says_nothing_may_have_made_all_its_requests",
         },
+    ),
+    promise(
+        "What is known of a call that was lost has been spent, whatever is in doubt of it.",
+        {at.DOUBT: "test_a5_what_is_known_of_some_requests_of_a_call_counts"},
     ),
 )
 
@@ -242,6 +248,7 @@ A7 = law(
         {
             at.ACCOUNT_LIMITS: "test_a_run_inside_an_agent_draws_on_the_budget_of_the_run_around_it",
             at.JOURNAL_LIMITS: "test_a_breach_inside_a_nested_run_*",
+            at.DOUBT: "test_a7_*",
         },
     ),
 )
@@ -259,6 +266,13 @@ A8 = law(
             at.JOURNAL: "test_a_replayed_run_calls_nobody_and_is_the_same_run",
             at.RESUMING: "test_a8_*",
             at.LEDGER: "test_the_same_entry_again_is_no_second_payment",
+        },
+    ),
+    promise(
+        "Limits count after a replay what they counted before: what is in doubt, too, and tools, and runs inside.",
+        {
+            at.DOUBT: "test_a8_* test_r3_doubt_* test_r3_tools_that_were_called_before_count test_a7_*",
+            at.ENDINGS: "test_a_replayed_timeout_stays_in_doubt_so_the_limit_still_holds",
         },
     ),
 )

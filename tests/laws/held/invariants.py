@@ -80,7 +80,7 @@ I3 = law(
         {
             at.LEDGER: "test_a_request_that_nobody_can_price_is_unpriced_and_not_free "
             "test_usages_add_up_and_a_request_without_one_still_is_a_request",
-            at.AMOUNT: "test_amounts_add_up_and_are_unknown_as_soon_as_one_is",
+            at.AMOUNT: "test_what_is_known_of_amounts_adds_up_and_what_one_does_not_know_is_named",
             at.USAGE: "test_a_request_without_usage_says_that_it_is_absent "
             "test_a_request_that_used_nothing_is_not_absent",
         },

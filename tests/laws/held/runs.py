@@ -102,15 +102,22 @@ R3 = law(
     promise(
         "A failed run keeps all answers and feedback; the deepest failed step gets 1 + max_retries further attempts, "
         "numbered onward.",
-        {at.RESUMING: "test_r3_the_failed_step_*"},
+        {
+            at.RESUMING: "test_r3_the_failed_step_*",
+            at.DOUBT: "test_r3_attempts_that_were_granted_once_stay_granted",
+            at.ORACLE_RESUMING: "test_a_failed_run_goes_on_with_further_attempts",
+        },
     ),
     promise(
         "Siblings that were stopped go on from their last answer.",
-        {at.RESUMING: "test_r3_a_stopped_sibling_*"},
+        {at.RESUMING: "test_r3_a_stopped_sibling_*", at.DOUBT: "test_r3_a_retry_that_was_stopped_*"},
     ),
     promise(
         "A limited run goes on under higher limits only; what was spent before counts.",
-        {at.RESUMING: "test_r3_a_limited_run_*"},
+        {
+            at.RESUMING: "test_r3_a_limited_run_*",
+            at.DOUBT: "test_r3_higher_limits_* test_r3_a_retry_that_was_refused_*",
+        },
     ),
 )
 
