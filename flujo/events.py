@@ -326,7 +326,7 @@ RECORDS: tuple[type[Event], ...] = (
 )  # fmt: skip
 UNTOLD: frozenset[Callable[..., Event]] = frozenset({Kept, Drawn})
 HOLDING_VALUES: frozenset[Callable[..., Event]] = frozenset({ContextChanged, Merged})
-CARRYING: frozenset[Callable[..., Event]] = frozenset({Judged, CacheHit, RunResumed})
+CARRYING: frozenset[Callable[..., Event]] = frozenset({AskFailed, Judged, CacheHit, RunResumed})
 for _record in RECORDS:
     # class, at, scope and name stand for the two fields ``step`` and ``at``
     _record.WIDTH = len(fields(_record)) + 2

@@ -14,6 +14,7 @@ from flujo.execution.frame import Frame, Place
 from flujo.execution.past import Replayed, decision_path, human_path
 from flujo.execution.signals import AskFailure, Breached
 from flujo.isolation import Delta, delta, private_copy
+from flujo.loading import all_names
 from flujo.ports import PluginOutcome, RecordedAnswer
 from flujo.structure import MISSING
 
@@ -61,7 +62,10 @@ class JournaledFrame(Frame):
 
     async def decision(self, name: str, what: str, number: int) -> object:
         known = await self._recall(decision_path(self.scope.path_of(name), what, number))
-        return MISSING if known is None else known.value
+        if known is None:
+            return MISSING
+        self._look_at_all()
+        return known.value
 
     async def keep_decision(self, name: str, what: str, number: int, decision: object) -> None:
         journal, account = self.run.journal, self.purse.account
@@ -76,6 +80,10 @@ class JournaledFrame(Frame):
     async def _recall(self, path: str) -> RecordedAnswer | None:
         assert self.run.journal is not None
         return await self.run.journal.recall(self.purse.account.run_id, path)
+
+    def _look_at_all(self) -> None:
+        """Nobody knows any more what was read of the context by whoever is not asked again; a cache has to (law C9)."""
+        self.state.note(all_names(self.state))
 
     def _record(
         self, answer: object, start: int, offered: Mapping[str, Any], failure: AskFailure | None
@@ -102,11 +110,17 @@ class JournaledFrame(Frame):
         place.at = self.run.now()
         place.tell(self.log, callee)
         place.asked = True
-        purse.rebook(self.log, place, recorded)
         if "context" in offered:
+            self._look_at_all()
             self.state.replay(offered["context"], recorded.context_change)
-        if isinstance(recorded.error, AskFailure):
-            known = recorded.error
+        known = recorded.error
+        try:
+            purse.rebook(self.log, place, recorded)
+        except Breached as breach:
+            if known is None:  # as when it was booked first
+                breach.answer = own(recorded.value)
+            raise
+        if isinstance(known, AskFailure):
             raise AskFailure(known.outcome, known.error, retryable=known.retryable)
         return own(recorded.value)
 

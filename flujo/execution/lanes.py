@@ -126,6 +126,8 @@ class Lanes:
         changed_fields = changed(before, frame.state)
         if not changed_fields:
             return
+        told = {row[0] for row in changed_fields}
+        sources = tuple(row for row in sources if row[0] in told)  # a function may return what is not included
         frame.log.extend((Merged, frame.run.now(), frame.scope, self.name, how, changed_fields, sources))
 
     def _merged(

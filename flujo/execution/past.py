@@ -24,7 +24,6 @@ from flujo.events import (
     ContextChanged,
     Decided,
     Drawn,
-    FellBack,
     Judged,
     Kept,
     Log,
@@ -33,7 +32,6 @@ from flujo.events import (
     Replied,
     RunResumed,
     Scope,
-    StepEnded,
     Uneventful,
     spelt_out,
 )
@@ -93,8 +91,9 @@ class Past:
         return max(made, grant.made + allowed + interrupted - grant.interrupted)
 
     def grants_again(self, step: str, attempt: int) -> bool:
-        """Whether the step is to go on after this attempt, which had ended it before."""
-        return step == self.granted and attempt <= self.grants[step].made
+        """Whether the step went on after this attempt, or is to go on, though it had ended it."""
+        grant = self.grants.get(step)
+        return grant is not None and attempt <= grant.made
 
     def resume(self, status: str, answers: tuple[tuple[str, object], ...]) -> None:
         """Go on with the run, which had ended with ``status``: the step that failed gets further attempts."""
@@ -141,8 +140,7 @@ class _Reader:
     def __init__(self, past: Past) -> None:
         self.past = past
         self.brought: dict[str, object] = {}
-        self.failed: dict[str, tuple[str, str, str, int]] = {}
-        self.given_up: set[str] = set()
+        self.failed: dict[str, tuple[str, bool, str]] = {}
         self.entries: dict[str, list[LedgerEntry]] = {}
         self.draws: dict[str, list[Draw]] = {}
         self.deltas: dict[str, Delta] = {}
@@ -167,12 +165,10 @@ class _Reader:
                 yield path, self._recorded(path, None, value)
             else:
                 yield path, self._recorded(path, value, None, self.deltas.get(attempt, NO_DELTA))
-        for path, (outcome, error, step, attempt_number) in self.failed.items():
+        for path, (outcome, may_retry, error) in self.failed.items():
             if path in self.brought:
                 continue
-            last = step in self.given_up and attempt_number == self.past.attempts[step]
-            retried = outcome in ("cancelled", "limited") or not last or step == self.past.granted
-            failure = AskFailure(outcome, Replayed(error), retryable=retried)
+            failure = AskFailure(outcome, Replayed(error), retryable=may_retry)
             yield path, self._recorded(path, None, failure)
         for path in [*self.entries, *(path for path in self.draws if path not in self.entries)]:
             self.past.unfinished[path] = self._recorded(path)
@@ -189,18 +185,12 @@ class _Reader:
     def answered(self, scope: Scope, name: str, attempt: int, hop: int, output: object) -> None:
         self.brought[_path(scope, name, attempt, hop)] = output
 
-    def ask_failed(self, scope: Scope, name: str, attempt: int, hop: int, outcome: str, error: str) -> None:
+    def ask_failed(self, scope: Scope, name: str, attempt: int, hop: int, outcome: str | Carried, error: str) -> None:
         path, step = _path(scope, name, attempt, hop), scope.path_of(name)
-        self.failed[path] = (outcome, error, step, attempt)
-        if outcome in ("cancelled", "limited") and path not in self.brought:
+        how, may_retry = outcome if isinstance(outcome, Carried) else (outcome, True)
+        self.failed[path] = (how, may_retry, error)
+        if how in ("cancelled", "limited") and path not in self.brought:
             self.past.interrupted[step] = self.past.interrupted.get(step, 0) + 1
-
-    def step_ended(self, scope: Scope, name: str, status: str, output: object, error: str | None) -> None:
-        if status == "failed":
-            self.given_up.add(scope.path_of(name))
-
-    def fell_back(self, scope: Scope, name: str, attempts: int, error: str) -> None:
-        self.given_up.add(scope.path_of(name))
 
     def judged(
         self, scope: Scope, name: str, attempt: int, hop: int, plugin: str, accepted: bool, feedback: str | None,
@@ -276,8 +266,6 @@ _NOTES: dict[type, Callable[..., None]] = {
     Asked: _Reader.asked,
     Answered: _Reader.answered,
     AskFailed: _Reader.ask_failed,
-    StepEnded: _Reader.step_ended,
-    FellBack: _Reader.fell_back,
     Judged: _Reader.judged,
     Paid: _Reader.paid,
     ContextChanged: _Reader.context_changed,

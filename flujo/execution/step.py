@@ -23,6 +23,7 @@ from flujo.events import (
     Answered,
     AskFailed,
     BackedOff,
+    Carried,
     ContextChanged,
     FeedbackLost,
     FellBack,
@@ -253,9 +254,9 @@ class AgentNode:
 
     def _note_failure(self, frame: Frame, attempt: Attempt, error: BaseException) -> None:
         """Say how an ask ended that brought nothing; one that was not admitted has never begun."""
-        outcome = "cancelled"
+        outcome: str | Carried = "cancelled"
         if isinstance(error, AskFailure):
-            outcome, error = error.outcome, error.error
+            outcome, error = Carried(error.outcome, self._may_retry(error, frame, attempt)), error.error
             self._give_up(frame, attempt)
         elif isinstance(error, Breached):
             if error.answer is not MISSING:

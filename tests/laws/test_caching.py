@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import Field
 
-from flujo import AgentOutput, Draft, PipelineContext, PipelineResult, PluginOutcome, Step, Usage, UsageLimits
+from flujo import AgentOutput, Draft, Flujo, PipelineContext, PipelineResult, PluginOutcome, Step, Usage, UsageLimits
 from flujo.events import Asked, CacheHit, CacheMissed
 from flujo.stores.memory import MemoryCache
 from flujo_testing import FlujoRun
@@ -41,6 +41,10 @@ class Checking:
 
     async def validate(self, draft: Draft) -> PluginOutcome:
         return PluginOutcome(self.accepts, "no")
+
+
+async def echo(x: object) -> object:
+    return x
 
 
 STEP = Step("write", Poet(), plugins=[Checking()], settings={"temperature": 0})
@@ -126,6 +130,26 @@ async def test_c9_what_was_read_of_the_context_misses_when_it_differs(flujo_run:
     results = [await run(flujo_run, cached, mood=mood) for mood in ("grey", "bright", "grey", "bright")]
     assert hits(*results) == [False, False, True, True]
     assert [result.output[1] for result in results] == ["grey rain", "bright rain"] * 2
+
+
+def mood_of(x: object, *, context: Ctx) -> str:
+    return context.mood
+
+
+MOODS = {"grey": Step("a", echo), "bright": Step("a", echo)}
+READERS: dict[str, Any] = {"agent": STEP, "function": Step.branch_on("write", mood_of, MOODS)}
+
+
+@pytest.mark.parametrize("reader", READERS)
+async def test_c9_what_was_read_before_a_run_went_on_misses_when_it_differs(flujo_run: FlujoRun, reader: str) -> None:
+    """The run that goes on keeps the result once more, and asks nobody who would read the context again."""
+    ask = Step.human_in_the_loop("ask", "Go on?")
+    flow = Flujo(Step.cached(READERS[reader], MemoryCache()) >> ask, context_model=Ctx)
+    paused = await flujo_run(flow, "rain", context_data={"mood": "grey"})
+    await flow.resume_async(paused, {"ask": "yes"})
+    other = await flujo_run(flow, "rain", context_data={"mood": "bright"})
+    again = await flujo_run(flow, "rain", context_data={"mood": "grey"})
+    assert hits(paused, other, again) == [False, False, True]
 
 
 async def test_c9_what_was_not_read_of_the_context_is_no_matter(flujo_run: FlujoRun) -> None:

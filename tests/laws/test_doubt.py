@@ -167,6 +167,16 @@ async def test_r3_a_retry_that_was_refused_is_made_under_higher_limits(flujo_run
     assert (result.status, result.output) == ("completed", "x")
 
 
+async def test_r3_a_refusal_by_a_steps_own_limit_is_told_again(flujo_run: FlujoRun) -> None:
+    limit = UsageLimits(request_limit=1)
+    part = Step("s", bounded(ValueError("offline")), max_retries=1, usage_limits=limit, fallback=ASK)
+    flow = runner(part)
+    paused = await flujo_run(flow, "rain")
+    result = await resumed(flow, paused, {"s/fallback:ask": "yes"})
+    assert (paused.status, result.status) == ("paused", "completed")
+    assert refusals(paused) == refusals(result) == [("s/attempt:2", "0")]
+
+
 async def test_r3_a_retry_that_was_stopped_while_its_step_backed_off_is_made(
     flujo_run: FlujoRun, virtual_clock: VirtualClock
 ) -> None:
@@ -177,13 +187,21 @@ async def test_r3_a_retry_that_was_stopped_while_its_step_backed_off_is_made(
     assert (result.status, result.output) == ("completed", {"a": "x", "b": "y"})
 
 
-async def test_r3_attempts_that_were_granted_once_stay_granted(flujo_run: FlujoRun) -> None:
-    """The step fails, gets further attempts and completes with the second of them; then the run goes on twice."""
-    agent = writer(*(ValueError(str(number)) for number in range(3)), "Rain")
-    flow = runner(Step("write", agent, max_retries=1) >> ASK >> Step.human_in_the_loop("again", "Sure?"))
+def no_grey(text: str) -> str:
+    if text == "Grey":
+        raise ValueError("grey")
+    return text
+
+
+@pytest.mark.parametrize("broken", ["Grey", ValueError("offline")], ids=["by a processor", "by the agent"])
+async def test_r3_attempts_that_were_granted_once_stay_granted(flujo_run: FlujoRun, broken: Any) -> None:
+    """The step fails by what is not retried, gets further attempts and completes; then the run goes on twice."""
+    agent = writer(broken, "Rain")
+    write = Step("write", agent, output_processors=[no_grey], retry_on=KeyError)
+    flow = runner(write >> ASK >> Step.human_in_the_loop("again", "Sure?"))
     failed = await flujo_run(flow, "rain")
     paused = await resumed(flow, failed)
-    assert (failed.status, paused.status, len(agent.calls)) == ("failed", "paused", 4)
+    assert (failed.status, paused.status, len(agent.calls)) == ("failed", "paused", 2)
     half = await resumed(flow, paused, {"ask": "yes"})
     result = await resumed(flow, half, {"again": "yes"})
-    assert (result.status, result.output, len(agent.calls)) == ("completed", "yes", 4)
+    assert (result.status, result.output, len(agent.calls)) == ("completed", "yes", 2)

@@ -220,6 +220,15 @@ async def test_r3_a_limited_run_is_limited_again_where_the_higher_limits_do_not_
     assert (result.status, result.total_cost_usd) == ("limited", 3 * ONE)
 
 
+async def test_r3_a_limited_run_keeps_an_answer_that_passes_the_higher_limits_too(flujo_run: FlujoRun) -> None:
+    agent = writer("Rain")
+    flow = runner(Step("write", agent), limits=usd("0.0001"))
+    result = await flujo_run(flow, "rain")
+    for limit, status, output in (("0.0002", "limited", None), ("0.002", "completed", "Rain")):
+        result = await resumed(flow, result, usage_limits=usd(limit))
+        assert (result.status, result.output, len(agent.calls)) == (status, output, 1)
+
+
 async def test_r3_a_limited_run_does_not_go_on_under_the_same_limits(flujo_run: FlujoRun) -> None:
     flow, _ = limited("one", "two")
     stopped = await flujo_run(flow, "rain")

@@ -15,6 +15,8 @@ PRICES = {"m:a": (3, 17), "m:b": (5, 11)}
 """USD per million tokens of input and output."""
 MORE_THAN_NOTHING = Decimal("1E-9")
 Tokens = tuple[int, int] | None
+Doubts = dict[tuple[str, str], Decimal]
+"""What stays in doubt of an ask, by what the limit is of and its dimension."""
 
 
 def cost_of(model: str | None, tokens: Tokens) -> Decimal | None:
@@ -36,10 +38,11 @@ def amount(dimension: str, model: str | None, tokens: Tokens) -> Decimal | None:
 
 @dataclass(eq=False)
 class Budget:
-    """One limit of the run, of a nested pipeline or of a step."""
+    """One limit of the run, or of the nested pipeline or step at the path ``of``."""
 
     dimension: str
     limit: Decimal
+    of: str = ""
     spent: Decimal = Decimal(0)
     doubtful: Decimal = Decimal(0)
     reserved: Decimal = Decimal(0)
@@ -114,14 +117,25 @@ class Queue:
 
 
 def settle(
-    queue: Queue, time: Time, hold: Hold | None, budgets: tuple[Budget, ...], paid: list[tuple[Any, Tokens]]
-) -> None:
+    queue: Queue, time: Time, hold: Hold | None, budgets: tuple[Budget, ...], paid: list[tuple[Any, Tokens]], *,
+    in_doubt: bool = False,
+) -> Doubts:  # fmt: skip
     """Count what was paid, as (model, tokens); where nobody knows how much, what was held stays in doubt."""
+    doubts = {}
     for each in budgets:
         amounts = [amount(each.dimension, model, tokens) for model, tokens in paid]
         known = sum((one for one in amounts if one is not None), Decimal(0))
         held = Decimal(0) if hold is None else hold.held.pop(each, Decimal(0))
         each.reserved -= held
         each.spent += known
-        each.doubtful += max(held - known, Decimal(0)) if None in amounts else 0
+        doubt = max(held - known, Decimal(0)) if in_doubt or None in amounts else Decimal(0)
+        doubts[each.of, each.dimension] = doubt
+        each.doubtful += doubt
     queue.serve(time)
+    return doubts
+
+
+def doubt_again(budgets: tuple[Budget, ...], doubts: Doubts) -> None:
+    """What stayed in doubt before a run was resumed still does."""
+    for each in budgets:
+        each.doubtful += doubts.get((each.of, each.dimension), Decimal(0))

@@ -36,7 +36,7 @@ from tests.oracle.pipelines import (
     Cached,
     Conditional,
     Human,
-    Limit,
+    Limits,
     Loop,
     Map,
     Nested,
@@ -80,7 +80,7 @@ class Player:
         self.building = building
         self.run = self._run()
         if told.metered is not None:
-            self.model = told.metered
+            self.model, self.max_requests = told.metered, told.requests
             if told.most is not None:
                 most, self.max_output_tokens = told.most
                 self.estimate_input = lambda x: most
@@ -216,14 +216,12 @@ def processors_of(rule: Rule | None) -> tuple[Callable[..., Any], ...]:
     return () if rule is None else (lambda value: deeds.decide(rule, value, None),)
 
 
-def limits_of(limit: Limit | None) -> UsageLimits | None:
-    if limit is None:
+def limits_of(limits: Limits) -> UsageLimits | None:
+    if not limits:
         return None
-    dimension, most = limit
-    if dimension == "cost_usd":
-        return UsageLimits(total_cost_usd_limit=most)
-    name = "request_limit" if dimension == "requests" else f"{dimension}_limit"
-    return UsageLimits(**{name: int(most)})
+    names = {"cost_usd": "total_cost_usd_limit", "requests": "request_limit"}
+    most: dict[str, Any] = {names.get(dimension, f"{dimension}_limit"): most for dimension, most in limits}
+    return UsageLimits(**{name: most if name == names["cost_usd"] else int(most) for name, most in most.items()})
 
 
 class Building:
@@ -267,7 +265,7 @@ class Building:
             timeout_s=TIMEOUT_S if part.timeout else None,
             fallback=None if part.fallback is None else self.step(part.fallback),
             updates_context=part.updates_context,
-            usage_limits=limits_of(part.limit),
+            usage_limits=limits_of(part.limits),
         )
 
     def parallel(self, part: Parallel) -> Any:
@@ -316,7 +314,7 @@ class Building:
         return Step.human_in_the_loop(part.name, message, input_schema=int if part.wants_int else None)
 
     def nested(self, part: Nested) -> Any:
-        return self.sequence(part.steps).as_step(part.name, usage_limits=limits_of(part.limit))
+        return self.sequence(part.steps).as_step(part.name, usage_limits=limits_of(part.limits))
 
     def cached(self, part: Cached) -> Any:
         return Step.cached(self.step(part.step), self.cache)

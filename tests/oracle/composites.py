@@ -227,7 +227,7 @@ def play_human(frame: Frame, here: str, step: Human, value: Any) -> Any:
 
 @plays(Nested, "pipeline")
 def play_nested(frame: Frame, here: str, step: Nested, value: Any) -> Turns:
-    own = () if step.limit is None else (Budget(*step.limit),)
+    own = tuple(Budget(*limit, here) for limit in step.limits)
     inner = replace(frame, budgets=(*frame.budgets, *own))
     try:
         return (yield from play_all(inner, here, step.steps, value))

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.oracle import deeds
-from tests.oracle.budgets import Budget, Queue
+from tests.oracle.budgets import Budget, Doubts, Queue
 from tests.oracle.moments import Ended, Time, Turns
 from tests.oracle.pipelines import Cached, Map, Part, Rule
 
@@ -44,11 +44,16 @@ class Limited(Ended):
 @dataclass
 class Past:
     """What a resumed run knows: answers of people, at which attempts steps had failed that got further ones, and what
-    was waited for before, by path, True if that was cut off."""
+    was waited for before, by path, True if that was cut off.
+
+    ``doubts`` are what asks left in doubt, ``passed`` the asks that failed and had passed a limit of the run.
+    """
 
     answers: Mapping[str, Any] = field(default_factory=dict)
     failed_at: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     waits: Mapping[str, bool] = field(default_factory=dict)
+    doubts: Mapping[str, Doubts] = field(default_factory=dict)
+    passed: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -61,6 +66,8 @@ class Run:
     time: Time = field(default_factory=Time)
     queue: Queue = field(default_factory=Queue)
     waits: dict[str, bool] = field(default_factory=dict)
+    doubts: dict[str, Doubts] = field(default_factory=dict)
+    passed: set[str] = field(default_factory=set)
     uncertain: bool = False
 
 

@@ -54,7 +54,7 @@ class Outcome:
 
 def outcome_of(story: Story, past: Past | None = None, cache: Kept | None = None) -> Outcome:
     """What becomes of a story, if this is known of its ``past``; what it caches is left in ``cache``."""
-    budgets = () if story.limit is None else (Budget(*story.limit),)
+    budgets = tuple(Budget(*limit) for limit in story.limits)
     run = Run(past or Past(), story.tempo, {} if cache is None else cache)
     frame = Frame(run, deeds.fresh_context(story.log), budgets)
     outcome = Outcome(frame.log, {}, run.past)
@@ -69,7 +69,7 @@ def outcome_of(story: Story, past: Past | None = None, cache: Kept | None = None
     run.time.run(whole())
     frame.tell("RunEnded", "", outcome.status, outcome.output, outcome.error)
     waits = {path: cut for path, cut in run.waits.items() if not (cut and "/plugin:" in path)}  # who is asked again
-    outcome.past = replace(run.past, waits=waits)
+    outcome.past = replace(run.past, waits=waits, doubts=run.doubts, passed=frozenset(run.passed))
     if outcome.status == "failed" and outcome.error[2] is not None:
         _, path, made, _ = outcome.error
         failed_at = run.past.failed_at

@@ -13,8 +13,8 @@ from typing import Any, Literal, TypeAlias
 
 TIMEOUT_S = 6
 """Of every step that has one. Nobody answers later than after 5 seconds, but those who hang."""
-Limit: TypeAlias = tuple[str, Decimal]
-"""A dimension of usage, and how much of it is allowed."""
+Limits: TypeAlias = tuple[tuple[str, Decimal], ...]
+"""Dimensions of usage, and how much of each is allowed, in the order of the fields of ``UsageLimits``."""
 
 
 class Data:
@@ -72,7 +72,9 @@ class Agent(Data):
     takes_feedback: bool = False
     metered: str | None = None
     most: tuple[int, int] | None = None
-    """The model that it declares, and how many tokens of input and output it may use at most."""
+    requests: int = 1
+    """The model that it declares, how many tokens of input and output a request may use at most, and how many there
+    may be."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,7 +122,7 @@ class Plain(Data):
     timeout: bool = True
     fallback: Part | None = None
     updates_context: bool = False
-    limit: Limit | None = None
+    limits: Limits = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -181,7 +183,7 @@ class Human(Data):
 class Nested(Data):
     name: str
     steps: tuple[Part, ...]
-    limit: Limit | None = None
+    limits: Limits = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -199,5 +201,5 @@ class Story(Data):
     steps: tuple[Part, ...]
     input: Any = "rain"
     log: tuple[str, ...] = ()
-    limit: Limit | None = None
+    limits: Limits = ()
     tempo: int = 0

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.oracle import deeds, merging
-from tests.oracle.budgets import Budget, Hold, amount, cost_of, settle
+from tests.oracle.budgets import Budget, Hold, amount, cost_of, doubt_again, settle
 from tests.oracle.frames import Failed, Frame, Limited, play, plays, waited
 from tests.oracle.moments import Ended, Turns
 from tests.oracle.pipelines import TIMEOUT_S, Agent, Pay, Plain, Plugin, Rule
@@ -81,7 +81,7 @@ def play_plain(frame: Frame, here: str, step: Plain, value: Any) -> Turns:
 
 
 def attempted(frame: Frame, here: str, step: Plain, value: Any) -> Turns:
-    budgets = frame.budgets if step.limit is None else (*frame.budgets, Budget(*step.limit))
+    budgets = (*frame.budgets, *(Budget(*limit, here) for limit in step.limits))
     failed_at = frame.run.past.failed_at.get(here, ())
     allowed = 1 + step.max_retries
     rejections: deeds.Told = ()
@@ -164,11 +164,18 @@ def answered(attempt: Attempt, agent: Agent) -> Turns:
         raise
     pays = call.pays if call.end in ("answer", "agent_error") else ()
     transport = "ok" if call.end == "answer" else "error" if in_time else "timeout"
+    run = attempt.frame.run
     try:
         book(attempt, path, pays, agent.metered, transport, hold)
     except Limited:
         attempt.tell("AskFailed", "limited", "limited")
+        if call.end != "answer":
+            run.passed.add(path)
         raise
+    if path in run.past.passed:  # as the log has it; the attempt was broken off by the limit
+        run.passed.add(path)
+        attempt.tell("AskFailed", "limited", "limited")
+        raise Unusable("limited", counts=False)
     if call.end == "answer":
         told = feedback if agent.takes_feedback else None
         output = deeds.answer(agent, call, deepcopy(given), context, told)
@@ -192,7 +199,10 @@ def admitted(attempt: Attempt, agent: Agent) -> Turns:
     limits_cost = any(each.dimension == "cost_usd" for each in attempt.budgets)
     if limits_cost and cost_of(agent.metered, (1, 1)) is None:
         raise Unusable(("unpriced", agent.metered), retryable=False)
-    bounds = {each.dimension: amount(each.dimension, agent.metered, agent.most) for each in attempt.budgets}
+    bounds: dict[str, Decimal | None] = {}
+    for each in attempt.budgets:
+        one = amount(each.dimension, agent.metered, agent.most)
+        bounds[each.dimension] = None if one is None else one * agent.requests
     hold = Hold(attempt.budgets, bounds, frame.run.time.current)
     refused, queue = hold.refusal(), frame.run.queue
     if refused is None:
@@ -223,14 +233,20 @@ def book(
 ) -> None:
     """Law A1: one entry for every request, before anybody judges. Raises Limited if a limit is passed then."""
     frame, run = attempt.frame, attempt.frame.run
-    if not pays and metered is not None:
+    says_nothing = not pays
+    if says_nothing and metered is not None:
         pays = (Pay(metered, None),)
     outcome = transport if len(pays) == 1 else "ok"
     paid = [(pay.model or metered, pay.tokens) for pay in pays]
     for number, (model, tokens) in enumerate(paid, 1):
         entry = (path, number, attempt.number, frame.branch, model, tokens, cost_of(model, tokens), outcome)
         frame.tell("Paid", attempt.here, entry)
-    settle(run.queue, run.time, hold, attempt.budgets, paid)
+    if path in run.past.waits:
+        run.doubts[path] = run.past.doubts.get(path, {})
+        doubt_again(attempt.budgets, run.doubts[path])
+        settle(run.queue, run.time, None, attempt.budgets, paid)
+    else:
+        run.doubts[path] = settle(run.queue, run.time, hold, attempt.budgets, paid, in_doubt=says_nothing)
     for each in attempt.budgets if transport != "cancelled" else ():
         if each.spent > each.limit:
             frame.tell("LimitPassed", attempt.here, each.dimension, deeds.exact(each.spent), deeds.exact(each.limit))

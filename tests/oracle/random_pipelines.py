@@ -20,7 +20,7 @@ from tests.oracle.pipelines import (
     Call,
     Conditional,
     Human,
-    Limit,
+    Limits,
     Loop,
     Map,
     Nested,
@@ -46,12 +46,22 @@ CALLS: tuple[Any, ...] = (*["answer"] * 20, "value_error", "key_error", "agent_e
 ANSWERS: tuple[Any, ...] = ("tell", "tell", "echo", "const", "look", "update", "spoil")
 VERDICTS: tuple[Any, ...] = (*["accept"] * 9, *["reject"] * 4, "raise", "nothing", "hang")
 LASTING: tuple[int | None, ...] = (None, 0, 1, 2, 3, 4)
-DIMENSIONS: tuple[tuple[str | None, Decimal], ...] = (
-    (None, Decimal(0)),
-    ("requests", Decimal(1)),
-    ("cost_usd", Decimal("0.000053")),
-    ("total_tokens", Decimal(9)),
-    ("output_tokens", Decimal(5)),
+A_REQUEST: dict[str, Decimal] = {
+    "cost_usd": Decimal("0.000053"),
+    "input_tokens": Decimal(4),
+    "output_tokens": Decimal(5),
+    "total_tokens": Decimal(9),
+    "requests": Decimal(1),
+}
+"""What a request may use, about, in the order of the fields of limits."""
+LIMITED: tuple[tuple[str, ...], ...] = (
+    ("requests",),
+    ("cost_usd",),
+    ("total_tokens",),
+    ("output_tokens",),
+    ("cost_usd", "requests"),
+    ("input_tokens", "output_tokens"),
+    ("output_tokens", "requests"),
 )
 BYTES = st.binary(min_size=100, max_size=100)
 INCLUDED: tuple[tuple[str, ...] | None, ...] = (None, None, ("log", "winner"), ("notes", "count"))
@@ -78,10 +88,11 @@ class Dice:
         tokens = self.pick(((7, 5), (2, 3), (0, 9), None))
         return Pay(model, tokens if model is not None else tokens or (1, 1))
 
-    def limit(self, requests: tuple[int, ...]) -> Limit | None:
-        """None, or what about so many requests use."""
-        dimension, unit = self.pick(DIMENSIONS)
-        return None if dimension is None else (dimension, unit * self.pick(requests))
+    def limits(self, many: int, requests: tuple[int, ...]) -> Limits:
+        """One in so many times: what about so many requests use."""
+        if not self.one_in(many):
+            return ()
+        return tuple((dimension, A_REQUEST[dimension] * self.pick(requests)) for dimension in self.pick(LIMITED))
 
     def writes(self) -> tuple[Write, ...]:
         return self.many(0, 2, lambda: Write(self.pick(HOWS), self.pick("kl"), self.pick(WORDS)))
@@ -102,8 +113,9 @@ class Dice:
             self.many(1, 3, self.call),
             takes_context=self.one_in(2),
             takes_feedback=self.one_in(2),
-            metered=self.pick((None, None, "m:a", "m:unknown")),
+            metered=self.pick((None, None, "m:a", "m:a", "m:b", "m:unknown")),
             most=self.pick(((7, 5), None, (9, 9))),
+            requests=self.pick((1, 1, 2)),
         )
 
     def verdict(self, agents: int) -> Verdict:
@@ -202,8 +214,8 @@ class Builder:
         steps = self.sequence(depth, taste)
         dice = self.dice()
         inputs: tuple[Any, ...] = ("rain", "rain", ["a", "b"], {"k": ["v"]})
-        limit = dice.limit((3, 5, 8)) if taste.limits else None
-        return Story(steps, dice.pick(inputs), dice.many(0, 2, lambda: dice.pick(WORDS)), limit)
+        limits = dice.limits(1, (3, 2, 5, 1)) if taste.limits else ()
+        return Story(steps, dice.pick(inputs), dice.many(0, 2, lambda: dice.pick(WORDS)), limits)
 
     def part(self, name: str, depth: int, taste: Taste) -> Part:
         """A step of any kind, with at most ``depth`` kinds inside each other."""
@@ -224,7 +236,7 @@ class Builder:
             "input_processor": dice.processor(),
             "output_processor": dice.processor(),
             "updates_context": dice.one_in(12),
-            "limit": dice.limit((1, 2, 0)) if taste.limits else None,
+            "limits": dice.limits(4, (1, 2, 0)) if taste.limits else (),
         }
         agents = dice.many(1, 3, dice.agent)
         if not taste.metered:
@@ -283,8 +295,8 @@ class Builder:
         return Map(name, body, items, at_once, "no_merge" if at_once == 1 else dice.pick(MERGES))
 
     def nested(self, name: str, depth: int, taste: Taste) -> Nested:
-        limit = self.dice().limit((2, 4)) if taste.limits else None
-        return Nested(name, self.sequence(depth - 1, taste), limit)
+        limits = self.dice().limits(2, (2, 4)) if taste.limits else ()
+        return Nested(name, self.sequence(depth - 1, taste), limits)
 
     def cached(self, name: str, depth: int, taste: Taste) -> Cached:
         """An agent that reads nothing of the context, or all of it; often the same as elsewhere in the story."""

@@ -28,7 +28,7 @@ def examples(many: int) -> settings:
 
 def runner_of(story: Story, building: Building | None = None, **options: Any) -> Flujo:
     pipeline = (building or Building(story.tempo)).sequence(story.steps)
-    limits = limits_of(story.limit)
+    limits = limits_of(story.limits)
     return Flujo(pipeline, context_model=Ctx, cost_model=PRICES, usage_limits=limits, **options)
 
 

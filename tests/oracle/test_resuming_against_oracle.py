@@ -28,9 +28,9 @@ def reply(path: str) -> str:
 
 def story_goes_on(story: Story, outcome: Outcome) -> Story:
     """With higher limits, if those of the run were passed."""
-    if outcome.status != "limited" or story.limit is None:
+    if outcome.status != "limited":
         return story
-    return replace(story, limit=(story.limit[0], story.limit[1] * 2))
+    return replace(story, limits=tuple((dimension, most * 2) for dimension, most in story.limits))
 
 
 async def resumed(
@@ -42,12 +42,12 @@ async def resumed(
     past = replace(outcome.past, answers={**outcome.past.answers, **answers})
     outcome = outcome_of(story, past)
     assume(not outcome.uncertain)
-    return await runner.resume_async(result, answers, usage_limits=limits_of(story.limit)), outcome
+    return await runner.resume_async(result, answers, usage_limits=limits_of(story.limits)), outcome
 
 
-async def resumed_until_completed(story: Story, at_a_time: int, ended: str) -> None:
+async def resumed_until_completed(story: Story, at_a_time: int, *ended: str) -> None:
     outcome = outcome_of(story)
-    assume(not outcome.uncertain and outcome.status == ended)
+    assume(not outcome.uncertain and outcome.status in ended)
     runner = runner_of(story)
     result = await runner.run_async(**given_to(story))
     for times in range(TIMES):
@@ -69,3 +69,15 @@ async def test_a_paused_run_goes_on_with_the_answers_that_there_are(story: Story
 @examples(20)
 async def test_a_failed_run_goes_on_with_further_attempts(story: Story) -> None:
     await resumed_until_completed(story, 2, "failed")
+
+
+@given(story=stories(taste=Taste(kinds=("human", *KINDS), limits=True)))
+@examples(20)
+async def test_a_limited_run_goes_on_under_higher_limits(story: Story) -> None:
+    await resumed_until_completed(story, 2, "limited")
+
+
+@given(story=stories(taste=Taste(kinds=("human", *KINDS), limits=True)), at_a_time=st.integers(1, 3))
+@examples(20)
+async def test_limits_count_what_they_counted_before_a_run_goes_on(story: Story, at_a_time: int) -> None:
+    await resumed_until_completed(story, at_a_time, "paused", "failed")

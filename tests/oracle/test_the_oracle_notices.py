@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from flujo import laws, override
 from flujo.laws import DEFAULT, Laws
 from flujo.ports import PluginOutcome
 from tests.oracle.model import Outcome, outcome_of
-from tests.oracle.pipelines import Story
+from tests.oracle.pipelines import Agent, Call, Parallel, Pay, Plain, Story
 from tests.oracle.random_pipelines import Taste, seeded_stories
 from tests.oracle.reading import differences
 from tests.oracle.running import run
@@ -64,15 +65,36 @@ FAULTS_OF_BRANCHES: Faults = {
     "branches are merged backwards": {"branches_to_merge": lambda rows: laws.branches_to_merge(rows)[::-1]},
     "outputs of branches are reordered": {"outputs_of_branches": lambda outputs: dict(reversed(outputs.items()))},
 }
+FAULTS_OF_LIMITS: Faults = {
+    "a limit is passed when it is reached": {"passes": lambda spent, limit: spent >= limit},
+    "a limit may be passed a little": {"passes": lambda spent, limit: spent > 2 * limit},
+    "a limit is never passed": {"passes": lambda spent, limit: False},
+    "a limit of 0 is none": {"passes": lambda spent, limit: bool(limit) and spent > limit},
+    "a budget admits what could pass it": {"admits": lambda spent, reserved, bound, limit: True},
+    "a budget forgets what others reserve": {"admits": lambda spent, reserved, bound, limit: spent + bound <= limit},
+    "a budget forgets what is spent": {"admits": lambda spent, reserved, bound, limit: reserved + bound <= limit},
+    "a budget admits nothing that could use it up": {
+        "admits": lambda spent, reserved, bound, limit: spent + reserved + bound < limit
+    },
+}
 TASTES: dict[str, tuple[Taste, Faults]] = {
     "any": (Taste(), FAULTS),
     "branches": (Taste(kinds=("parallel",)), FAULTS_OF_BRANCHES),
+    "limits": (Taste(kinds=("parallel", "map"), limits=True), FAULTS_OF_LIMITS),
 }
+
+
+def one_waits_too_long() -> Story:
+    """Two asks don't fit into the budget at once, and a third ends both: seldom does that alone decide a story."""
+    asked = Agent("ann", (Call(lasts=2, pays=(Pay("m:a", (2, 3)),)),), metered="m:a", most=(7, 5))
+    ends = Agent("bob", (Call("value_error", lasts=3),))
+    lanes = tuple((name, (Plain("s", (agent,)),)) for name, agent in (("x", asked), ("y", asked), ("z", ends)))
+    return Story((Parallel("p", lanes),), limits=(("total_tokens", Decimal(20)),))
 
 
 @cache
 def foretold(taste: str) -> list[tuple[Story, Outcome]]:
-    stories = seeded_stories(4, depth=3, taste=TASTES[taste][0])
+    stories = chain([one_waits_too_long()], seeded_stories(4, depth=3, taste=TASTES[taste][0]))
     told = ((story, outcome_of(story)) for story in stories)
     return list(islice(((story, outcome) for story, outcome in told if not outcome.uncertain), STORIES))
 

@@ -291,6 +291,18 @@ async def test_included_keys_are_all_that_branches_see_and_change() -> None:
     assert result.context == Ctx(log=["start", "branch"], winner="parent")
 
 
+async def test_a_merge_function_changes_included_fields_only_and_only_these_have_sources() -> None:
+    def both(base: Ctx, branches: Mapping[str, Ctx]) -> dict[str, Any]:
+        return {"log": branches["a"].log, "winner": "a"}
+
+    step = fan({"a": writes(log=["a"])}, context_include_keys=["log"], merge_strategy=both)
+    result = await run(step)
+    assert result.context == Ctx(log=["a"])
+    assert [(event.changes, event.sources) for event in result.transcript.of(Merged)] == [
+        ((("log", [], ["a"]),), (("log", ("a",)),))
+    ]
+
+
 async def test_parallel_steps_nest() -> None:
     inner = fan({"x": writes(log=["x"]), "y": writes(log=["y"])}, merge_strategy=MergeStrategy.CONTEXT_UPDATE)
     outer = Step.parallel(

@@ -71,7 +71,10 @@ C3 = law(
     ),
     promise(
         "With context_include_keys they see and change the named fields only.",
-        {at.PARALLEL: "test_included_keys_are_all_that_branches_see_and_change"},
+        {
+            at.PARALLEL: "test_included_keys_are_all_that_branches_see_and_change "
+            "test_a_merge_function_changes_included_fields_only_*"
+        },
     ),
 )
 
