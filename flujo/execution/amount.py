@@ -68,19 +68,17 @@ class Amount:
         }
 
 
-def known(amounts: Iterable[Amount]) -> dict[Dimension, Decimal]:
-    """What is known of all together, in each dimension."""
-    sums = zeros()
+def known(amounts: Iterable[Amount]) -> tuple[dict[Dimension, Decimal], set[Dimension]]:
+    """What is known of all together, and the dimensions that one of them does not know."""
+    sums: dict[Dimension, Decimal] = {}
+    unknown: set[Dimension] = set()
     for amount in amounts:
         for dimension, quantity in amount.quantities().items():
-            if quantity is not None:
-                sums[dimension] = add(sums[dimension], quantity)
-    return sums
-
-
-def unknown(amounts: Iterable[Amount]) -> set[Dimension]:
-    """The dimensions that one of these does not know."""
-    return {dimension for amount in amounts for dimension, quantity in amount.quantities().items() if quantity is None}
+            if quantity is None:
+                unknown.add(dimension)
+            else:
+                sums[dimension] = add(sums[dimension], quantity) if dimension in sums else quantity
+    return {dimension: sums.get(dimension, ZERO) for dimension in LIMIT_FIELDS}, unknown
 
 
 def limits_by_dimension(limits: UsageLimits) -> dict[Dimension, Decimal]:

@@ -22,7 +22,6 @@ from flujo.execution.amount import (
     known,
     limits_by_dimension,
     unit_of,
-    unknown,
     zeros,
 )
 from flujo.money import EXACT, ZERO, add, show_usd, subtract
@@ -174,7 +173,7 @@ class Budget:
 
     def book(self, *spent: Amount, draws: Iterable[Draw] = ()) -> tuple[Breach, ...]:
         """Record what a call without a hold has used; the limits that are passed now, the outermost first."""
-        for dimension, used in known(spent).items():
+        for dimension, used in known(spent)[0].items():
             for budget in self.chain:
                 budget._record(dimension, ZERO, used, ZERO)
         for draw in draws:
@@ -340,7 +339,9 @@ class Hold:
 
     def _end(self, state: HoldState, actual: tuple[Amount, ...]) -> tuple[Breach, ...]:
         self.state = state
-        spent, uncertain = known(actual), LIMIT_FIELDS.keys() if state == "in_doubt" else unknown(actual)
+        spent, uncertain = known(actual)
+        if state == "in_doubt":
+            uncertain = set(LIMIT_FIELDS)
         draws: dict[Draw, None] = {}
         for budget, held in self._held.items():
             budget._holds.discard(self)

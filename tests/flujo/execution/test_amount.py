@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from flujo.execution.amount import Amount, known, unknown
+from flujo.execution.amount import Amount, known
 from flujo.usage import Usage
 from tests.flujo.execution.budgets import UNBOUNDED
 
@@ -30,8 +30,8 @@ def test_what_is_known_of_amounts_adds_up_and_what_one_does_not_know_is_named() 
     amount = Amount.of(Usage(input_tokens=3, output_tokens=5, requests=2), Decimal("0.7"), tool_calls=11)
     lost = Amount.of(None, None)
     sums = {"input_tokens": 6, "output_tokens": 10, "total_tokens": 16, "requests": 5, "tool_calls": 22}
-    assert known((amount, lost, amount)) == {"cost_usd": Decimal("1.4"), **sums}
-    assert (unknown((amount, amount)), unknown((amount, lost))) == (
-        set(), {"cost_usd", "input_tokens", "output_tokens", "total_tokens"}
-    )  # fmt: skip
+    lacking = {"cost_usd", "input_tokens", "output_tokens", "total_tokens"}
+    assert known((amount, lost, amount)) == ({"cost_usd": Decimal("1.4"), **sums}, lacking)
+    assert known((amount,)) == (amount.quantities(), set())
+    assert known(()) == (dict.fromkeys(sums | {"cost_usd": 0}, Decimal(0)), set())
     assert (amount.total_tokens, UNBOUNDED.total_tokens) == (8, None)
