@@ -42,12 +42,11 @@ def budget_of_run(limits: UsageLimits | None, laws: Laws) -> Budget | None:
 
     None if there are no limits at all. Raises MisuseError as ``budget_above`` does.
     """
-    above = budget_above()
-    if limits is None and above is None:
-        return None
-    budget = Budget(limits, above, admits=laws.admits, passes=laws.passes)
-    if (ask := _above.get()) is not None:
-        ask[2].append(budget)
+    ask = _above.get()
+    if ask is None:
+        return None if limits is None else Budget(limits, admits=laws.admits, passes=laws.passes)
+    budget = Budget(limits, budget_above())
+    ask[2].append(budget)
     return budget
 
 
