@@ -11,11 +11,11 @@ from flujo.execution.past import Past, human_path, past_of
 from flujo.execution.plugins import read_as
 from flujo.isolation import private_copy
 from flujo.ports import Journal, RecordedAnswer
+from flujo.usage import UsageLimits
 
 if TYPE_CHECKING:
     from flujo.pipeline import AnyPipeline
     from flujo.results import PipelineResult
-    from flujo.usage import UsageLimits
 
 
 def resumption(
@@ -28,6 +28,10 @@ def resumption(
 ) -> Past:
     """What the run of ``result`` knows when it goes on. Raises MisuseError for what cannot go on like this."""
     begun = result.beginning
+    if not isinstance(answers, Mapping):
+        raise MisuseError(f"answers is {answers!r}; pass a dict of answers by the paths in result.questions")
+    if limits is not None and not isinstance(limits, UsageLimits):
+        raise MisuseError(f"usage_limits is {limits!r}; pass UsageLimits(...)")
     if result.status == "completed":
         raise MisuseError("the run has completed: there is nothing to resume")
     if pipeline.fingerprint != result.fingerprint:

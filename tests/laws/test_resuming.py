@@ -75,6 +75,7 @@ async def test_r2_recorded_answers_bring_their_changes_of_the_context(flujo_run:
 
 
 BAD_ANSWERS: Mapping[str, tuple[Any, str]] = {
+    "that is no dict": (["ask"], r"answers is \['ask'\]; pass a dict of answers by the paths in result.questions"),
     "nobody asked for": ({"aks": 1}, "nobody asks for an answer at 'aks'; open questions: 'ask'"),
     "that does not fit": ({"ask": "many"}, "the answer 'many' at 'ask' does not fit its input_schema"),
 }
@@ -90,6 +91,13 @@ async def test_r2_an_answer_that_cannot_be_used_is_misuse_before_anything_runs(f
         await flow.resume_async(paused, answers)
     assert len(after.calls) == 0
     assert (await resumed(flow, paused, {"ask": "3"})).output == 3
+
+
+async def test_r3_limits_that_are_none_are_misuse(flujo_run: FlujoRun) -> None:
+    flow = runner(ASK)
+    paused = await flujo_run(flow, "rain")
+    with pytest.raises(MisuseError, match=r"usage_limits is '1 USD'; pass UsageLimits\(...\)"):
+        await flow.resume_async(paused, {"ask": "yes"}, usage_limits="1 USD")  # type: ignore[arg-type]
 
 
 async def test_r2_an_answer_that_was_given_stays(flujo_run: FlujoRun) -> None:

@@ -39,12 +39,15 @@ class Moments:
 class Waiting:
     """A metered agent that waits twice and is paid for 7 tokens; it keeps the budget that it draws on."""
 
-    name, model, max_output_tokens = "waiting", "test:m", 5
+    name, model = "waiting", "test:m"
     identity = "waiting"
 
-    def __init__(self, moments: Moments, budgets: list[Budget], output: object = "out") -> None:
+    def __init__(
+        self, moments: Moments, budgets: list[Budget], output: object = "out", bound: int | None = 5
+    ) -> None:
         self.moments = moments
         self.budgets = budgets
+        self.max_output_tokens = bound
         self.output = output
 
     def estimate_input(self, x: object) -> int:
@@ -107,12 +110,15 @@ KINDS = [*pipelines(lambda name, output=None: Step(name, breaks))]
 
 
 class Story:
-    """One run; keeps what its listener heard and every budget that was drawn on."""
+    """One run; keeps what its listener heard and every budget that was drawn on.
 
-    def __init__(self, kind: str, moments: Moments) -> None:
+    Under a limit calls without a ``bound`` run one at a time: whoever else is to be asked waits for the budget.
+    """
+
+    def __init__(self, kind: str, moments: Moments, bound: int | None) -> None:
         self.heard: list[Event] = []
         self.budgets: list[Budget] = []
-        part = pipelines(lambda name, output="out": Step(name, Waiting(moments, self.budgets, output)))[kind]
+        part = pipelines(lambda name, output="out": Step(name, Waiting(moments, self.budgets, output, bound)))[kind]
         self.runner = Flujo(
             Pipeline.of(part),
             context_model=Notes,
@@ -139,28 +145,29 @@ class Story:
         return left
 
 
-async def moments_of(kind: str) -> int:
+async def moments_of(kind: str, bound: int | None = 5) -> int:
     """At how many moments somebody waits in the undisturbed run."""
     moments = Moments()
-    result = await Story(kind, moments).runner.run_async("x")
+    result = await Story(kind, moments, bound).runner.run_async("x")
     assert (result.status, moments.count) == ("completed", 2 * len(result.transcript.of(Paid)))
     check_conservation(result)
     return moments.count
 
 
-async def cancelled_at(kind: str, moment: int) -> Story:
+async def cancelled_at(kind: str, moment: int, bound: int | None = 5) -> Story:
     with anyio.CancelScope() as scope:
-        story = Story(kind, Moments(moment, scope.cancel))
+        story = Story(kind, Moments(moment, scope.cancel), bound)
         await story.runner.run_async("x")
     assert scope.cancelled_caught
     return story
 
 
+@pytest.mark.parametrize("bound", [5, None], ids=["at once", "one waits for the other"])
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_run_cancelled_at_any_moment_is_told_to_its_end_and_holds_nothing(kind: str) -> None:
+async def test_a_run_cancelled_at_any_moment_is_told_to_its_end_and_holds_nothing(kind: str, bound: int | None) -> None:
     left = {}
-    for moment in range(1, await moments_of(kind) + 1):
-        story = await cancelled_at(kind, moment)
+    for moment in range(1, await moments_of(kind, bound) + 1):
+        story = await cancelled_at(kind, moment, bound)
         if untidy := story.untidy():
             left[moment] = untidy
         check_conservation(story.heard)

@@ -115,7 +115,7 @@ R3 = law(
     promise(
         "A limited run goes on under higher limits only; what was spent before counts.",
         {
-            at.RESUMING: "test_r3_a_limited_run_*",
+            at.RESUMING: "test_r3_a_limited_run_* test_r3_limits_that_are_none_are_misuse",
             at.DOUBT: "test_r3_higher_limits_* test_r3_a_retry_that_was_refused_* test_r3_a_refusal_*",
         },
     ),
