@@ -133,6 +133,7 @@ async def _outcome(
         answer = await frame.ask(plugin, attempt.of_plugin(plugin.name), draft, offered, timeout_s, purse)
     except Breached as breach:
         if breach.answer is not MISSING:  # it was paid: a run that goes on under higher limits has it
+            attempt.kept = None  # with what it has changed
             frame.log.extend((
                 Kept, frame.run.now(), attempt.scope, attempt.name, attempt.attempt, attempt.hop, plugin.name,
                 breach.answer, NO_DELTA,

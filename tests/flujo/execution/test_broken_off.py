@@ -95,3 +95,19 @@ async def test_a_verdict_that_passed_the_limit_is_not_paid_again_under_a_higher_
     result = await runner.resume_async(limited, usage_limits=UsageLimits(total_tokens_limit=200))
     assert (result.status, result.output, plugin.calls) == ("completed", "x", 1)
     assert (spent(result), result.total_tokens) == (["s/attempt:1/plugin:accepts/request:1"], 160)
+
+
+class NotesAtACost(AcceptsAtACost):
+    """The same, and writes down what it judged."""
+
+    async def validate(self, draft: Draft, *, context: Notes) -> PluginOutcome:  # type: ignore[override]
+        context.drafts.append(draft["output"])
+        return await super().validate(draft)
+
+
+async def test_what_a_plugin_changed_is_kept_though_its_verdict_passed_the_limit() -> None:
+    limits = UsageLimits(total_tokens_limit=100)
+    runner: Flujo = Flujo(Step("s", echo, plugins=[NotesAtACost()]), context_model=Notes, usage_limits=limits)
+    limited = await runner.run_async("x")
+    result = await runner.resume_async(limited, usage_limits=UsageLimits(total_tokens_limit=200))
+    assert (result.status, result.context) == ("completed", Notes(drafts=["x"]))
