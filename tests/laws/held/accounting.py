@@ -273,6 +273,7 @@ A8 = law(
         {
             at.DOUBT: "test_a8_* test_r3_doubt_* test_r3_tools_that_were_called_before_count test_a7_*",
             at.ENDINGS: "test_a_replayed_timeout_stays_in_doubt_so_the_limit_still_holds",
+            at.ORACLE_RESUMING: "test_limits_count_what_they_counted_before_a_run_goes_on",
         },
     ),
 )
