@@ -175,9 +175,13 @@ def usage_of(pay: Pay) -> Usage | None:
 
 
 def reports_of(pays: tuple[Pay, ...]) -> dict[str, Any]:
-    if len(pays) == 1:
+    if len(pays) == 1 and not pays[0].lost:
         return {"usage": usage_of(pays[0]), "model": pays[0].model}
-    return {"requests": tuple(RequestUsage(usage=usage_of(pay), model=pay.model) for pay in pays)} if pays else {}
+    return {"requests": tuple(map(request_of, pays))} if pays else {}
+
+
+def request_of(pay: Pay) -> RequestUsage:
+    return RequestUsage(usage=usage_of(pay), model=pay.model, outcome="in_doubt" if pay.lost else "ok")
 
 
 class Decider:

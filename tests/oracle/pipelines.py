@@ -34,10 +34,14 @@ class Data:
 
 @dataclass(frozen=True, repr=False)
 class Pay(Data):
-    """One model request: input and output tokens, None if the provider did not say."""
+    """One model request: input and output tokens, None if the provider did not say.
+
+    One that was ``lost`` may have used more.
+    """
 
     model: str | None
     tokens: tuple[int, int] | None
+    lost: bool = False
 
 
 @dataclass(frozen=True, repr=False)

@@ -236,9 +236,10 @@ def book(
     says_nothing = not pays
     if says_nothing and metered is not None:
         pays = (Pay(metered, None),)
-    outcome = transport if len(pays) == 1 else "ok"
+    in_doubt = says_nothing or any(pay.lost for pay in pays)
     paid = [(pay.model or metered, pay.tokens) for pay in pays]
     for number, (model, tokens) in enumerate(paid, 1):
+        outcome = "in_doubt" if pays[number - 1].lost else transport if len(pays) == 1 else "ok"
         entry = (path, number, attempt.number, frame.branch, model, tokens, cost_of(model, tokens), outcome)
         frame.tell("Paid", attempt.here, entry)
     if path in run.past.waits:
@@ -246,7 +247,7 @@ def book(
         doubt_again(attempt.budgets, run.doubts[path])
         settle(run.queue, run.time, None, attempt.budgets, paid)
     else:
-        run.doubts[path] = settle(run.queue, run.time, hold, attempt.budgets, paid, in_doubt=says_nothing)
+        run.doubts[path] = settle(run.queue, run.time, hold, attempt.budgets, paid, in_doubt=in_doubt)
     for each in attempt.budgets if transport != "cancelled" else ():
         if each.spent > each.limit:
             frame.tell("LimitPassed", attempt.here, each.dimension, deeds.exact(each.spent), deeds.exact(each.limit))

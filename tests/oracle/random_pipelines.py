@@ -83,10 +83,10 @@ class Dice:
     def one_in(self, many: int) -> bool:
         return self.pick(range(many)) == many - 1
 
-    def pay(self) -> Pay:
+    def pay(self, lost: bool = False) -> Pay:
         model = self.pick(MODELS)
         tokens = self.pick(((7, 5), (2, 3), (0, 9), None))
-        return Pay(model, tokens if model is not None else tokens or (1, 1))
+        return Pay(model, tokens if model is not None else tokens or (1, 1), lost)
 
     def limits(self, many: int, requests: tuple[int, ...]) -> Limits:
         """One in so many times: what about so many requests use."""
@@ -103,7 +103,7 @@ class Dice:
             self.pick(ANSWERS),
             self.pick(VALUES),
             self.pick(LASTING),
-            self.many(0, 2, self.pay),
+            self.many(0, 2, lambda: self.pay(lost=self.one_in(8))),
             self.writes(),
         )
 

@@ -58,9 +58,10 @@ def wrong_sums(result: PipelineResult, outcome: Outcome) -> list[str]:
     """Totals of the result that are not the oracle's entries added up."""
     costs = [entry[6] for entry in outcome.entries]
     known = sum((cost for cost in costs if cost is not None), Decimal(0))
+    lost = any(entry[7] == "in_doubt" for entry in outcome.entries)
     tokens = sum(sum(entry[5] or ()) for entry in outcome.entries)
     sums: dict[str, tuple[Any, Any]] = {
-        "total_cost_usd": (result.total_cost_usd, None if None in costs else known),
+        "total_cost_usd": (result.total_cost_usd, None if None in costs or lost else known),
         "known_cost_usd": (result.ledger.known_cost_usd, known),
         "total_tokens": (result.total_tokens, tokens),
         "requests": (result.usage.requests, len(costs)),

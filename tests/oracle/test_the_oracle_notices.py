@@ -20,7 +20,7 @@ from tests.oracle.reading import differences
 from tests.oracle.running import run
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("virtual_clock")]
-STORIES = 80
+STORIES = 100
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def one_waits_too_long() -> Story:
 
 @cache
 def foretold(taste: str) -> list[tuple[Story, Outcome]]:
-    stories = chain([one_waits_too_long()], seeded_stories(4, depth=3, taste=TASTES[taste][0]))
+    stories = chain([one_waits_too_long()], seeded_stories(2, depth=3, taste=TASTES[taste][0]))
     told = ((story, outcome_of(story)) for story in stories)
     return list(islice(((story, outcome) for story, outcome in told if not outcome.uncertain), STORIES))
 
