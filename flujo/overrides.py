@@ -1,4 +1,4 @@
-"""The one place where the outside changes what runs use: agents, clock, laws, listeners, cost model, door."""
+"""The one place where the outside changes what runs use: agents, clock, laws, listeners, prices, door, requests."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from types import MappingProxyType
 
 from flujo.binding import BoundAgent
 from flujo.laws import Laws
-from flujo.ports import Clock, Listener
+from flujo.ports import Clock, Listener, OutgoingRequest
 from flujo.prices import CostModel
 
 Door = Callable[[BoundAgent, str], BoundAgent]
 """Whom to ask instead of an agent or plugin, at the path of this ask: the same with another ``call`` and ``stream``."""
+Sentry = Callable[[OutgoingRequest], None]
+"""Told of every request before an adapter sends it; what it raises keeps the request from being sent."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +30,7 @@ class Overrides:
     listeners: tuple[Listener, ...] = ()
     cost_model: CostModel | None = None
     door: Door | None = None
+    sentry: Sentry | None = None
     used: set[str] = field(default_factory=set)
 
 
@@ -37,7 +40,7 @@ _current = Overrides()
 
 
 def current() -> Overrides:
-    """Read once, when a run starts."""
+    """Read once, when a run starts; ``sentry`` at each request of an adapter."""
     return _current
 
 
@@ -50,16 +53,18 @@ def override(
     listeners: Sequence[Listener] = (),
     cost_model: CostModel | None = None,
     door: Door | None = None,
+    sentry: Sentry | None = None,
 ) -> Iterator[Overrides]:
     """Use these in every run that starts within the block, in any thread of the process.
 
     ``agents`` replaces agents by path and applies wherever a pipeline has such a path; ``listeners`` come before the
     runners' own. ``door`` is asked at each ask of an agent or a plugin whom to call, within its deadline and its
-    accounting; several of them stand around each other, the latest outermost. Blocks may nest and overlap: a later
-    one adds to the earlier ones and wins where both speak. ``used`` of the block says which of its paths a run has
-    found.
+    accounting; several of them stand around each other, the latest outermost. ``sentry`` is told of a request
+    before an adapter sends it, within a run or not, and raises to keep it back. Blocks may nest and overlap: a later one
+    adds to the earlier ones and wins where both speak. ``used`` of the block says which of its paths a run has found.
     """
-    block = Overrides(MappingProxyType(dict(agents or {})), clock, laws, tuple(listeners), cost_model, door)
+    replaced = MappingProxyType(dict(agents or {}))
+    block = Overrides(replaced, clock, laws, tuple(listeners), cost_model, door, sentry)
     _change(_blocks.append, block)
     try:
         yield block
@@ -82,6 +87,7 @@ def _over(outer: Overrides, inner: Overrides) -> Overrides:
         listeners=(*outer.listeners, *inner.listeners),
         cost_model=inner.cost_model or outer.cost_model,
         door=_around(outer.door, inner.door),
+        sentry=inner.sentry or outer.sentry,
     )
 
 

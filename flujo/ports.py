@@ -114,6 +114,19 @@ class ValidationPlugin(Protocol):
     async def validate(self, draft: Draft) -> PluginOutcome: ...
 
 
+@dataclass(frozen=True, slots=True)
+class OutgoingRequest:
+    """A request to a model's provider that an adapter is about to send.
+
+    ``url`` is where it goes to (None: where the SDK sends by itself), ``transport`` what carries it, that of the SDK's
+    HTTP client (None: the SDK's own).
+    """
+
+    model: str
+    url: str | None
+    transport: object | None
+
+
 class Clock(Protocol):
     """Time as the engine sees it."""
 

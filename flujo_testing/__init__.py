@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from flujo_testing.agents import FakeAgent as FakeAgent
     from flujo_testing.agents import FakeError as FakeError
     from flujo_testing.agents import FunctionAgent as FunctionAgent
+    from flujo_testing.agents import LiveCallError as LiveCallError
     from flujo_testing.agents import Pass as Pass
+    from flujo_testing.agents import RunNotEnded as RunNotEnded
     from flujo_testing.agents import Script as Script
     from flujo_testing.agents import ScriptedAgent as ScriptedAgent
     from flujo_testing.agents import ScriptedHuman as ScriptedHuman
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from flujo_testing.agents import ScriptUnmatched as ScriptUnmatched
     from flujo_testing.agents import SlowAgent as SlowAgent
     from flujo_testing.agents import StreamingAgent as StreamingAgent
+    from flujo_testing.agents import live_calls as live_calls
     from flujo_testing.clock import VirtualClock as VirtualClock
     from flujo_testing.conformance import AgentConformance as AgentConformance
     from flujo_testing.conformance import ConformanceError as ConformanceError
@@ -42,9 +45,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "agents": (
-        "Call", "Chunks", "EchoAgent", "FailingAgent", "FakeAgent", "FakeError", "FunctionAgent", "Pass",
-        "Script", "ScriptExhausted", "ScriptLeftOver", "ScriptOrderUnclear", "ScriptUnmatched",
-        "ScriptedAgent", "ScriptedHuman", "ScriptedPlugin", "SlowAgent", "StreamingAgent",
+        "Call", "Chunks", "EchoAgent", "FailingAgent", "FakeAgent", "FakeError", "FunctionAgent",
+        "LiveCallError", "Pass", "RunNotEnded", "Script", "ScriptExhausted", "ScriptLeftOver",
+        "ScriptOrderUnclear", "ScriptUnmatched", "ScriptedAgent", "ScriptedHuman", "ScriptedPlugin",
+        "SlowAgent", "StreamingAgent", "live_calls",
     ),
     "clock": ("VirtualClock",),
     "conformance": ("AgentConformance", "ConformanceError"),

@@ -1,15 +1,13 @@
 """The fixtures ``flujo_run``, ``flujo_agents`` and ``cost_model``, as functions for the pytest plugin.
 
-All of them, and ``pass_of`` by itself, put the test into a pass (``flujo_testing.agents.passes``): scripts
-start afresh, and every run that starts while the pass is open is checked, whoever starts it, in whichever
-thread.
+The first two put the test into a pass (``flujo_testing.agents.passes``), if it is in none yet: scripts start
+afresh, and every run that starts while the pass is open is checked, whoever starts it, in whichever thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from typing import Any, Final, Protocol, TypedDict, Unpack
 
 import pytest
@@ -33,10 +31,9 @@ from flujo_testing.agents import FakeAgent, FakeError, Pass
 from flujo_testing.agents.fake import Fake
 from flujo_testing.conservation import check_conservation
 from flujo_testing.costs import default_cost_model
+from flujo_testing.following import CALL_FAILED, pass_of
 
 PRIME_PRICES: Final = default_cost_model()
-CALL_FAILED: Final = pytest.StashKey[bool]()
-"""True, set by the plugin, where the test itself failed: what is left of scripts is no news then."""
 
 
 class AgentNotFound(FakeError):
@@ -46,37 +43,6 @@ class AgentNotFound(FakeError):
 def cost_model() -> CostModel:
     """Prices of ``test:writer``, ``test:critic``, ``test:senior`` and ``test:small``, all different."""
     return default_cost_model()
-
-
-# The pass of a test -------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _OpenPass:
-    current: Pass
-    users: int = 0
-
-
-_OPEN: Final = pytest.StashKey[_OpenPass]()
-
-
-@contextmanager
-def pass_of(test: pytest.Item) -> Iterator[Pass]:
-    """The pass of a test: who comes first opens it, who leaves last closes it and raises what is wrong."""
-    opened = test.stash.setdefault(_OPEN, _OpenPass(Pass(test.nodeid, check=check_conservation)))
-    with ExitStack() as closing:
-        if opened.users == 0:
-            closing.callback(opened.current.close)
-            opened.current.open()
-        opened.users += 1
-        try:
-            yield opened.current
-        finally:
-            opened.users -= 1
-            if opened.users == 0:
-                del test.stash[_OPEN]
-        if opened.users == 0:
-            opened.current.finish(leftovers=not test.stash.get(CALL_FAILED, False))
 
 
 # flujo_run ----------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ library only; a fixture imports what it needs when a test asks for it.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +37,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "Folder of the goldens, relative to the file that sets it (default: golden)",
         default="golden",
     )
+    parser.addini(
+        "flujo_follow",
+        "Whose runs of pipelines are checked: those of all tests, or of tests with our fixtures (default: all)",
+        default="all",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    from flujo_testing.following import follow_tests
+
+    follow_tests(config)
     if config.getoption("flujo_golden") is not None:
         from flujo_testing.golden.fixture import announce
 
@@ -62,9 +69,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What a failed test has left over is no news; it only has something if our fixtures were loaded."""
-    if call.when == "call" and call.excinfo is not None and "flujo_testing.fixtures" in sys.modules:
-        from flujo_testing.fixtures import CALL_FAILED
+    """What a failed test has left over is no news."""
+    if call.when != "teardown" and call.excinfo is not None:
+        from flujo_testing.following import CALL_FAILED
 
         item.stash[CALL_FAILED] = True
     return (yield)

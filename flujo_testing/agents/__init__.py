@@ -2,13 +2,15 @@
 
 ``fake_agents.py`` and ``verdicts.py`` are the fakes, ``scripts.py`` how an answer is found. ``passes.py`` is
 the pass of a test, to which the progress of every script belongs, ``places.py`` how a fake knows where it is
-asked.
+asked, ``live.py`` what keeps adapters from calling real providers meanwhile.
 """
 
 from __future__ import annotations
 
 from flujo_testing.agents.errors import (
     FakeError,
+    LiveCallError,
+    RunNotEnded,
     ScriptExhausted,
     ScriptLeftOver,
     ScriptOrderUnclear,
@@ -23,6 +25,7 @@ from flujo_testing.agents.fake_agents import (
     SlowAgent,
     StreamingAgent,
 )
+from flujo_testing.agents.live import live_calls
 from flujo_testing.agents.passes import Call, Pass, current_pass
 from flujo_testing.agents.scripts import Chunks, Script
 from flujo_testing.agents.verdicts import ScriptedHuman, ScriptedPlugin
@@ -35,7 +38,9 @@ __all__ = [
     "FakeAgent",
     "FakeError",
     "FunctionAgent",
+    "LiveCallError",
     "Pass",
+    "RunNotEnded",
     "Script",
     "ScriptExhausted",
     "ScriptLeftOver",
@@ -47,4 +52,5 @@ __all__ = [
     "SlowAgent",
     "StreamingAgent",
     "current_pass",
+    "live_calls",
 ]

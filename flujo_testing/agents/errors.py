@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from flujo import AgentError
+
 
 class FakeError(AssertionError):
     """A fake was used in a way that makes the test prove nothing; ``path`` is where it was asked, if known.
@@ -29,3 +31,15 @@ class ScriptOrderUnclear(FakeError):
 
 class ScriptLeftOver(FakeError):
     """The test is over, and the script of a fake is not."""
+
+
+class RunNotEnded(FakeError):
+    """The test is over, and a run that started in it is not: a thread or a task that outlives its test."""
+
+
+class LiveCallError(FakeError, AgentError):
+    """An adapter to a real provider was not replaced; nothing was sent, and nothing was paid."""
+
+    def __init__(self, message: str, *, path: str | None = None) -> None:
+        FakeError.__init__(self, message, path=path)
+        AgentError.__init__(self, message, requests=())

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from flujo_testing.agents.errors import FakeError
-from flujo_testing.agents.passes import Call, FakeState, current_pass
+from flujo_testing.agents.passes import Call, FakeState, pass_here
 from flujo_testing.agents.places import here
 from flujo_testing.agents.scripts import Scripts, copied, left_over, take
 
@@ -29,7 +29,7 @@ class Fake:
     @property
     def calls(self) -> tuple[Call, ...]:
         """What it was asked in this pass of the test, in the order of asking."""
-        now = current_pass()
+        now = pass_here()
         return tuple((self._own if now is None else now.seen_of(self)).calls)
 
     @property
@@ -43,7 +43,7 @@ class Fake:
         return left_over(self.scripts, state, self.who)
 
     def _state(self) -> FakeState:
-        now = current_pass()
+        now = pass_here()
         return self._own if now is None else now.state_of(self)
 
     def _path(self) -> str | None:
@@ -65,7 +65,7 @@ class Fake:
             item, progress = take(self.scripts, state, given, path, here(), self.who)
         except FakeError as misuse:
             state.misused = True
-            if (now := current_pass()) is not None:
+            if (now := pass_here()) is not None:
                 now.remember(misuse)
             raise
         try:

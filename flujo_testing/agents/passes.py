@@ -15,9 +15,11 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from flujo import Rejection, override
-from flujo.events import Event
-from flujo_testing.agents.errors import FakeError
-from flujo_testing.agents.places import FollowedRun, Place, follow
+from flujo.events import Event, RunStarted
+from flujo.ports import OutgoingRequest
+from flujo_testing.agents.errors import FakeError, RunNotEnded
+from flujo_testing.agents.live import refusal_of
+from flujo_testing.agents.places import FollowedRun, Place, follow, here
 
 
 @dataclass(slots=True)
@@ -67,9 +69,11 @@ class Pass:
     """One pass of a test: ``with Pass(): ...`` starts scripts afresh and checks at the end that they are used
     up.
 
-    Passes nest; the innermost one counts. ``check`` is called with the events of every run that ended, in the
-    order of their arrival, and raises an AssertionError if they cannot be. At the end, unless an exception is
-    on its way, the first problem is raised, with the others as its notes.
+    Passes nest; the innermost one counts, and for what is asked within a run that in which the run started.
+    Meanwhile no adapter calls a real provider: it would be a LiveCallError, see ``live_calls``. ``check`` is
+    called with the events of every run that ended, in the order of their arrival, and raises an
+    AssertionError if they cannot be. At the end, unless an exception is on its way, the first problem is
+    raised, with the others as its notes.
     """
 
     def __init__(self, name: str = "", *, check: Callable[[Sequence[Event]], None] | None = None) -> None:
@@ -87,7 +91,7 @@ class Pass:
             outermost = not _passes
             _passes.append(self)
         if outermost:
-            self._following.enter_context(override(listeners=[_follow]))
+            self._following.enter_context(override(listeners=[_follow], sentry=_refuse_live))
 
     def close(self) -> None:
         """Let the pass around this one count again. Raises nothing: ``finish`` does."""
@@ -121,7 +125,7 @@ class Pass:
 
     def raise_problems(self) -> None:
         """Raise what was remembered, and what the runs that ended so far violate; forgets what it raises."""
-        self._check_runs([run for run in self.runs if run.ended])
+        self._check_runs()
         problems, self._problems = self._problems, []
         if problems:
             for other in problems[1:]:
@@ -129,15 +133,16 @@ class Pass:
             raise problems[0]
 
     def finish(self, *, leftovers: bool = True) -> None:
-        """Raise every problem of the pass; with ``leftovers`` also scripts of which something is left."""
-        self._check_runs(self.runs)
-        found = [fake.left_over(state) for fake, state in self._fakes.values() if not state.misused]
-        self._problems += [problem for problem in found if problem is not None and leftovers]
+        """Raise every problem of the pass; with ``leftovers`` also runs that have not ended, and rests of scripts."""
+        if leftovers:
+            self._problems += [_not_ended(run) for run in self.runs if not run.ended]
+            found = [fake.left_over(state) for fake, state in self._fakes.values() if not state.misused]
+            self._problems += [problem for problem in found if problem is not None]
         self.raise_problems()
 
-    def _check_runs(self, runs: Sequence[FollowedRun]) -> None:
-        for run in runs:
-            if self._check is None or run.checked == len(run.events):
+    def _check_runs(self) -> None:
+        for run in self.runs:
+            if self._check is None or not run.ended or run.checked == len(run.events):
                 continue
             run.checked = len(run.events)
             try:
@@ -155,6 +160,29 @@ def current_pass() -> Pass | None:
     return _passes[-1] if _passes else None
 
 
+def pass_here() -> Pass | None:
+    """The pass to which the caller belongs: that of the run it is in, however long ago that started."""
+    place = here()
+    return current_pass() if place is None else place.run.started_in
+
+
 def _follow(event: Event) -> None:
-    open_now = current_pass()
-    follow(event, [] if open_now is None else open_now.runs)
+    follow(event, current_pass())
+
+
+def _refuse_live(request: OutgoingRequest) -> None:
+    refusal = refusal_of(request)
+    if refusal is None:
+        return
+    if (asking := pass_here()) is not None:
+        asking.remember(refusal)
+    raise refusal
+
+
+def _not_ended(run: FollowedRun) -> RunNotEnded:
+    waits = run.waits_for
+    told = f"waits for an answer at {', '.join(map(repr, waits))}" if waits else "asks nobody"
+    started = run.events[0]
+    name = started.pipeline if isinstance(started, RunStarted) else ""
+    text = f"the run of '{name}' has not ended when the test does; it {told}"
+    return RunNotEnded(f"{text}: await the run, join its thread, or cancel it", path=waits[0] if waits else None)

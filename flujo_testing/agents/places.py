@@ -9,18 +9,34 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from flujo.events import Asked, Event, RunEnded, RunStarted, StepEnded
+from flujo.events import Answered, Asked, AskFailed, Event, RunEnded, RunStarted, StepEnded
+
+if TYPE_CHECKING:
+    from flujo_testing.agents.passes import Pass
 
 
 @dataclass(slots=True, eq=False)
 class FollowedRun:
-    """A run while it is followed: its events in the order of their arrival."""
+    """A run while it is followed: its events in the order of their arrival, and the pass that it started in."""
 
+    started_in: Pass | None = None
     events: list[Event] = field(default_factory=list)
     ended: bool = False
     checked: int = 0
     """How many of the events have been checked."""
+
+    @property
+    def waits_for(self) -> list[str]:
+        """The paths of the asks that have no answer yet."""
+        asks: dict[str, None] = {}
+        for event in self.events:
+            if isinstance(event, Asked):
+                asks[event.path] = None
+            elif isinstance(event, Answered | AskFailed):
+                asks.pop(event.path, None)
+        return list(asks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +62,13 @@ def here() -> Place | None:
     return _here.get()
 
 
-def follow(event: Event, runs: list[FollowedRun]) -> None:
-    """A listener: keeps track of where the task that calls it is. A run that starts is added to ``runs``."""
+def follow(event: Event, now: Pass | None) -> None:
+    """A listener: keeps track of where the task that calls it is. A run that starts belongs to the pass ``now``."""
     place = _here.get()
     if isinstance(event, RunStarted):
-        place = Place(FollowedRun(), around=place)
-        runs.append(place.run)
+        place = Place(FollowedRun(now), around=place)
+        if now is not None:
+            now.runs.append(place.run)
         _here.set(place)
     if place is None:
         return

@@ -16,6 +16,7 @@ from flujo import Flujo, Laws, MisuseError, PipelineContext, Step, Usage, UsageL
 from flujo_testing import fixtures
 from flujo_testing.agents import (
     EchoAgent,
+    RunNotEnded,
     ScriptedAgent,
     ScriptedPlugin,
     ScriptExhausted,
@@ -24,7 +25,8 @@ from flujo_testing.agents import (
 )
 from flujo_testing.conservation import ConservationError
 from flujo_testing.costs import FixedCost
-from flujo_testing.fixtures import CALL_FAILED, AgentNotFound, FlujoRun, UseAgents, pass_of
+from flujo_testing.fixtures import AgentNotFound, FlujoRun, UseAgents
+from flujo_testing.following import CALL_FAILED, pass_of
 
 pytestmark = pytest.mark.anyio
 USAGE = Usage(input_tokens=120, output_tokens=40)
@@ -187,15 +189,16 @@ def test_a_run_of_the_application_that_does_not_add_up_is_raised_at_the_teardown
 
 
 async def test_a_run_that_has_not_ended_when_the_test_does_is_told() -> None:
-    runner = Flujo(Step("write", SlowAgent(3600)))
+    runner = Flujo(Step("write", SlowAgent(3600)), name="rain")
     async with anyio.create_task_group() as tasks:
-        with pytest.raises(ConservationError) as caught, fixture("flujo_run", Request()):  # noqa: PT012
+        with pytest.raises(RunNotEnded) as caught, fixture("flujo_run", Request()):  # noqa: PT012
             tasks.start_soon(runner.run_async, "rain")
             await anyio.wait_all_tasks_blocked()
         tasks.cancel_scope.cancel()
-    assert caught.value.violations == (
-        "the run: it has no RunEnded",
-        "write: StepStarted without StepEnded",
+    assert (caught.value.path, str(caught.value)) == (
+        "write/attempt:1",
+        "the run of 'rain' has not ended when the test does; it waits for an answer at 'write/attempt:1': "
+        "await the run, join its thread, or cancel it",
     )
 
 

@@ -23,7 +23,7 @@ FLOORS = (
     ("flujo",),
 )
 TEST_LIBRARIES = {"_pytest", "flujo_testing", "hypothesis", "mock", "pytest", "syrupy", "unittest"}
-LOADED_WITH_PYTEST = ("flujo_testing/__init__.py", "flujo_testing/pytest_plugin.py")
+LOADED_WITH_PYTEST = tuple(f"flujo_testing/{name}.py" for name in ("__init__", "following", "pytest_plugin"))
 
 
 def room(module: str) -> str:

@@ -6,6 +6,7 @@ from anyio.lowlevel import RunVar
 from openai import AsyncOpenAI, OpenAIError
 
 from flujo.agents.openai.failures import failure_of
+from flujo.agents.outgoing import about_to_send
 
 _clients: RunVar[AsyncOpenAI] = RunVar("flujo.agents.openai.client")
 
@@ -23,13 +24,18 @@ class Connection:
         self._given = None if client is None else client.with_options(max_retries=0)
 
     def client(self) -> AsyncOpenAI:
-        if self._given is not None:
-            return self._given
+        """The client for one request that is about to be sent."""
+        client = self._given or self._made()
+        about_to_send(self._model, client.base_url, client._client)
+        return client
+
+    def _made(self) -> AsyncOpenAI:
         made = _clients.get(None)
         if made is None:
             try:
                 made = AsyncOpenAI(max_retries=0)
             except OpenAIError as error:
+                about_to_send(self._model, None)  # who must not send needs no key
                 raise failure_of(error, self._model) from error
             _clients.set(made)
         return made
