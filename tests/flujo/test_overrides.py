@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from flujo import AgentOutput, Flujo, Laws, Price, PriceTable, Step, Usage, override
+from flujo.agents.outgoing import about_to_send
 from flujo.events import Event
+from flujo.ports import OutgoingRequest
 
 
 async def live(x: str) -> str:
@@ -82,3 +84,17 @@ def test_overrides_left_open_by_an_error_are_closed() -> None:
             raise KeyError("test")
     except KeyError:
         assert RUNNER.run("x").status == "failed"
+
+
+def test_the_gate_of_the_latest_block_is_asked_before_an_adapter_sends() -> None:
+    asked: list[tuple[str, OutgoingRequest]] = []
+    wire = object()
+    about_to_send("openai:gpt-4o", "https://api.example/v1")
+    with override(gate=lambda request: asked.append(("outer", request))):
+        about_to_send("openai:gpt-4o", None)
+        with override(gate=lambda request: asked.append(("inner", request))):
+            about_to_send("openai:gpt-4o", "https://api.example/v1", wire)
+    assert asked == [
+        ("outer", OutgoingRequest("openai:gpt-4o", None, None)),
+        ("inner", OutgoingRequest("openai:gpt-4o", "https://api.example/v1", wire)),
+    ]
