@@ -7,8 +7,10 @@ shape.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import attrgetter
 from typing import Literal
 
 from flujo.money import usd
@@ -59,10 +61,11 @@ class Usage:
 
     def __add__(self, other: Usage) -> Usage:
         """Every count added. Add up to show, never to price: tiers hold per request."""
-        return Usage(**{field: getattr(self, field) + getattr(other, field) for field in _COUNTS})
+        return added((self, other))
 
 
 _COUNTS = tuple(Usage.__dataclass_fields__)
+_counts_of = attrgetter(*_COUNTS)
 _PARTS = (
     ("input_tokens", ("cache_read_tokens", "cache_write_tokens")),
     ("input_tokens", ("input_audio_tokens", "input_image_tokens")),
@@ -156,6 +159,12 @@ def not_negative(field: str, value: Decimal | str | int) -> Decimal:
 
 
 NO_USAGE = Usage(requests=0)
+
+
+def added(usages: Iterable[Usage]) -> Usage:
+    """Every count of all of them added up."""
+    sums = map(sum, zip(*map(_counts_of, usages), strict=True))
+    return Usage(**{"requests": 0, **dict(zip(_COUNTS, sums, strict=False))})
 """Where a sum of usages starts."""
 
 

@@ -12,9 +12,11 @@ from flujo.entries import CostSource, LedgerEntry, entry_id
 from flujo.errors import PriceError
 from flujo.money import ZERO, add, total
 from flujo.prices import CostModel, LineItem, Quote
-from flujo.usage import NO_USAGE, RequestUsage, Usage
+from flujo.usage import RequestUsage, Usage, added
 
 Grouping = Literal["step", "model", "outcome", "branch"]
+_SILENT = Usage()
+"""Of a request that reports no usage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Ledger:
     @property
     def usage(self) -> Usage:
         """All reported counts added up; a request without usage adds itself and no tokens."""
-        return sum((entry.usage or Usage() for entry in self.entries), NO_USAGE)
+        return added(entry.usage or _SILENT for entry in self.entries)
 
     @property
     def total_tokens(self) -> int:

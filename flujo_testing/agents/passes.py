@@ -8,7 +8,7 @@ other threads. Nothing here knows pytest.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -140,10 +140,14 @@ class Pass:
             self._problems += [problem for problem in found if problem is not None]
         self.raise_problems()
 
+    def unchecked(self) -> Iterator[FollowedRun]:
+        """The runs that have ended and whose events have not been checked yet, all of them."""
+        return (run for run in self.runs if run.ended and run.checked != len(run.events))
+
     def _check_runs(self) -> None:
-        for run in self.runs:
-            if self._check is None or not run.ended or run.checked == len(run.events):
-                continue
+        if self._check is None:
+            return
+        for run in self.unchecked():
             run.checked = len(run.events)
             try:
                 self._check(run.events)

@@ -8,8 +8,8 @@ inherit it.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from flujo.events import Answered, Asked, AskFailed, Event, RunEnded, RunStarted, StepEnded
 
@@ -65,7 +65,8 @@ def here() -> Place | None:
 def follow(event: Event, now: Pass | None) -> None:
     """A listener: keeps track of where the task that calls it is. A run that starts belongs to the pass ``now``."""
     place = _here.get()
-    if isinstance(event, RunStarted):
+    kind = type(event)
+    if kind is RunStarted:
         place = Place(FollowedRun(now), around=place)
         if now is not None:
             now.runs.append(place.run)
@@ -73,13 +74,18 @@ def follow(event: Event, now: Pass | None) -> None:
     if place is None:
         return
     place.run.events.append(event)
-    if isinstance(event, Asked):
-        _here.set(replace(place, path=event.path))
-    elif isinstance(event, StepEnded):
-        _here.set(replace(place, path=None))
-    elif isinstance(event, RunEnded):
-        place.run.ended = True
-        _here.set(place.around)
+    if kind in _MOVES:
+        if isinstance(event, Asked):
+            _here.set(Place(place.run, event.path, place.around))
+        elif isinstance(event, StepEnded):
+            _here.set(Place(place.run, None, place.around))
+        else:
+            place.run.ended = True
+            _here.set(place.around)
+
+
+_MOVES: Final = frozenset({Asked, StepEnded, RunEnded})
+"""After these events whoever is told them is elsewhere."""
 
 
 def at_the_same_time(one: Place, other: Place) -> str | None:

@@ -6,11 +6,14 @@ engine's sums but to be compared with.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import fields
+from functools import cache
+from operator import attrgetter
 
 from flujo import PipelineResult
 from flujo.events import Event
-from flujo_testing.conservation.paths import out_of_order
+from flujo_testing.conservation.paths import in_canonical_order, out_of_order
 from flujo_testing.conservation.reading import read
 from flujo_testing.conservation.sums import sums_violated
 
@@ -39,4 +42,27 @@ def check_conservation(run: PipelineResult | Iterable[Event], *, metered: Collec
         raise ConservationError(violations)
 
 
-__all__ = ["ConservationError", "check_conservation"]
+def is_checked_with(transcript: Sequence[Event], told: Iterable[Event]) -> bool:
+    """Whether a run that was ``told`` so, event by event as they arrived, is the one of this transcript.
+
+    Then what is said of the transcript is said of it.
+    """
+    ordered, stray = in_canonical_order(told)
+    return not stray and len(ordered) == len(transcript) and all(map(_is_same, ordered, transcript))
+
+
+def _is_same(told: Event, kept: Event) -> bool:
+    if type(told) is not type(kept):
+        return False
+    try:
+        return _fields_of(type(told))(told) == _fields_of(type(kept))(kept)
+    except Exception:  # values of users may refuse to be compared
+        return False
+
+
+@cache
+def _fields_of(kind: type[Event]) -> Callable[[Event], object]:
+    return attrgetter(*(field.name for field in fields(kind) if field.compare))
+
+
+__all__ = ["ConservationError", "check_conservation", "is_checked_with"]

@@ -30,13 +30,18 @@ class Ask:
     failed: bool = False
     paid: int = 0
     judged: set[str] = field(default_factory=set)
+    path: str = ""
+
+    def __post_init__(self) -> None:
+        self.path = self.asked.path
 
 
 @dataclass(slots=True, eq=False)
 class Execution:
     """One execution of a step: what was paid in it, the steps inside it, and what it did itself.
 
-    ``sequences`` are the steps inside by where they stand: ``branch:legal``, ``iteration:2``, or directly inside.
+    ``sequences`` are the steps inside by where they stand: ``branch:legal``, ``iteration:2``, or directly inside;
+    ``paths`` are those of all steps inside.
     """
 
     path: str
@@ -45,6 +50,7 @@ class Execution:
     entries: list[LedgerEntry] = field(default_factory=list)
     inner: list[Execution] = field(default_factory=list)
     sequences: dict[str, list[Execution]] = field(default_factory=dict)
+    paths: set[str] = field(default_factory=set)
     branches: dict[str, BranchEnded] = field(default_factory=dict)
     items: list[ItemEnded] = field(default_factory=list)
     decisions: dict[tuple[str, int], Decided] = field(default_factory=dict)
@@ -86,6 +92,7 @@ class Execution:
 
     def take_in(self, step: Execution) -> None:
         self.inner.append(step)
+        self.paths.add(step.path)
         self.sequences.setdefault(self.part_of(step.path), []).append(step)
 
     def part_of(self, path: str) -> str:
@@ -111,9 +118,13 @@ class Account:
         """The steps of the run itself."""
         return self.run.inner
 
+    def note(self, violation: str) -> None:
+        self.violations.append(violation)
+
     def expect(self, holds: bool, violation: str) -> bool:
+        """Note the violation unless something holds. What is checked at every event calls ``note``: it costs less."""
         if not holds:
-            self.violations.append(violation)
+            self.note(violation)
         return holds
 
     def innermost_is(self, path: str) -> bool:

@@ -64,14 +64,14 @@ def check_place(account: Account, around: Execution, event: StepStarted) -> None
 
 def check_turn(account: Account, around: Execution, event: StepStarted) -> None:
     """A step runs once, and only after those before it in its sequence have completed."""
+    if event.step in around.paths:
+        account.note(f"{event.step}: ran twice")
     before = around.within(around.part_of(event.step))
-    account.expect(all(step.path != event.step for step in before), f"{event.step}: ran twice")
-    if before:
-        last = before[-1]
-        account.expect(
-            last.status in ("completed", None),
-            f"{event.step}: ran, although '{last.path}' before it {how_ended(last.status)}",
-        )
+    if not before:
+        return
+    last = before[-1]
+    if last.status not in ("completed", None):
+        account.note(f"{event.step}: ran, although '{last.path}' before it {how_ended(last.status)}")
 
 
 def _start_in_parallel(account: Account, around: Execution, part: str) -> None:

@@ -48,6 +48,8 @@ def out_of_order(events: Iterable[Event]) -> Iterator[str]:
 
 def _part_of(path: str, starts: Collection[str]) -> str | None:
     """The innermost branch or item around a step that tells its end; ``starts`` are how such ones begin."""
+    if not starts:
+        return None
     parts = path.split("/")
     for length in range(len(parts), 1, -1):
         kind, colon, _ = parts[length - 1].partition(":")
@@ -58,6 +60,8 @@ def _part_of(path: str, starts: Collection[str]) -> str | None:
 
 def branch_of(path: str) -> str | None:
     """The path of the innermost branch around a step; None outside of all."""
+    if "branch:" not in path:
+        return None
     parts = path.split("/")
     for length in range(len(parts), 0, -1):
         if parts[length - 1].startswith("branch:"):

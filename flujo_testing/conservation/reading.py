@@ -13,6 +13,7 @@ from typing import Any
 from flujo.events import (
     Answered,
     Asked,
+    AskEvent,
     AskFailed,
     BranchEnded,
     Event,
@@ -35,10 +36,8 @@ def read(events: Iterable[Event], metered: Collection[str] = ()) -> Account:
     account = Account(metered)
     ordered, stray = in_canonical_order(events)
     for event in ordered:
-        account.expect(
-            account.ended is None,
-            f"{event.step or 'the run'}: {type(event).__name__} after the run has ended",
-        )
+        if account.ended is not None:
+            account.note(f"{event.step or 'the run'}: {type(event).__name__} after the run has ended")
         if (reader := READERS.get(type(event))) is not None:
             reader(account, event)
     for part, events_of_part in stray.items():
@@ -87,11 +86,11 @@ def _run_ended(account: Account, event: RunEnded) -> None:
 def _step_started(account: Account, event: StepStarted) -> None:
     execution = Execution(event.step, event.kind)
     around = account.open[-1] if account.open else None
-    if around is not None and account.expect(
-        event.step.startswith(f"{around.path}/"),
-        f"{event.step}: started inside of '{around.path}', where it is not",
-    ):
-        composites.check_place(account, around, event)
+    if around is not None:
+        if event.step.startswith(f"{around.path}/"):
+            composites.check_place(account, around, event)
+        else:
+            account.note(f"{event.step}: started inside of '{around.path}', where it is not")
     outer = account.run if around is None else around
     composites.check_turn(account, outer, event)
     outer.take_in(execution)
@@ -99,24 +98,20 @@ def _step_started(account: Account, event: StepStarted) -> None:
 
 
 def _step_ended(account: Account, event: StepEnded) -> None:
-    if not account.expect(
-        any(step.path == event.step for step in account.open), f"{event.step}: StepEnded without StepStarted"
-    ):
+    if not account.innermost_is(event.step) and all(step.path != event.step for step in account.open):
+        account.note(f"{event.step}: StepEnded without StepStarted")
         return
     while (execution := account.open.pop()).path != event.step:
         account.expect(False, f"{execution.path}: still open when '{event.step}' ended around it")
     execution.ended = event
     for ask in execution.asks:
-        account.expect(ask.answered or ask.failed, f"{ask.asked.path}: asked, but neither Answered nor AskFailed")
-    account.expect(
-        (event.status in ("completed", "paused")) == (event.error is None),
-        f"{event.step}: {event.status}, but its error is {event.error!r}",
-    )
+        if not (ask.answered or ask.failed):
+            account.note(f"{ask.asked.path}: asked, but neither Answered nor AskFailed")
+    if (event.status in ("completed", "paused")) != (event.error is None):
+        account.note(f"{event.step}: {event.status}, but its error is {event.error!r}")
     completed = event.status == "completed"
-    account.expect(
-        completed or event.output is None,
-        f"{event.step}: {event.status}, but its output is {event.output!r}, not None",
-    )
+    if not completed and event.output is not None:
+        account.note(f"{event.step}: {event.status}, but its output is {event.output!r}, not None")
     if execution.kind == "parallel" and completed:
         _check_branches(account, execution, event)
     endings.check_end(account, execution, event)
@@ -155,28 +150,28 @@ def _merged(account: Account, event: Merged) -> None:
 
 
 def _asked(account: Account, event: Asked) -> None:
-    if not account.expect(account.innermost_is(event.step), f"{event.path}: asked while its step was not running"):
+    if not account.innermost_is(event.step):
+        account.note(f"{event.path}: asked while its step was not running")
         return
     execution = account.open[-1]
-    account.expect(execution.kind == "step", f"{event.path}: asked, but a step of kind {execution.kind} asks nobody")
-    asks = execution.asks
-    if asks:
-        last = asks[-1].asked
-        right = {(last.attempt, last.hop + 1), (last.attempt + 1, 0)}
-        after = f"after '{last.path}'"
+    if execution.kind != "step":
+        account.note(f"{event.path}: asked, but a step of kind {execution.kind} asks nobody")
+    asks, at = execution.asks, (event.attempt, event.hop)
+    if not asks:
+        if at != (1, 0):
+            account.note(f"{event.path}: asked first: attempts must count 1, 2, 3, ...")
     else:
-        right, after = {(1, 0)}, "first"
-    account.expect(
-        (event.attempt, event.hop) in right, f"{event.path}: asked {after}: attempts must count 1, 2, 3, ..."
-    )
+        last = asks[-1].asked
+        if at not in ((last.attempt, last.hop + 1), (last.attempt + 1, 0)):
+            account.note(f"{event.path}: asked after '{last.path}': attempts must count 1, 2, 3, ...")
     asks.append(Ask(event))
 
 
 def _answered(account: Account, event: Answered) -> None:
     if (ask := _ask_under_way(account, event)) is not None:
         ask.answered = True
-        if declared(event.step) in account.metered and event.hop == 0:
-            account.expect(ask.paid > 0, f"{event.path}: a metered agent answered, but no entry says what was paid")
+        if event.hop == 0 and ask.paid == 0 and declared(event.step) in account.metered:
+            account.note(f"{event.path}: a metered agent answered, but no entry says what was paid")
 
 
 def _ask_failed(account: Account, event: AskFailed) -> None:
@@ -185,43 +180,54 @@ def _ask_failed(account: Account, event: AskFailed) -> None:
 
 
 def _ask_under_way(account: Account, event: Answered | AskFailed) -> Ask | None:
-    asks = account.open[-1].asks if account.innermost_is(event.step) else []
-    under_way = bool(asks) and asks[-1].asked.path == event.path and not (asks[-1].answered or asks[-1].failed)
-    account.expect(under_way, f"{event.path}: {type(event).__name__}, but no such ask is under way")
-    return asks[-1] if under_way else None
+    ask = _last_ask(account, event)
+    if ask is None or ask.answered or ask.failed:
+        account.note(f"{event.path}: {type(event).__name__}, but no such ask is under way")
+        return None
+    return ask
+
+
+def _last_ask(account: Account, event: AskEvent) -> Ask | None:
+    """The ask that the event is about, if it is the latest one of the step that is running."""
+    if not account.innermost_is(event.step) or not account.open[-1].asks:
+        return None
+    last = account.open[-1].asks[-1]
+    return last if (last.asked.attempt, last.asked.hop) == (event.attempt, event.hop) else None
 
 
 def _judged(account: Account, event: Judged) -> None:
-    asks = account.open[-1].asks if account.innermost_is(event.step) else []
-    right = bool(asks) and asks[-1].asked.path == event.path and asks[-1].answered
-    if account.expect(right, f"{event.path}/plugin:{event.plugin}: judged what was not answered"):
-        asks[-1].judged.add(event.plugin)
+    ask = _last_ask(account, event)
+    if ask is None or not ask.answered:
+        account.note(f"{event.path}/plugin:{event.plugin}: judged what was not answered")
+    else:
+        ask.judged.add(event.plugin)
 
 
 def _paid(account: Account, event: Paid) -> None:
     entry = event.entry
+    step = step_of(entry.path)
     account.entries.append(entry)
-    account.expect(event.step == step_of(entry.path), f"{entry.entry_id}: paid by '{event.step}', says its event")
-    if not account.expect(
-        account.innermost_is(step_of(entry.path)), f"{entry.entry_id}: paid while its step was not running"
-    ):
+    if event.step != step:
+        account.note(f"{entry.entry_id}: paid by '{event.step}', says its event")
+    if not account.innermost_is(step):
+        account.note(f"{entry.entry_id}: paid while its step was not running")
         return
     execution = account.open[-1]
     execution.entries.append(entry)
     agent, _, plugin = entry.path.partition("/plugin:")
-    ask = next((ask for ask in reversed(execution.asks) if ask.asked.path == agent), None)
-    if not account.expect(ask is not None, f"{entry.entry_id}: paid, but nobody was asked there") or ask is None:
+    ask = next((ask for ask in reversed(execution.asks) if ask.path == agent), None)
+    if ask is None:
+        account.note(f"{entry.entry_id}: paid, but nobody was asked there")
         return
     if plugin:
         within = ask is execution.asks[-1] and ask.answered and plugin not in ask.judged
     else:
         within = not (ask.answered or ask.failed)
         ask.paid += 1
-    account.expect(within, f"{entry.entry_id}: paid outside of the ask that it belongs to")
-    account.expect(
-        entry.attempt == ask.asked.attempt,
-        f"{entry.entry_id}: attempt {entry.attempt}, in attempt {ask.asked.attempt}",
-    )
+    if not within:
+        account.note(f"{entry.entry_id}: paid outside of the ask that it belongs to")
+    if entry.attempt != ask.asked.attempt:
+        account.note(f"{entry.entry_id}: attempt {entry.attempt}, in attempt {ask.asked.attempt}")
 
 
 READERS: dict[type[Event], Callable[[Account, Any], None]] = {
@@ -236,22 +242,19 @@ def _check_entries(account: Account) -> None:
     numbers: dict[str, int] = {}
     for entry in account.entries:
         name = entry.entry_id
-        account.expect(name not in seen, f"{name}: two entries of this id")
+        if name in seen:
+            account.note(f"{name}: two entries of this id")
         seen.add(name)
         number = numbers[entry.path] = numbers.get(entry.path, 0) + 1
-        account.expect(
-            name.endswith(f"/{entry.path}/request:{number}"), f"{name}: is request {number} of '{entry.path}'"
-        )
-        account.expect(
-            entry.branch == branch_of(entry.path),
-            f"{name}: branch {entry.branch!r}, but it ran in {branch_of(entry.path)!r}",
-        )
+        if not name.endswith(f"/{entry.path}/request:{number}"):
+            account.note(f"{name}: is request {number} of '{entry.path}'")
+        branch = branch_of(entry.path)
+        if entry.branch != branch:
+            account.note(f"{name}: branch {entry.branch!r}, but it ran in {branch!r}")
         if entry.line_items and entry.cost_usd is not None:
             items = sum(Fraction(item.amount) for item in entry.line_items)
-            account.expect(
-                items == Fraction(entry.cost_usd),
-                f"{name}: costs {entry.cost_usd}, its items {shown_usd(items)}",
-            )
+            if items != Fraction(entry.cost_usd):
+                account.note(f"{name}: costs {entry.cost_usd}, its items {shown_usd(items)}")
 
 
 def shown_usd(amount: Fraction | int) -> str:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from decimal import Decimal
 from fractions import Fraction
+from itertools import repeat
+from math import lcm
+from operator import attrgetter
 
 from flujo import PipelineResult, StepResult, Usage
 from flujo.entries import LedgerEntry
@@ -16,82 +19,107 @@ from flujo_testing.conservation.reading import shown_usd
 from flujo_testing.transcript.sources import same_value
 
 COUNTS = tuple(count.name for count in fields(Usage))
+_counts_of = attrgetter(*COUNTS)
+_NOTHING = tuple(int(count == "requests") for count in COUNTS)
+"""What a request counts as that reports no usage."""
+
+
+class Sums:
+    """Counts and costs of the entries of one run, in integers: a cost counts in parts of one amount of USD."""
+
+    def __init__(self, entries: Sequence[LedgerEntry]) -> None:
+        ratios = {id(entry): entry.cost_usd.as_integer_ratio() for entry in entries if entry.cost_usd is not None}
+        self.parts = lcm(*(parts for _, parts in ratios.values()))
+        self._costs = {entry: count * (self.parts // parts) for entry, (count, parts) in ratios.items()}
+
+    def cost(self, entries: Iterable[LedgerEntry]) -> int:
+        """What is known of what they cost, in parts."""
+        return sum(self._costs.get(id(entry), 0) for entry in entries)
+
+    def is_cost(self, said: Decimal, parts: int) -> bool:
+        """Whether so many parts are that much USD."""
+        count, of = said.as_integer_ratio()
+        return count * self.parts == parts * of
+
+    def usd(self, parts: int) -> str:
+        """So many parts in USD, for messages."""
+        return shown_usd(Fraction(parts, self.parts))
 
 
 def sums_violated(result: PipelineResult, account: Account) -> Iterator[str]:
     """What the result says otherwise than its events."""
-    entries = account.entries
-    yield from _spend_violated("the run", result.total_cost_usd, result.usage, entries)
-    known = known_cost(entries)
-    if Fraction(said := result.ledger.known_cost_usd) != known:
-        yield f"the run: known_cost_usd is {said}, its entries add up to {shown_usd(known)}"
-    if result.total_tokens != (tokens := count_of(entries, "input_tokens") + count_of(entries, "output_tokens")):
+    entries, sums = account.entries, Sums(account.entries)
+    counts = counts_of(entries)
+    yield from _spend_violated("the run", result.total_cost_usd, result.usage, entries, sums)
+    known = sums.cost(entries)
+    if not sums.is_cost(said := result.ledger.known_cost_usd, known):
+        yield f"the run: known_cost_usd is {said}, its entries add up to {sums.usd(known)}"
+    if result.total_tokens != (tokens := counts["input_tokens"] + counts["output_tokens"]):
         yield f"the run: total_tokens is {result.total_tokens}, its entries add up to {tokens}"
     if result.ledger.entries != tuple(entries):
         counted = len(result.ledger.entries)
         yield f"the run: its ledger has {counted} entries, the transcript {len(entries)}, or others"
-    yield from _groups_violated(result, entries)
-    yield from _steps_violated("the run", result.step_history, account.top)
+    yield from _groups_violated(result, entries, sums)
+    yield from _steps_violated("the run", result.step_history, account.top, sums)
     yield from _status_violated(result, account)
     yield from _questions_violated(result, account)
 
 
-def known_cost(entries: Iterable[LedgerEntry]) -> Fraction:
-    return sum((Fraction(entry.cost_usd) for entry in entries if entry.cost_usd is not None), Fraction(0))
-
-
-def count_of(entries: Iterable[LedgerEntry], count: str) -> int:
-    """A count of usage, added up; a request that reports no usage is a request all the same."""
-    silent = int(count == "requests")
-    return sum(silent if entry.usage is None else int(getattr(entry.usage, count)) for entry in entries)
+def counts_of(entries: Iterable[LedgerEntry]) -> dict[str, int]:
+    """The counts of usage, added up; a request that reports no usage is a request all the same."""
+    rows = [_NOTHING if entry.usage is None else _counts_of(entry.usage) for entry in entries]
+    return dict(zip(COUNTS, map(sum, zip(*rows, strict=True)) if rows else repeat(0), strict=False))
 
 
 def _spend_violated(
-    where: str, cost_usd: Decimal | None, usage: Usage, entries: Sequence[LedgerEntry]
+    where: str, cost_usd: Decimal | None, usage: Usage, entries: Sequence[LedgerEntry], sums: Sums
 ) -> Iterator[str]:
     unknown = [entry.entry_id for entry in entries if entry.cost_usd is None or entry.outcome == "in_doubt"]
-    known = known_cost(entries)
+    known = sums.cost(entries)
     if cost_usd is None:
         if not unknown:
-            yield f"{where}: its cost is None, but its entries add up to {shown_usd(known)}"
+            yield f"{where}: its cost is None, but its entries add up to {sums.usd(known)}"
     elif unknown:
         yield f"{where}: its cost is {cost_usd}, but that of {', '.join(unknown)} is unknown"
-    elif Fraction(cost_usd) != known:
-        yield f"{where}: its cost is {cost_usd}, its entries add up to {shown_usd(known)}"
-    for count in COUNTS:
-        said, counted = getattr(usage, count), count_of(entries, count)
+    elif not sums.is_cost(cost_usd, known):
+        yield f"{where}: its cost is {cost_usd}, its entries add up to {sums.usd(known)}"
+    for (count, counted), said in zip(counts_of(entries).items(), _counts_of(usage), strict=True):
         if said != counted:
             yield f"{where}: {count} is {said}, its entries add up to {counted}"
 
 
-def _groups_violated(result: PipelineResult, entries: Sequence[LedgerEntry]) -> Iterator[str]:
+def _groups_violated(result: PipelineResult, entries: Sequence[LedgerEntry], sums: Sums) -> Iterator[str]:
     keys: dict[str, Callable[[LedgerEntry], str]] = {
         "step": lambda entry: step_of(entry.path),
         "model": lambda entry: entry.model or "",
         "branch": lambda entry: branch_of(entry.path) or "",
     }
     for grouping, key in keys.items():
-        said = {name: Fraction(cost) for name, cost in result.cost_by(grouping).items()}  # type: ignore[arg-type]
-        counted: dict[str, Fraction] = {}
+        said = result.cost_by(grouping)  # type: ignore[arg-type]
+        counted: dict[str, int] = {}
         for entry in entries:
-            counted[key(entry)] = counted.get(key(entry), Fraction(0)) + known_cost([entry])
+            counted[key(entry)] = counted.get(key(entry), 0) + sums.cost([entry])
         for name in sorted(said.keys() | counted.keys()):
-            if said.get(name) != counted.get(name):
-                told = [shown_usd(sums[name]) if name in sums else "not there" for sums in (said, counted)]
-                yield f"the run: its cost by {grouping} {name!r} is {told[0]}, by its entries {told[1]}"
+            if name in said and name in counted and sums.is_cost(said[name], counted[name]):
+                continue
+            told = shown_usd(Fraction(said[name])) if name in said else "not there"
+            right = sums.usd(counted[name]) if name in counted else "not there"
+            yield f"the run: its cost by {grouping} {name!r} is {told}, by its entries {right}"
     outcomes = sum((Fraction(cost) for cost in result.cost_by("outcome").values()), Fraction(0))
-    if outcomes != known_cost(entries):
-        known = shown_usd(known_cost(entries))
+    if outcomes * sums.parts != sums.cost(entries):
+        known = sums.usd(sums.cost(entries))
         yield f"the run: its costs by outcome add up to {shown_usd(outcomes)}, its entries to {known}"
 
 
-def _steps_violated(where: str, results: Sequence[StepResult], executions: Sequence[Execution]) -> Iterator[str]:
+def _steps_violated(
+    where: str, results: Sequence[StepResult], executions: Sequence[Execution], sums: Sums
+) -> Iterator[str]:
     said, ran = [result.path for result in results], [execution.path for execution in executions]
     if said != ran:
         yield f"{where}: its step_history is {said}, but its steps are {ran}"
         return
     for result, execution in zip(results, executions, strict=True):
-        yield from _spend_violated(result.path, result.cost_usd, result.usage, execution.all_entries())
+        yield from _spend_violated(result.path, result.cost_usd, result.usage, execution.all_entries(), sums)
         status = None if execution.ended is None else execution.ended.status
         if result.status != status:
             yield f"{result.path}: its status is {result.status}, but it ended {status}"
@@ -102,7 +130,7 @@ def _steps_violated(where: str, results: Sequence[StepResult], executions: Seque
             told = f"attempts is {result.attempts}"
             yield f"{result.path}: {told}, but attempt {attempts} was the last one asked"
         yield from _metadata_violated(result, execution)
-        yield from _steps_violated(result.path, result.step_history, execution.inner)
+        yield from _steps_violated(result.path, result.step_history, execution.inner, sums)
 
 
 def _metadata_violated(result: StepResult, execution: Execution) -> Iterator[str]:
