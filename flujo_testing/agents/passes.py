@@ -167,7 +167,7 @@ def current_pass() -> Pass | None:
 def pass_here() -> Pass | None:
     """The pass to which the caller belongs: that of the run it is in, however long ago that started."""
     place = here()
-    return current_pass() if place is None else place.run.started_in
+    return current_pass() if place is None else place.run.started_in()
 
 
 def _follow(event: Event) -> None:

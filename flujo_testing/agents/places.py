@@ -7,9 +7,11 @@ inherit it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+from weakref import ref
 
 from flujo.events import Answered, Asked, AskFailed, Event, RunEnded, RunStarted, StepEnded
 
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class FollowedRun:
-    """A run while it is followed: its events in the order of their arrival, and the pass that it started in."""
+    """A run while it is followed: its events in the order of their arrival."""
 
-    started_in: Pass | None = None
+    started_in: Callable[[], Pass | None]
+    """Gives the pass that it started in as long as there is one: the pass holds its runs, and they must not hold it."""
     events: list[Event] = field(default_factory=list)
     ended: bool = False
     checked: int = 0
@@ -67,7 +70,7 @@ def follow(event: Event, now: Pass | None) -> None:
     place = _here.get()
     kind = type(event)
     if kind is RunStarted:
-        place = Place(FollowedRun(now), around=place)
+        place = Place(FollowedRun(_nowhere if now is None else ref(now)), around=place)
         if now is not None:
             now.runs.append(place.run)
         _here.set(place)
@@ -82,6 +85,10 @@ def follow(event: Event, now: Pass | None) -> None:
         else:
             place.run.ended = True
             _here.set(place.around)
+
+
+def _nowhere() -> None:
+    return None
 
 
 _MOVES: Final = frozenset({Asked, StepEnded, RunEnded})

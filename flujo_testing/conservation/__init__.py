@@ -35,7 +35,7 @@ def check_conservation(run: PipelineResult | Iterable[Event], *, metered: Collec
     """
     if isinstance(run, PipelineResult):
         account = read(run.transcript, metered)
-        violations = [*out_of_order(run.transcript), *account.violations, *sums_violated(run, account)]
+        violations = [*out_of_order(run.transcript, account.ordered), *account.violations, *sums_violated(run, account)]
     else:
         violations = read(run, metered).violations
     if violations:

@@ -12,6 +12,7 @@ from flujo.events import (
     CacheHit,
     CacheMissed,
     Decided,
+    Event,
     ItemEnded,
     Questioned,
     Replied,
@@ -102,9 +103,10 @@ class Execution:
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """The account of a run: ``violations`` are what is wrong with its events in themselves."""
+    """The account of a run: ``violations`` are what is wrong with its events (``ordered``) in themselves."""
 
     metered: Collection[str]
+    ordered: Sequence[Event] = ()
     violations: list[str] = field(default_factory=list)
     open: list[Execution] = field(default_factory=list)
     run: Execution = field(default_factory=lambda: Execution("", "pipeline"))

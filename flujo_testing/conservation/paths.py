@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from flujo.events import BranchEnded, Chunk, Event, ItemEnded, StepStarted
 
@@ -25,6 +26,9 @@ def in_canonical_order(events: Iterable[Event]) -> tuple[list[Event], dict[str, 
             continue
         if isinstance(event, StepStarted) and event.kind in GATHERING:
             starts.add(f"{event.step}/{GATHERING[event.kind]}")
+        elif not starts:
+            ordered.append(event)
+            continue
         part = _part_of(event.step, starts)
         target = ordered if part is None else waiting.setdefault(part, [])
         if isinstance(event, BranchEnded):
@@ -35,10 +39,8 @@ def in_canonical_order(events: Iterable[Event]) -> tuple[list[Event], dict[str, 
     return ordered, waiting
 
 
-def out_of_order(events: Iterable[Event]) -> Iterator[str]:
+def out_of_order(told: Sequence[Event], ordered: Sequence[Event]) -> Iterator[str]:
     """Says where the events of a transcript leave the order of transcripts, if they do."""
-    told = list(events)
-    ordered, _ = in_canonical_order(told)
     for event, right in zip(told, ordered, strict=False):
         if event is not right:
             name, path = type(event).__name__, event.step or "the run"
@@ -48,8 +50,6 @@ def out_of_order(events: Iterable[Event]) -> Iterator[str]:
 
 def _part_of(path: str, starts: Collection[str]) -> str | None:
     """The innermost branch or item around a step that tells its end; ``starts`` are how such ones begin."""
-    if not starts:
-        return None
     parts = path.split("/")
     for length in range(len(parts), 1, -1):
         kind, colon, _ = parts[length - 1].partition(":")
@@ -58,6 +58,7 @@ def _part_of(path: str, starts: Collection[str]) -> str | None:
     return None
 
 
+@lru_cache(4096)
 def branch_of(path: str) -> str | None:
     """The path of the innermost branch around a step; None outside of all."""
     if "branch:" not in path:
@@ -69,11 +70,13 @@ def branch_of(path: str) -> str | None:
     return None
 
 
+@lru_cache(4096)
 def step_of(path: str) -> str:
     """The path of the step that an ask belongs to."""
     return "/".join(part for part in path.split("/") if not part.startswith(WITHIN_A_STEP))
 
 
+@lru_cache(4096)
 def declared(path: str) -> str:
     """The path of a step as its pipeline declares it, whichever iteration or item it ran in."""
     return "/".join(part for part in path.split("/") if not part.startswith(NUMBERED))

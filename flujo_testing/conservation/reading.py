@@ -5,9 +5,10 @@ Nothing here looks at a result: what a result says is compared in ``sums.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from math import lcm
 from typing import Any
 
 from flujo.events import (
@@ -33,8 +34,8 @@ from flujo_testing.conservation.paths import branch_of, declared, in_canonical_o
 
 def read(events: Iterable[Event], metered: Collection[str] = ()) -> Account:
     """The account of a run; its ``violations`` are what is wrong with the events in themselves."""
-    account = Account(metered)
     ordered, stray = in_canonical_order(events)
+    account = Account(metered, ordered)
     for event in ordered:
         if account.ended is not None:
             account.note(f"{event.step or 'the run'}: {type(event).__name__} after the run has ended")
@@ -252,9 +253,16 @@ def _check_entries(account: Account) -> None:
         if entry.branch != branch:
             account.note(f"{name}: branch {entry.branch!r}, but it ran in {branch!r}")
         if entry.line_items and entry.cost_usd is not None:
-            items = sum(Fraction(item.amount) for item in entry.line_items)
-            if items != Fraction(entry.cost_usd):
-                account.note(f"{name}: costs {entry.cost_usd}, its items {shown_usd(items)}")
+            items = [item.amount for item in entry.line_items]
+            if not add_up_to(items, entry.cost_usd):
+                account.note(f"{name}: costs {entry.cost_usd}, its items {shown_usd(sum(map(Fraction, items)))}")
+
+
+def add_up_to(amounts: Sequence[Decimal], total: Decimal) -> bool:
+    """Whether the amounts are exactly the total: added as integers, in parts that all of them are multiples of."""
+    *ratios, (count, of) = [amount.as_integer_ratio() for amount in (*amounts, total)]
+    parts = lcm(of, *(each for _, each in ratios))
+    return sum(number * (parts // each) for number, each in ratios) == count * (parts // of)
 
 
 def shown_usd(amount: Fraction | int) -> str:
