@@ -42,10 +42,13 @@ class Usage:
     requests: int = 1
 
     def __post_init__(self) -> None:
-        for field in _COUNTS:
-            count(field, getattr(self, field))
-        for parent, children in _PARTS:
-            self._check_parts(parent, children)
+        counts = _counts_of(self)
+        if set(map(type, counts)) != {int} or min(counts) < 0:
+            for field, value in zip(_COUNTS, counts, strict=True):
+                count(field, value)
+        if any(_children_of(self)):
+            for parent, children in _PARTS:
+                self._check_parts(parent, children)
 
     def _check_parts(self, parent: str, children: tuple[str, ...]) -> None:
         whole = getattr(self, parent)
@@ -75,6 +78,7 @@ _PARTS = (
     ("output_tokens", ("output_reasoning_tokens",)),
     ("output_tokens", ("output_audio_tokens",)),
 )
+_children_of = attrgetter(*sorted({child for _, children in _PARTS for child in children}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,10 +166,12 @@ NO_USAGE = Usage(requests=0)
 
 
 def added(usages: Iterable[Usage]) -> Usage:
-    """Every count of all of them added up."""
-    sums = map(sum, zip(*map(_counts_of, usages), strict=True))
-    return Usage(**{"requests": 0, **dict(zip(_COUNTS, sums, strict=False))})
-"""Where a sum of usages starts."""
+    """Every count of all of them added up; one alone is its own sum."""
+    first, *others = [*usages] or [NO_USAGE]
+    if not others:
+        return first
+    sums = map(sum, zip(_counts_of(first), *map(_counts_of, others), strict=True))
+    return Usage(**dict(zip(_COUNTS, sums, strict=True)))
 
 
 def check_report(usage: object, model: object, cost_usd: object = None, requests: object = None) -> None:

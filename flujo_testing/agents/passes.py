@@ -11,8 +11,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from flujo import Rejection, override
 from flujo.events import Event, RunStarted
@@ -170,8 +171,7 @@ def pass_here() -> Pass | None:
     return current_pass() if place is None else place.run.started_in()
 
 
-def _follow(event: Event) -> None:
-    follow(event, current_pass())
+_follow: Final = partial(follow, current=current_pass)
 
 
 def _refuse_live(request: OutgoingRequest) -> None:

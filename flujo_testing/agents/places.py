@@ -65,11 +65,11 @@ def here() -> Place | None:
     return _here.get()
 
 
-def follow(event: Event, now: Pass | None) -> None:
-    """A listener: keeps track of where the task that calls it is. A run that starts belongs to the pass ``now``."""
+def follow(event: Event, current: Callable[[], Pass | None]) -> None:
+    """A listener: keeps track of where the task that calls it is. A run that starts belongs to the ``current`` pass."""
     place = _here.get()
-    kind = type(event)
-    if kind is RunStarted:
+    if isinstance(event, RunStarted):
+        now = current()
         place = Place(FollowedRun(_nowhere if now is None else ref(now)), around=place)
         if now is not None:
             now.runs.append(place.run)
@@ -77,7 +77,7 @@ def follow(event: Event, now: Pass | None) -> None:
     if place is None:
         return
     place.run.events.append(event)
-    if kind in _MOVES:
+    if isinstance(event, _MOVES):
         if isinstance(event, Asked):
             _here.set(Place(place.run, event.path, place.around))
         elif isinstance(event, StepEnded):
@@ -87,12 +87,12 @@ def follow(event: Event, now: Pass | None) -> None:
             _here.set(place.around)
 
 
+_MOVES: Final = (Asked, StepEnded, RunEnded)
+"""After these events whoever is told them is elsewhere."""
+
+
 def _nowhere() -> None:
     return None
-
-
-_MOVES: Final = frozenset({Asked, StepEnded, RunEnded})
-"""After these events whoever is told them is elsewhere."""
 
 
 def at_the_same_time(one: Place, other: Place) -> str | None:

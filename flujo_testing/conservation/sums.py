@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from decimal import Decimal
 from fractions import Fraction
-from itertools import repeat
 from math import lcm
 from operator import attrgetter
 
@@ -49,7 +48,7 @@ class Sums:
 def sums_violated(result: PipelineResult, account: Account) -> Iterator[str]:
     """What the result says otherwise than its events."""
     entries, sums = account.entries, Sums(account.entries)
-    counts = counts_of(entries)
+    counts = dict(zip(COUNTS, counts_of(entries), strict=True))
     yield from _spend_violated("the run", result.total_cost_usd, result.usage, entries, sums)
     known = sums.cost(entries)
     if not sums.is_cost(said := result.ledger.known_cost_usd, known):
@@ -65,10 +64,10 @@ def sums_violated(result: PipelineResult, account: Account) -> Iterator[str]:
     yield from _questions_violated(result, account)
 
 
-def counts_of(entries: Iterable[LedgerEntry]) -> dict[str, int]:
+def counts_of(entries: Iterable[LedgerEntry]) -> tuple[int, ...]:
     """The counts of usage, added up; a request that reports no usage is a request all the same."""
     rows = [_NOTHING if entry.usage is None else _counts_of(entry.usage) for entry in entries]
-    return dict(zip(COUNTS, map(sum, zip(*rows, strict=True)) if rows else repeat(0), strict=False))
+    return tuple(map(sum, zip(*rows, strict=True))) if rows else (0,) * len(COUNTS)
 
 
 def _spend_violated(
@@ -83,9 +82,10 @@ def _spend_violated(
         yield f"{where}: its cost is {cost_usd}, but that of {', '.join(unknown)} is unknown"
     elif not sums.is_cost(cost_usd, known):
         yield f"{where}: its cost is {cost_usd}, its entries add up to {sums.usd(known)}"
-    for (count, counted), said in zip(counts_of(entries).items(), _counts_of(usage), strict=True):
-        if said != counted:
-            yield f"{where}: {count} is {said}, its entries add up to {counted}"
+    counted, told = counts_of(entries), _counts_of(usage)
+    for count, right, said in zip(COUNTS, counted, told, strict=True) if told != counted else ():
+        if said != right:
+            yield f"{where}: {count} is {said}, its entries add up to {right}"
 
 
 def _groups_violated(result: PipelineResult, entries: Sequence[LedgerEntry], sums: Sums) -> Iterator[str]:
