@@ -196,7 +196,7 @@ def package(session: nox.Session) -> None:
 @nox.session(python=INSTALLED[0])
 def bench(session: nox.Session) -> None:
     """Engine overhead beside other engines, each in an environment of its own; red if a gate is. ``-- --quick``."""
-    install(session, "--editable", ".")
+    install(session, "--editable", ".[testing]")
     venvs = Path(session.virtualenv.location).parent / "bench-peers"
     for peer, needs in PEERS.items():
         python = str(venvs / peer / ("Scripts" if sys.platform == "win32" else "bin") / "python")

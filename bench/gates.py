@@ -12,6 +12,8 @@ GROWTH = "us per unit at the largest size over a tenth of it, {workload}"
 KEPT = "bytes kept per step, {workload}"
 UNKEPT = "most bytes per step of a run without transcript, {workload}"
 IMPORT = "import flujo over import pydantic, anyio"
+PER_TEST = "CPU of a test with flujo_run and golden over syrupy"
+IDLE = "CPU with the plugin unused over that without it and 15 ms"
 BIG_CONTEXT = "a step in a context of 10 MB over one of 1 kB"
 
 
@@ -57,6 +59,8 @@ GATES = (
     *(Gate(GROWTH.format(workload=workload), "<=", 2, 1.2) for workload in ("W1", "W2", "W3", "nested")),
     Gate(BIG_CONTEXT, "<=", 1.1, 1),
     Gate(IMPORT, "<=", 1.5, 1),
+    Gate(PER_TEST, "<=", 1.2, 1.1),
+    Gate(IDLE, "<=", 1, 0.95),
 )
 
 

@@ -2,8 +2,8 @@
 
 Projects of tests are generated; every figure is the CPU time of whole pytest processes that take turns. ``flujo`` runs
 a pipeline, checks that the run adds up and compares its golden; ``syrupy`` runs the same pipeline in a plain anyio test
-and compares the same story; ``made before`` compares that story without running anything; ``bare`` only runs the
-pipeline. ``idle`` has tests that use nothing of ours, with our plugin and without it.
+and compares the same story; ``made before`` compares that story without running anything. ``idle`` has tests that use
+nothing of ours, with our plugin and without it.
 """
 
 from __future__ import annotations
@@ -104,15 +104,9 @@ MADE_BEFORE = Project(
     ("anyio", "syrupy"),
     ("--snapshot-update",),
 )
-BARE = Project(
-    "bare",
-    f"{ANYIO}from pipelines import run\n",
-    "async def test_{i}():\n    assert (await run({i})).status == 'completed'\n",
-    ("anyio",),
-)
 IDLE = Project("idle", "", "def test_{i}():\n    assert {i} + 1\n", ())
 IDLE_WITH_PLUGIN = Project("idle with the plugin", "", IDLE.test, ("ours",))
-COMPARING = (OURS, SYRUPY, MADE_BEFORE, BARE)
+COMPARING = (OURS, SYRUPY, MADE_BEFORE)
 
 
 def write(project: Project, folder: Path, tests: int) -> None:
@@ -163,7 +157,7 @@ def measured(tests: int, rounds: int) -> dict[str, float]:
         rows = [_turns(folders, number) for number in range(rounds)]
         idle = _idle(Path(scratch), 3 * rounds)
     figures = {f"{name} ms per test": statistics.median(row[name] / tests for row in rows) for name in rows[0]}
-    for other in ("syrupy", "made before", "bare"):
+    for other in ("syrupy", "made before"):
         for what in ("", " alone"):
             ratios = (row[f"flujo{what}"] / row[f"{other}{what}"] for row in rows)
             figures[f"flujo{what} over {other}"] = statistics.median(ratios)
@@ -197,10 +191,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tests", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="3 rounds of 60 tests")
     asked = parser.parse_args()
-    tests, rounds = (60, 3) if asked.quick else (asked.tests, asked.rounds)
-    print(json.dumps(measured(tests, rounds), indent=1))
+    print(json.dumps(measured(asked.tests, asked.rounds), indent=1))
 
 
 if __name__ == "__main__":

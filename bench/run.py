@@ -1,4 +1,4 @@
-"""The benchmark: engine overhead beside the peers, other shapes of steps, growth, memory, imports; then the gates.
+"""The benchmark: engine overhead beside the peers, other shapes of steps, growth, memory, imports, tests; the gates.
 
 ``python -m nox -s bench``, with ``-- --quick`` for a short sample. Every figure is CPU time, or a ratio of CPU times
 measured in turns: these machines are shared. Peers whose environment is missing below ``BENCH_VENVS`` are named as
@@ -17,6 +17,7 @@ from typing import Any
 
 import gates
 import import_time
+import pertest
 import workloads
 from turns import HERE, Contender, Rounds, by_turns
 
@@ -128,6 +129,19 @@ def imports(extent: Extent, report: Report) -> None:
         print(f"{told}{got[libraries]:8.1f}{got[ours]:8.1f}{got[f'ratio{which}']:8.2f}")
 
 
+def per_test(extent: Extent, report: Report) -> None:
+    got = pertest.measured(*((300, 5) if extent.smaller == 1 else (100, 3)))
+    report.raw["per test"] = got
+    report.figures[gates.PER_TEST] = got["flujo over syrupy"]
+    report.figures[gates.IDLE] = got["idle over allowed"]
+    print("\nOne test of a run of 100 events, CPU ms, and without start and collection; how many times the others")
+    for name in ("flujo", "syrupy", "made before"):
+        told = [got[f"{name}{what} ms per test"] for what in ("", " alone")]
+        over = [got.get(f"flujo{what} over {name}", 1) for what in ("", " alone")]
+        print(f"{name:16}{told[0]:8.2f}{told[1]:8.2f}{over[0]:8.2f}x{over[1]:7.2f}x")
+    print(f"starting with the plugin where nobody uses it: {got['idle ms more']:.1f} ms more", flush=True)
+
+
 def script(name: str, *words: str) -> dict[str, Any]:
     """What one of the scripts here printed, or why it did not."""
     done = subprocess.run([sys.executable, str(HERE / name), *words], capture_output=True, text=True, check=False)
@@ -144,7 +158,7 @@ def main() -> int:
     asked = parser.parse_args()
     extent = Extent(rounds=5, smaller=10) if asked.quick else Extent(rounds=max(2, asked.rounds), smaller=1)
     report = Report()
-    for part in (compare, shapes, growth, big_context, imports):
+    for part in (compare, shapes, growth, big_context, imports, per_test):
         part(extent, report)
     verdicts = gates.judged(gates.GATES, report.figures)
     print(f"\n{gates.table(verdicts)}")

@@ -327,6 +327,8 @@ RECORDS: tuple[type[Event], ...] = (
 UNTOLD: frozenset[Callable[..., Event]] = frozenset({Kept, Drawn})
 HOLDING_VALUES: frozenset[Callable[..., Event]] = frozenset({ContextChanged, Merged})
 CARRYING: frozenset[Callable[..., Event]] = frozenset({AskFailed, Judged, CacheHit, RunResumed})
+AS_WRITTEN: frozenset[Callable[..., Event]] = frozenset(RECORDS) - HOLDING_VALUES - CARRYING - UNTOLD - {RunStarted}
+"""The records whose fields stand in the log as they are."""
 for _record in RECORDS:
     # class, at, scope and name stand for the two fields ``step`` and ``at``
     _record.WIDTH = len(fields(_record)) + 2
@@ -335,10 +337,17 @@ for _record in RECORDS:
 def read(log: Log) -> Iterator[Event]:
     """The records of a flat log, in the order in which they were written."""
     start, end = 0, len(log)
+    scope: Scope | None = None
+    name, path = "", ""
     while start < end:
         kind = log[start]
         width = kind.WIDTH
-        if kind is Uneventful:
+        if kind in AS_WRITTEN:
+            if log[start + 2] is not scope or log[start + 3] is not name:
+                scope, name = log[start + 2 : start + 4]
+                path = scope.path_of(name)
+            yield kind(path, log[start + 1], *log[start + 4 : start + width])
+        elif kind is Uneventful:
             for told in spelt_out(*log[start + 1 : start + width]):
                 yield record(*told)
         elif kind not in UNTOLD:
@@ -393,5 +402,10 @@ class TeeLog(list[Any]):
         kind = entry[0]
         if self.keeps_all or kind is Paid:
             super().extend(entry)
-        if self.publish is not None and kind not in UNTOLD:
+        if self.publish is None or kind in UNTOLD:
+            return
+        if kind in AS_WRITTEN:
+            _, at, scope, name, *rest = entry
+            self.publish(kind(scope.path_of(name), at, *rest))
+        else:
             self.publish(record(*entry))

@@ -104,12 +104,15 @@ class FlujoRun:
 
     def _expect_agents_of(self, pipeline: Pipeline) -> set[str]:
         """Expect its fakes to use up their scripts. Gives the paths of agents always paid for."""
-        agents = {**dict(pipeline.agents()), **current().agents}
+        metered, replaced = set(), current().agents
         for path, step in pipeline.walk():
             if isinstance(step, Step):
-                for fake in (agents[path], *step.plugins):
+                agent = replaced.get(path, step.agent)
+                for fake in (agent, *step.plugins):
                     _expect(self._pass, fake, path)
-        return {path for path, agent in agents.items() if isinstance(agent, FakeAgent) and agent.always_pays}
+                if isinstance(agent, FakeAgent) and agent.always_pays:
+                    metered.add(path)
+        return metered
 
     def _checked(self, result: PipelineResult, metered: Collection[str]) -> PipelineResult:
         try:

@@ -113,12 +113,16 @@ class Pass:
 
     def state_of(self, fake: HasScript) -> FakeState:
         """The state of a fake in this pass; from now on the pass expects its script to be used up."""
-        with self._lock:
-            return self._fakes.setdefault(id(fake), (fake, FakeState()))[1]
+        known = self._fakes.get(id(fake))
+        if known is None:
+            with self._lock:
+                known = self._fakes.setdefault(id(fake), (fake, FakeState()))
+        return known[1]
 
     def seen_of(self, fake: HasScript) -> FakeState:
         """The state of a fake in this pass, expecting nothing of it."""
-        return self._fakes.get(id(fake), (fake, FakeState()))[1]
+        known = self._fakes.get(id(fake))
+        return FakeState() if known is None else known[1]
 
     def remember(self, problem: AssertionError) -> None:
         """Keep an error that the engine may hide."""

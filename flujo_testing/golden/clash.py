@@ -7,10 +7,17 @@ from types import FunctionType, ModuleType
 import pytest
 
 NAME = "golden"
+_RIVALS = pytest.StashKey[list[str]]()
 
 
 def rivals(config: pytest.Config) -> list[str]:
-    """The names of those plugins. A project's own ``golden`` in a conftest.py is its own business."""
+    """The names of those plugins, as the first test found them; a ``golden`` of a conftest.py is the project's own."""
+    if _RIVALS not in config.stash:
+        config.stash[_RIVALS] = _rivals(config)
+    return config.stash[_RIVALS]
+
+
+def _rivals(config: pytest.Config) -> list[str]:
     return sorted(
         name
         for name, plugin in config.pluginmanager.list_name_plugin()

@@ -5,6 +5,7 @@ The index of a snapshot is the golden's path below the golden folder.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from syrupy.data import SnapshotCollection, SnapshotCollections
@@ -61,6 +62,7 @@ class GoldenExtension(SingleFileSnapshotExtension):
         raise GoldenMisuse(f"{snapshot_location}: goldens are deleted by people only")
 
 
+@cache
 def extension_for(folder: GoldenFolder) -> type[GoldenExtension]:
     """The extension that reads from one folder; syrupy makes its instances without arguments."""
 

@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from flujo_testing.golden.assertion import Golden
 
 _NEEDED = {"syrupy": "syrupy", "PyYAML": "yaml"}
+_HAS_ALL = pytest.StashKey[bool]()
 _EXTRA = "pip install 'flujo-pipelines[testing]'"
 
 
 def compared_with_golden(request: pytest.FixtureRequest) -> Iterator[Golden]:
     """Give a test its golden; at its end, fail it for a comparison that failed and was swallowed."""
-    if why := missing(request.config):
-        pytest.fail(why, pytrace=False)
+    if not request.config.stash.get(_HAS_ALL, False):
+        if why := missing(request.config):
+            pytest.fail(why, pytrace=False)
+        request.config.stash[_HAS_ALL] = True
     from flujo_testing.golden.assertion import golden_for
     from flujo_testing.golden.errors import GoldenError
     from flujo_testing.golden.hooks import CALL_PASSED, hooks_of
