@@ -60,8 +60,9 @@ def override(
     ``agents`` replaces agents by path and applies wherever a pipeline has such a path; ``listeners`` come before the
     runners' own. ``door`` is asked at each ask of an agent or a plugin whom to call, within its deadline and its
     accounting; several of them stand around each other, the latest outermost. ``sentry`` is told of a request
-    before an adapter sends it, within a run or not, and raises to keep it back. Blocks may nest and overlap: a later one
-    adds to the earlier ones and wins where both speak. ``used`` of the block says which of its paths a run has found.
+    before an adapter sends it, within a run or not, and raises to keep it back. Blocks may nest and overlap: a later
+    one adds to the earlier ones and wins where both speak. ``used`` of the block says which of its paths a run has
+    found.
     """
     replaced = MappingProxyType(dict(agents or {}))
     block = Overrides(replaced, clock, laws, tuple(listeners), cost_model, door, sentry)

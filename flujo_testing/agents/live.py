@@ -1,4 +1,4 @@
-"""No test calls a real provider by mistake: the gate that a pass of a test puts before every adapter.
+"""No test calls a real provider by mistake: the sentry that a pass of a test puts before every adapter.
 
 A request may go where no provider is: to this machine, or into a transport that stays in the process.
 """

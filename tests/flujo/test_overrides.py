@@ -86,13 +86,13 @@ def test_overrides_left_open_by_an_error_are_closed() -> None:
         assert RUNNER.run("x").status == "failed"
 
 
-def test_the_gate_of_the_latest_block_is_asked_before_an_adapter_sends() -> None:
+def test_the_sentry_of_the_latest_block_is_told_before_an_adapter_sends() -> None:
     asked: list[tuple[str, OutgoingRequest]] = []
     wire = object()
     about_to_send("openai:gpt-4o", "https://api.example/v1")
-    with override(gate=lambda request: asked.append(("outer", request))):
+    with override(sentry=lambda request: asked.append(("outer", request))):
         about_to_send("openai:gpt-4o", None)
-        with override(gate=lambda request: asked.append(("inner", request))):
+        with override(sentry=lambda request: asked.append(("inner", request))):
             about_to_send("openai:gpt-4o", "https://api.example/v1", wire)
     assert asked == [
         ("outer", OutgoingRequest("openai:gpt-4o", None, None)),

@@ -101,7 +101,7 @@ def test_a_refused_call_costs_nothing_also_where_a_fallback_hides_it(provider: P
 
 
 @pytest.mark.parametrize("agent", [OpenAIChat, OpenAIResponses, OpenAICompaction])
-def test_every_adapter_asks_the_gate(provider: Provider, agent: type) -> None:
+def test_every_adapter_is_kept_back(provider: Provider, agent: type) -> None:
     with pytest.raises(LiveCallError), Pass():
         Flujo(Step("write", agent("gpt-4o", client=provider.client()), max_retries=0)).run("rain")
     assert provider.asked == []
