@@ -97,6 +97,7 @@ class Following:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None]:
         self._test = item
+        item.stash[CALL_FAILED] = False  # it may be run again
         if ENGINE in sys.modules:
             self._in_pass.enter_context(pass_of(item))
         return (yield)

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import httpx2
+
 from flujo import AgentOutput, Flujo, Laws, Price, PriceTable, Step, Usage, override
 from flujo.agents.outgoing import about_to_send
 from flujo.events import Event
@@ -88,12 +90,13 @@ def test_overrides_left_open_by_an_error_are_closed() -> None:
 
 def test_the_sentry_of_the_latest_block_is_told_before_an_adapter_sends() -> None:
     asked: list[tuple[str, OutgoingRequest]] = []
-    wire = object()
-    about_to_send("openai:gpt-4o", "https://api.example/v1")
+    wire = httpx2.MockTransport(lambda request: httpx2.Response(200))
+    url, client = httpx2.URL("https://api.example/v1"), httpx2.AsyncClient(transport=wire)
+    about_to_send("openai:gpt-4o", url, client)
     with override(sentry=lambda request: asked.append(("outer", request))):
         about_to_send("openai:gpt-4o", None)
         with override(sentry=lambda request: asked.append(("inner", request))):
-            about_to_send("openai:gpt-4o", "https://api.example/v1", wire)
+            about_to_send("openai:gpt-4o", url, client)
     assert asked == [
         ("outer", OutgoingRequest("openai:gpt-4o", None, None)),
         ("inner", OutgoingRequest("openai:gpt-4o", "https://api.example/v1", wire)),
