@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flujo import AgentError, AgentOutput
-from flujo.usage import NO_USAGE, RequestUsage, Usage, UsageLimits
+from flujo.usage import NO_USAGE, RequestUsage, Usage, UsageLimits, added
 
 FIELDS = [
     "input_tokens",
@@ -155,6 +155,10 @@ def test_a_sum_has_every_count_of_both() -> None:
     assert {field: getattr(doubled, field) for field in FIELDS} == {
         field: 2 * getattr(FULL, field) for field in FIELDS
     }
+
+
+def test_one_usage_alone_is_its_own_sum_and_none_is_no_usage() -> None:
+    assert (added([FULL]), added([])) == (FULL, NO_USAGE)
 
 
 def test_total_tokens_count_a_child_only_once() -> None:
