@@ -41,8 +41,7 @@ class Ask:
 class Execution:
     """One execution of a step: what was paid in it, the steps inside it, and what it did itself.
 
-    ``sequences`` are the steps inside by where they stand: ``branch:legal``, ``iteration:2``, or directly inside;
-    ``paths`` are those of all steps inside.
+    ``sequences`` are the steps inside by where they stand: ``branch:legal``, ``iteration:2``, or directly inside.
     """
 
     path: str
@@ -51,7 +50,7 @@ class Execution:
     entries: list[LedgerEntry] = field(default_factory=list)
     inner: list[Execution] = field(default_factory=list)
     sequences: dict[str, list[Execution]] = field(default_factory=dict)
-    paths: set[str] = field(default_factory=set)
+    _paths: set[str] | None = None
     branches: dict[str, BranchEnded] = field(default_factory=dict)
     items: list[ItemEnded] = field(default_factory=list)
     decisions: dict[tuple[str, int], Decided] = field(default_factory=dict)
@@ -93,8 +92,13 @@ class Execution:
 
     def take_in(self, step: Execution) -> None:
         self.inner.append(step)
-        self.paths.add(step.path)
+        self._paths = self._paths or set()
+        self._paths.add(step.path)
         self.sequences.setdefault(self.part_of(step.path), []).append(step)
+
+    def has_run(self, path: str) -> bool:
+        """Whether a step at this path has started inside."""
+        return self._paths is not None and path in self._paths
 
     def part_of(self, path: str) -> str:
         """Where in this step another one stands."""

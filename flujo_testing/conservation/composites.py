@@ -64,7 +64,7 @@ def check_place(account: Account, around: Execution, event: StepStarted) -> None
 
 def check_turn(account: Account, around: Execution, event: StepStarted) -> None:
     """A step runs once, and only after those before it in its sequence have completed."""
-    if event.step in around.paths:
+    if around.has_run(event.step):
         account.note(f"{event.step}: ran twice")
     before = around.within(around.part_of(event.step))
     if not before:

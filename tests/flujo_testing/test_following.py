@@ -198,6 +198,29 @@ def test_a_run_that_outlives_its_test_is_told_and_takes_nothing_from_the_next_on
     ]
 
 
+TWICE = """
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    runtestprotocol(item, nextitem=nextitem, log=False)
+    return runtestprotocol(item, nextitem=nextitem) and True
+"""
+FAILS_ONCE = """
+from application import RUNNER
+TIMES = []
+
+def test_it():
+    TIMES.append(RUNNER.run("x").output)
+    assert TIMES == ["a", "a"]
+"""
+
+
+def test_a_test_that_is_run_again_after_a_failure_is_followed_as_if_for_the_first_time(project: Project) -> None:
+    project.write("conftest.py", TWICE)
+    project.write("test_it.py", FAILS_ONCE)
+    assert told(project.run("-rA")) == [f"ERROR test_it.py::test_it - {LEFT}", "PASSED test_it.py::test_it"]
+
+
 IMPORTS = """
 import sys
 
