@@ -1,4 +1,4 @@
-"""The one place where the outside changes what runs use: agents, clock, laws, listeners, prices, door, requests."""
+"""The one place where the outside changes what runs use: agents, clock, laws, prices, listeners, doors and gates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from flujo.binding import BoundAgent
 from flujo.laws import Laws
-from flujo.ports import Clock, Listener, OutgoingRequest
+from flujo.ports import Clock, Gate, Listener, OutgoingRequest
 from flujo.prices import CostModel
 
 Door = Callable[[BoundAgent, str], BoundAgent]
@@ -31,6 +31,7 @@ class Overrides:
     cost_model: CostModel | None = None
     door: Door | None = None
     sentry: Sentry | None = None
+    gate: Gate | None = None
     used: set[str] = field(default_factory=set)
 
 
@@ -54,18 +55,19 @@ def override(
     cost_model: CostModel | None = None,
     door: Door | None = None,
     sentry: Sentry | None = None,
+    gate: Gate | None = None,
 ) -> Iterator[Overrides]:
     """Use these in every run that starts within the block, in any thread of the process.
 
     ``agents`` replaces agents by path and applies wherever a pipeline has such a path; ``listeners`` come before the
     runners' own. ``door`` is asked at each ask of an agent or a plugin whom to call, within its deadline and its
-    accounting; several of them stand around each other, the latest outermost. ``sentry`` is told of a request
-    before an adapter sends it, within a run or not, and raises to keep it back. Blocks may nest and overlap: a later
-    one adds to the earlier ones and wins where both speak. ``used`` of the block says which of its paths a run has
-    found.
+    accounting; several of them stand around each other, the latest outermost. ``gate`` stands around them all and
+    decides when each ask goes on. ``sentry`` is told of a request before an adapter sends it, within a run or not,
+    and raises to keep it back. Blocks may nest and overlap: a later one adds to the earlier ones and wins where both
+    speak. ``used`` of the block says which of its paths a run has found.
     """
     replaced = MappingProxyType(dict(agents or {}))
-    block = Overrides(replaced, clock, laws, tuple(listeners), cost_model, door, sentry)
+    block = Overrides(replaced, clock, laws, tuple(listeners), cost_model, door, sentry, gate)
     _change(_blocks.append, block)
     try:
         yield block
@@ -89,6 +91,7 @@ def _over(outer: Overrides, inner: Overrides) -> Overrides:
         cost_model=inner.cost_model or outer.cost_model,
         door=_around(outer.door, inner.door),
         sentry=inner.sentry or outer.sentry,
+        gate=inner.gate or outer.gate,
     )
 
 

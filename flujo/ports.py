@@ -5,7 +5,7 @@ Protocols and the plain records that pass through them. Nothing here runs anythi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -154,6 +154,19 @@ class RecordedAnswer:
     context_change: tuple[tuple[str, Any], ...] = ()
     draws: tuple[Draw, ...] = ()
     metadata: Mapping[str, object] = field(default_factory=dict)
+
+
+class Gate(Protocol):
+    """Stands before every agent and plugin that a run asks: it decides when a call is made, and when its answer counts.
+
+    It waits within the deadline of the ask; to the agent that, the call and the answer are one act.
+    """
+
+    async def let_through(self, path: str, order: tuple[int, ...], call: Callable[[], Awaitable[object]]) -> object:
+        """Make the call of the ask at ``path``: its answer, or what it raises.
+
+        ``order`` is the ask's position among the branches and items around it, as they were declared.
+        """
 
 
 class Journal(Protocol):

@@ -225,7 +225,7 @@ class Flujo(Generic[In, Out]):
         strict = self.strict_pricing or (limits is not None and limits.total_cost_usd_limit is not None)
         account = Account(RunId(_new_run_id if run_id is None else run_id), clock, laws, cost_model, strict)
         run = Run(clock, laws, account, self.resources)
-        run.past, run.door = past, overrides.door
+        run.past, run.door, run.gate = past, overrides.door, overrides.gate
         if past is not None or self.store is not None:
             run.journal, run.new_frame, run.is_followed = past or self.store, JournaledFrame, True
         listeners = (*overrides.listeners, *self.listeners)

@@ -7,6 +7,7 @@ import sys
 import types
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from contextlib import aclosing
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -89,6 +90,20 @@ def _is_over(scope: anyio.CancelScope, run: Run) -> bool:
 
 
 async def _call(
+    callee: BoundAgent,
+    place: Place,
+    value: object,
+    offered: Mapping[str, Any],
+    run: Run,
+    deadline: anyio.CancelScope | None,
+) -> object:
+    if run.gate is None:
+        return await _called(callee, place, value, offered, run, deadline)
+    call = partial(_called, callee, place, value, offered, run, deadline)
+    return await run.gate.let_through(place.path, place.scope.order, call)
+
+
+async def _called(
     callee: BoundAgent,
     place: Place,
     value: object,

@@ -27,7 +27,7 @@ from flujo.execution.signals import AskFailure, Breached, Halt, Stopped
 from flujo.execution.together import Together
 from flujo.isolation import State, private_copy
 from flujo.laws import Laws
-from flujo.ports import AgentOutput, Clock, Journal, PluginOutcome
+from flujo.ports import AgentOutput, Clock, Gate, Journal, PluginOutcome
 from flujo.structure import ATOMS, MISSING
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ class Run:
     """What all frames of one run share."""
 
     __slots__ = (
-        "account", "clock", "door", "halted", "is_followed", "journal", "laws", "new_frame", "new_log", "now", "pace",
-        "past", "publish", "resources", "schemas",
+        "account", "clock", "door", "gate", "halted", "is_followed", "journal", "laws", "new_frame", "new_log", "now",
+        "pace", "past", "publish", "resources", "schemas",
     )  # fmt: skip
 
     def __init__(self, clock: Clock, laws: Laws, account: Account, resources: object) -> None:
@@ -67,6 +67,8 @@ class Run:
         self.publish: Callable[[Event], None] | None = None
         self.is_followed = False
         """Whether somebody is told what happens while it happens: listeners, the reader of a stream, a journal."""
+        self.gate: Gate | None = None
+        """Set while somebody outside decides when each ask goes on."""
         self.pace: Callable[[], Awaitable[None]] | None = None
         """Set while somebody reads the run as a stream: waits until there is room for more events."""
 
@@ -216,7 +218,7 @@ class Frame:
         try:
             if run.door is not None:
                 callee = run.door(callee, place.path)
-            if timeout_s is None and run.pace is None and purse.budget is None:
+            if timeout_s is None and run.gate is None and run.pace is None and purse.budget is None:
                 answer = await callee.call(value, **offered)
             else:
                 with drawing_on(purse, hold, place, self.log):
