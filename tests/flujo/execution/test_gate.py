@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 import pytest
 
 from flujo import Flujo, PluginOutcome, Step, UsageLimits, override, validator
+from flujo.binding import BoundAgent
 from flujo.events import AskFailed
 from flujo.stores.memory import MemoryJournal
 
@@ -104,6 +105,21 @@ async def test_a_stream_and_a_redirect_pass_under_a_limit() -> None:
         "write/attempt:1/redirect:1",
         "write/attempt:1/redirect:1/plugin:tone",
     ]
+
+
+async def test_a_gate_stands_around_the_doors() -> None:
+    """Somebody else may answer in the agent's stead: it passes as the agent would."""
+
+    def answers(callee: BoundAgent, path: str) -> BoundAgent:
+        async def call(text: str, **offered: object) -> str:
+            return "hail"
+
+        return replace(callee, call=call)
+
+    gate = Turnstile()
+    with override(gate=gate), override(door=answers):
+        result = await Flujo(Step("write", echo)).run_async("rain")
+    assert (result.output, gate.passed) == ("hail", [("write/attempt:1", ())])
 
 
 async def test_the_inner_gate_wins_and_none_is_left_behind() -> None:
