@@ -1,5 +1,5 @@
 """The commands of this project, as ``python -m nox -s NAME``: ``tests``, ``demo``, ``lint``, ``types``,
-``coverage``, ``golden``, ``determinism``, ``package``, ``bench``.
+``coverage``, ``golden``, ``determinism``, ``schedules``, ``package``, ``bench``.
 
 Each session runs in a virtual environment of its own, with the versions in ``constraints.txt``; what stands
 after ``--`` is passed on. Sessions for several interpreters run on those of 3.11, 3.12 and 3.13 that really
@@ -172,6 +172,17 @@ def determinism(session: nox.Session) -> None:
             env={"PYTHONHASHSEED": str(seed), "TZ": TIME_ZONES[zone]},
         )
     session.log("tests that found their goldens unchanged in each of %d runs: %d", len(runs), len(owners))
+
+
+@nox.session(python=INSTALLED[0])
+def schedules(session: nox.Session) -> None:
+    """The tests of the laws and the examples in 6 of the orders in which branches can finish; ``-- 200`` in more."""
+    install_all(session, "test")
+    orders, *options = session.posargs or ["6"]
+    if not orders.isdecimal():
+        session.error(f"{orders!r} is no number of orders: write nox -s schedules -- 200")
+    quiet = ("--golden=check", "--quiet", "-p", "no:randomly")
+    session.run("python", "-m", "pytest", f"--flujo-schedules={orders}", *quiet, "tests/laws", "examples", *options)
 
 
 @nox.session(python=INSTALLED[0], reuse_venv=False)

@@ -42,6 +42,12 @@ if TYPE_CHECKING:
     from flujo_testing.fixtures import AgentNotFound as AgentNotFound
     from flujo_testing.fixtures import FlujoRun as FlujoRun
     from flujo_testing.fixtures import UseAgents as UseAgents
+    from flujo_testing.schedules import NotRepeatable as NotRepeatable
+    from flujo_testing.schedules import ScheduleError as ScheduleError
+    from flujo_testing.schedules import ScheduleFailure as ScheduleFailure
+    from flujo_testing.schedules import ScheduleNotReplayable as ScheduleNotReplayable
+    from flujo_testing.schedules import explore as explore
+    from flujo_testing.schedules import replay as replay
 
 _HOMES = {
     "agents": (
@@ -55,6 +61,9 @@ _HOMES = {
     "conservation": ("ConservationError", "check_conservation"),
     "costs": ("FixedCost", "FixedPriceTable", "PerToken", "default_cost_model"),
     "fixtures": ("AgentNotFound", "FlujoRun", "UseAgents"),
+    "schedules": (
+        "NotRepeatable", "ScheduleError", "ScheduleFailure", "ScheduleNotReplayable", "explore", "replay",
+    ),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -32,6 +32,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="Leave proposals in DIR, also where nothing else is written.",
     )
+    group.addoption(
+        "--flujo-schedules",
+        dest="flujo_schedules",
+        type=int,
+        metavar="N",
+        help="Run each test in up to N orders in which its parallel branches can finish.",
+    )
+    group.addoption(
+        "--flujo-schedule",
+        dest="flujo_schedule",
+        metavar="ORDER",
+        help="Run the tests in one order, such as 0.0.1, as a failure of --flujo-schedules tells it.",
+    )
+    group.addoption(
+        "--flujo-schedules-seed",
+        dest="flujo_schedules_seed",
+        type=int,
+        default=0,
+        metavar="SEED",
+        help="Which orders are tried where there are more than N (default: 0).",
+    )
     parser.addini(
         "flujo_golden_dir",
         "Folder of the goldens, relative to the file that sets it (default: golden)",
@@ -48,6 +69,15 @@ def pytest_configure(config: pytest.Config) -> None:
     from flujo_testing.following import follow_tests
 
     follow_tests(config)
+    config.addinivalue_line(
+        "markers",
+        "flujo_schedules(orders, reason=None): run the test in up to so many orders in which its parallel branches "
+        "can finish; 0, with a reason, for a test with one order.",
+    )
+    if (config.getoption("flujo_schedules"), config.getoption("flujo_schedule")) != (None, None):
+        from flujo_testing.schedules.plugin import register
+
+        register(config)
     if config.getoption("flujo_golden") is not None:
         from flujo_testing.golden.fixture import announce
 
@@ -63,6 +93,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         from flujo_testing.golden.fixture import collected
 
         collected(config, items)
+    if any(item.get_closest_marker("flujo_schedules") for item in items):
+        from flujo_testing.schedules.plugin import check_markers, register
+
+        check_markers(items)
+        register(config)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -81,6 +81,7 @@ async def test_a_changed_price_is_told(virtual_clock: VirtualClock) -> None:
 
 
 @on_asyncio
+@pytest.mark.flujo_schedules(0, reason="the run stops at the changed prompt: how far others came depends")
 async def test_a_changed_prompt_is_told_with_what_to_do(virtual_clock: VirtualClock) -> None:
     prompts = replace(Prompts(), policy="You review an answer. Does it promise anything?")
     code, told = await demonstrated(replace(Setup(), prompts=prompts))
@@ -142,6 +143,7 @@ def test_a_missing_golden_is_told_with_how_to_write_it() -> None:
 
 
 @on_asyncio
+@pytest.mark.flujo_schedules(0, reason="it is compared with a process of its own, which runs in the first order")
 async def test_the_same_is_told_on_a_terminal_and_in_a_pipe(virtual_clock: VirtualClock) -> None:
     """In a pipe there is no control character; the command, run as it is written, prints the same."""
     piped, terminal = io.StringIO(), io.StringIO()

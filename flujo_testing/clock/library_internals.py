@@ -39,6 +39,17 @@ def next_timer(loop: Any) -> float:
     return float(loop._scheduled[0].when()) if loop._scheduled else inf
 
 
+def has_ready_callbacks(loop: Any) -> bool:
+    """Whether an asyncio loop has more to run in this round or the next than the callback that asks."""
+    return bool(loop._ready)
+
+
+def busy_in_executor(loop: Any) -> int:
+    """How many threads of an asyncio loop's default executor work (``asyncio.to_thread``)."""
+    executor = loop._default_executor
+    return 0 if executor is None else len(executor._threads) - executor._idle_semaphore._value
+
+
 def set_resolution(loop: Any, seconds: float) -> float:
     """How early an asyncio loop lets a timer fire; returns what it was."""
     before: float = loop._clock_resolution

@@ -17,11 +17,11 @@ from flujo_testing.golden.leak import secrets_in
 from flujo_testing.golden.location import golden_folder, place_of
 from flujo_testing.golden.mode import mode_of
 from flujo_testing.golden.owner import owning_test
+from flujo_testing.golden.readonly import PLUGIN
 from flujo_testing.golden.report import summary
 from flujo_testing.golden.session import GoldenSession
 from flujo_testing.golden.stories import Storyteller, of_transcripts
 
-PLUGIN = "flujo-golden"
 FIXTURES = {"golden", "flujo_golden"}
 WORKER_OUTPUT = "flujo_golden"
 STORYTELLER = pytest.StashKey[Storyteller]()

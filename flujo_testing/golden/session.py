@@ -5,6 +5,7 @@ Reads and writes nothing: the bytes of a golden come in, and ``closing.py`` writ
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,10 @@ from flujo_testing.golden.parsing import read_data
 from flujo_testing.golden.stories import Redactions, Storyteller, golden_text
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(slots=True, kw_only=True)
 class GoldenSession:
     folder: GoldenFolder
@@ -26,6 +31,7 @@ class GoldenSession:
     scan: SecretScan
     artifacts: Path | None
     findings: Findings = field(default_factory=Findings)
+    is_excused: Callable[[], bool] = _never
     _owners: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def claim(self, place: Place) -> None:
@@ -73,6 +79,15 @@ class GoldenSession:
         self.findings.add(comparison)
         self._refuse_disagreement(comparison, text, golden)
         return comparison
+
+    def set_aside(self, is_excused: Callable[[], bool]) -> Findings:
+        """Begin without findings, and compare only what is not excused, until they are put back."""
+        aside, self.findings, self.is_excused = self.findings, Findings(), is_excused
+        return aside
+
+    def put_back(self, findings: Findings) -> None:
+        """Forget what was found since."""
+        self.findings, self.is_excused = findings, _never
 
     def differences(self, golden: str | None, text: str, shown: str) -> list[str]:
         """What has changed, in words; both are read back as data, so that they went the same way."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from flujo_testing.transcript.difference import Difference
 from flujo_testing.transcript.plain import Unrepresentable, plain
 from flujo_testing.transcript.redaction import NotTellable, RedactionError, redacted
-from flujo_testing.transcript.story import FORMAT, story_of
+from flujo_testing.transcript.story import FORMAT, story_of, story_of_events
 from flujo_testing.transcript.words import differences
 from flujo_testing.transcript.yaml import render
 
@@ -25,4 +25,5 @@ __all__ = [
     "redacted",
     "render",
     "story_of",
+    "story_of_events",
 ]

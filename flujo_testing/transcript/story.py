@@ -7,10 +7,11 @@ ids, latency, and streamed chunks (the answer holds them).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any, Final
 
+from flujo.context import PipelineContext
 from flujo.events import (
     Answered,
     Asked,
@@ -33,6 +34,7 @@ from flujo.events import (
     StepEnded,
     StepStarted,
 )
+from flujo.execution.ledger import Ledger
 from flujo.isolation import State
 from flujo.ports import Rejection
 from flujo.results import PipelineResult
@@ -70,9 +72,20 @@ def story_of(
     NotTellable for a value without plain form that is not redacted, RedactionError for a path that leads
     nowhere.
     """
-    story = _Narration(result).story(owner)
+    story = _Narration(result.transcript, result.ledger, result.context).story(owner)
     if redact:
         story = redacted(story, redact)
+    refuse_unrepresentable(story)
+    return story
+
+
+def story_of_events(events: Iterable[Event]) -> Section:
+    """The story of a run of which only the events are known, in the order of a transcript.
+
+    It is that of the result, but for changes of the context that no event tells. Raises NotTellable.
+    """
+    told = tuple(events)
+    story = _Narration(told, Ledger(tuple(event.entry for event in told if isinstance(event, Paid)))).story(None)
     refuse_unrepresentable(story)
     return story
 
@@ -80,9 +93,10 @@ def story_of(
 class _Narration:
     """Reads the events of one run, once and in order."""
 
-    def __init__(self, result: PipelineResult) -> None:
-        self.result = result
-        self.events = result.transcript
+    def __init__(self, events: Iterable[Event], ledger: Ledger, context: PipelineContext | None = None) -> None:
+        self.events = tuple(events)
+        self.ledger = ledger
+        self.context = context
         self.head: Section = {}
         self.end: Section = {}
         self.outline = Outline()
@@ -104,11 +118,12 @@ class _Narration:
         return story | self.head | {"result": self.ending(), "steps": self.outline.steps}
 
     def ending(self) -> Section:
-        if self.result.ledger.entries:
-            self.end["spent"] = spent(self.result.ledger)
-        followed, final = self.outline.sequence("").context, _plain_fields(self.result.context)
-        if unexplained := difference_of(followed, final):
-            self.end["context"] = unexplained
+        if self.ledger.entries:
+            self.end["spent"] = spent(self.ledger)
+        if self.context is not None:
+            followed, final = self.outline.sequence("").context, _plain_fields(self.context)
+            if unexplained := difference_of(followed, final):
+                self.end["context"] = unexplained
         return self.end
 
     # The run ---------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def test_every_example_asserts_something() -> None:
 
 def test_there_are_pages_with_examples() -> None:
     with_examples = [page.name for page in pages() if "```python" in page.read_text(encoding="utf-8")]
-    assert {"errors.md", "resuming.md", "steps.md"} - set(with_examples) == set()
+    assert {"errors.md", "resuming.md", "schedules.md", "steps.md"} - set(with_examples) == set()
 
 
 def test_text_is_wrapped() -> None:

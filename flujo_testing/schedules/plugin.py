@@ -1,0 +1,154 @@
+"""What pytest calls while orders are explored: registered by an option, or with the first test that is marked."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import pytest
+
+from flujo_testing import reruns
+from flujo_testing.conservation import ConservationError
+from flujo_testing.golden.failure import selection
+from flujo_testing.golden.readonly import goldens_read_only
+from flujo_testing.schedules.comparing import promised_alike
+from flujo_testing.schedules.errors import ScheduleError, ScheduleFailure
+from flujo_testing.schedules.exploration import Exploration, Tried, check_followed
+from flujo_testing.schedules.gate import Tail, first
+from flujo_testing.schedules.observing import Observed
+from flujo_testing.schedules.schedule import FIRST_IN_FIRST_OUT, Schedule
+from flujo_testing.schedules.settings import Settings, marker_problem, settings_of
+from flujo_testing.schedules.summary import PROPERTY, Summary
+
+PLUGIN = "flujo-schedules"
+
+
+def register(config: pytest.Config) -> None:
+    """Explore orders in this run of pytest."""
+    if not config.pluginmanager.has_plugin(PLUGIN):
+        config.pluginmanager.register(Schedules(config, settings_of(config)), PLUGIN)
+
+
+def check_markers(items: list[pytest.Item]) -> None:
+    """Raise pytest.UsageError for markers that cannot be meant."""
+    if problems := [problem for problem in map(marker_problem, items) if problem is not None]:
+        raise pytest.UsageError("\n".join(problems))
+
+
+class Schedules:
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self.config = config
+        self.settings = settings
+        self.summary = Summary(settings)
+        self._observed: Observed | None = None
+        self._outputs: dict[Schedule, reruns.Output] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        if not isinstance(item, pytest.Function) or not self._is_to_be_explored(item):
+            return None
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        schedule = self.settings.schedule
+        observed = Observed(FIRST_IN_FIRST_OUT if schedule is None else schedule)
+        with self._observing(observed), self._goldens(observed):
+            reports = reruns.pass_first(item)
+        self._outputs.clear()
+        found: BaseException | None = None
+        output: reruns.Output = ()
+        if reruns.passed(reports):
+            try:
+                if schedule is None:
+                    self._explore(item, observed, reports)
+                else:
+                    self._repeat(item, observed, schedule)
+            except ScheduleFailure as failure:
+                found, output = _as_pytest_shows_it(failure), self._outputs.get(failure.schedule, ())
+            except (ScheduleError, ConservationError) as error:
+                found = pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False)
+            except Exception as error:  # what runs hold is the user's: it may refuse to be compared or shown
+                error.add_note("raised while the orders of the test were compared")
+                found = error
+        reruns.finish(item, nextitem, reports, found, output)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+        """What a fixture of a wider scope runs, it runs once: that is part of no pass."""
+        if self._observed is None or fixturedef.scope == "function":
+            return (yield)
+        with self._observed.paused():
+            return (yield)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.summary.add(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        is_worker = "workerinput" in vars(self.config)
+        if not is_worker and exitstatus == pytest.ExitCode.OK and self.summary.problem is not None:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for line in self.summary.lines():
+            terminalreporter.write_line(line)
+
+    def _is_to_be_explored(self, item: pytest.Function) -> bool:
+        """Hypothesis runs a test many times by itself; ``--trace`` and ``--snapshot-update`` want one pass."""
+        one_pass = any(self.config.getoption(name, False) for name in ("trace", "update_snapshots"))
+        if one_pass or item.get_closest_marker("hypothesis") is not None:
+            return False
+        return self.settings.schedule is not None or self.settings.orders_of(item) > 0
+
+    def _explore(self, item: pytest.Function, observed: Observed, reports: list[pytest.TestReport]) -> None:
+        exploration = self._exploration(item, observed)
+        explored = exploration.explore(self.settings.orders_of(item), self.settings.seed)
+        call = next(report for report in reports if report.when == "call")
+        call.user_properties.append((PROPERTY, [len(explored.schedules), explored.all_there_are]))
+
+    def _repeat(self, item: pytest.Function, observed: Observed, schedule: Schedule) -> None:
+        check_followed(observed, schedule)
+        plain = self._again(item, FIRST_IN_FIRST_OUT, first, observed)
+        self._exploration(item, plain.observed).judge(Tried(observed))
+
+    def _goldens(self, observed: Observed) -> AbstractContextManager[None]:
+        """Goldens are those of the order first in, first out."""
+        if self.settings.schedule is None:
+            return nullcontext()
+        return goldens_read_only(self.config, lambda: not promised_alike(observed.runs))
+
+    def _exploration(self, item: pytest.Function, observed: Observed) -> Exploration:
+        test = shlex.quote(selection(item))
+        return Exploration(
+            observed,
+            lambda schedule, tail: self._again(item, schedule, tail, observed),
+            lambda schedule: f"python -m pytest {test} --flujo-schedule={schedule}",
+        )
+
+    def _again(self, item: pytest.Function, schedule: Schedule, tail: Tail, first_pass: Observed) -> Tried:
+        observed = Observed(schedule, tail)
+        with self._observing(observed):
+            outcome = reruns.pass_again(item, lambda: not promised_alike([*first_pass.runs, *observed.runs]))
+        self._outputs[observed.taken] = outcome.output
+        return Tried(observed, outcome.error)
+
+    @contextmanager
+    def _observing(self, observed: Observed) -> Iterator[None]:
+        around, self._observed = self._observed, observed
+        try:
+            with observed.in_force():
+                yield
+        finally:
+            self._observed = around
+
+
+def _as_pytest_shows_it(failure: ScheduleFailure) -> BaseException:
+    """What the test itself raised, with a note on the order; where it raised nothing, the message alone."""
+    raised = failure.__cause__
+    if raised is None:
+        return pytest.fail.Exception(str(failure), pytrace=False)
+    if isinstance(raised, pytest.fail.Exception) and not raised.pytrace:
+        return pytest.fail.Exception(f"{raised}\n\n{failure}", pytrace=False)
+    raised.add_note(str(failure))
+    return raised
