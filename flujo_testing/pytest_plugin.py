@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("flujo", "Flujo: goldens of pipelines")
+    group = parser.getgroup("flujo", "Flujo: goldens and schedules of pipelines")
     group.addoption(
         "--golden",
         dest="flujo_golden",

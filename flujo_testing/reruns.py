@@ -140,8 +140,9 @@ def _error_of_case(item: pytest.Function) -> BaseException | None:
 def _unseen(item: pytest.Function) -> Iterator[None]:
     """Leave nothing of a pass on the item, nor warnings in the summary."""
     sections, properties = len(item._report_sections), len(item.user_properties)
-    if isinstance(item.parent, pytest.Class) and "_instance" in vars(item):
-        del item._instance, item._obj  # each pass has a fresh instance of a test class
+    if isinstance(item.parent, pytest.Class):  # each pass has a fresh instance of a test class
+        vars(item).pop("_instance", None)
+        vars(item).pop("_obj", None)
     item._initrequest()
     with warnings.catch_warnings(record=True):
         try:

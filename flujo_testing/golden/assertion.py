@@ -9,7 +9,6 @@ from syrupy.assertion import AssertionResult, SnapshotAssertion
 from syrupy.location import PyTestLocation
 
 from flujo_testing.golden.errors import (
-    GoldenDisagreement,
     GoldenError,
     GoldenMismatch,
     GoldenMisuse,
@@ -36,7 +35,6 @@ class Golden:
         self._session = session
         self._owner = owning_test(item, session.folder.anchor)
         self._names: set[str | None] = set()
-        self._pass: dict[str | None, str] = {}
         self._failed: list[Exception] = []
 
     def check(self, result: object, *, name: str | None = None, redact: Mapping[str, object] | None = None) -> None:
@@ -61,10 +59,6 @@ class Golden:
 
     def __repr__(self) -> str:
         return f"<golden of {self._owner.node_id}>"
-
-    def start_again(self) -> None:
-        """The same test runs once more (another schedule): the same names are asked for, and told alike."""
-        self._names.clear()
 
     def refuse_leftovers(self) -> None:
         """Raise GoldenMismatch for comparisons that failed, although their test passed."""
@@ -92,7 +86,6 @@ class Golden:
         if self._session.is_excused():
             return
         text = self._session.text_of(result, place, redact)
-        self._agree_with_earlier_pass(place, text)
         recalled = self._recall(place, text)
         golden = None if recalled.recalled_data is None else str(recalled.recalled_data)
         comparison = self._session.compare(place, self._item.nodeid, text, golden)
@@ -123,21 +116,6 @@ class Golden:
         if recalled.exception is not None:
             raise recalled.exception
         return recalled
-
-    def _agree_with_earlier_pass(self, place: Place, text: str) -> None:
-        earlier = self._pass.setdefault(place.name, text)
-        if earlier == text:
-            return
-        self._session.findings.forget(place.path, self._item.nodeid)
-        raise GoldenDisagreement(
-            told(
-                f"{self._item.nodeid} tells another story than in an earlier pass",
-                self._session.differences(earlier, text, self._session.folder.shown(place.path)),
-                earlier,
-                text,
-                "next: make the story independent of the order in which branches finish",
-            )
-        )
 
     def _message(self, comparison: Comparison, golden: str | None, text: str) -> str:
         session = self._session

@@ -12,7 +12,7 @@ class GoldenMismatch(GoldenError, AssertionError):
 
 
 class GoldenDisagreement(GoldenMismatch):
-    """Two variants of one test (two backends, two schedules) tell different stories for one golden."""
+    """Two variants of one test (two backends) tell different stories for one golden."""
 
 
 class GoldenMisuse(GoldenError):

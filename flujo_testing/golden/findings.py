@@ -49,12 +49,6 @@ class Findings:
     def add(self, comparison: Comparison) -> None:
         self.comparisons.setdefault(comparison.path, {})[comparison.test] = comparison
 
-    def forget(self, path: str, test: str) -> None:
-        """The test turned out to tell several stories: none of them is to be written."""
-        self.comparisons.get(path, {}).pop(test, None)
-        if not self.comparisons.get(path, True):
-            del self.comparisons[path]
-
     def merge(self, other: Findings) -> None:
         for comparison in other.all():
             self.add(comparison)

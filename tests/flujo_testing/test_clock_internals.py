@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 import sys
+import threading
 from functools import partial
 from math import inf
 from typing import Any
@@ -41,6 +42,41 @@ def test_an_asyncio_loop_keeps_its_selector_in_selector() -> None:
     loop = asyncio.SelectorEventLoop(selector)
     assert internals.selector_of(loop) is selector
     loop.close()
+
+
+@on_asyncio
+async def test_an_asyncio_loop_tells_what_it_is_about_to_call(anyio_backend: str) -> None:
+    loop = asyncio.get_running_loop()
+    told: list[bool] = []
+    loop.call_soon(lambda: told.append(internals.has_ready_callbacks(loop)))
+    loop.call_soon(lambda: told.append(internals.has_ready_callbacks(loop)))
+    await anyio.lowlevel.checkpoint()  # is called in the same round, behind them
+    await anyio.lowlevel.checkpoint()
+    assert told == [True, True]
+    done = asyncio.Event()
+
+    def alone() -> None:
+        told.append(internals.has_ready_callbacks(loop))
+        done.set()
+
+    loop.call_later(0.001, alone)
+    await done.wait()
+    assert told == [True, True, False]
+
+
+@on_asyncio
+async def test_the_default_executor_of_an_asyncio_loop_tells_how_many_threads_work(anyio_backend: str) -> None:
+    loop = asyncio.get_running_loop()
+    before = internals.busy_in_executor(loop)
+    go_on = threading.Event()
+    working = asyncio.create_task(asyncio.to_thread(go_on.wait))
+    await anyio.lowlevel.checkpoint()
+    await anyio.lowlevel.checkpoint()
+    assert internals.busy_in_executor(loop) == before + 1
+    go_on.set()
+    await working
+    while internals.busy_in_executor(loop) != before:  # the thread says so a moment after it has answered
+        await anyio.lowlevel.checkpoint()
 
 
 def test_an_asyncio_loop_asks_its_instance_for_select_and_time() -> None:

@@ -161,31 +161,3 @@ def test_backends_that_disagree_are_both_named_and_nothing_is_written(project: P
         ]
     )
     assert project.files() == before
-
-
-PASSES = """
-def test_same(golden):
-    golden.check({"input": "rain"})
-    golden.start_again()
-    golden.check({"input": "rain"})
-
-def test_other(golden):
-    golden.check({"input": "rain"})
-    golden.start_again()
-    golden.check({"input": "snow"})
-"""
-
-
-def test_all_passes_of_a_test_have_one_golden_and_tell_one_story(project: Project) -> None:
-    project.write("tests/test_rain.py", PASSES)
-    result = project.run("--golden=update")
-    result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(
-        [
-            "E *GoldenDisagreement: *::test_other tells another story than in an earlier pass",
-            "E *  input: 'rain' -> 'snow'",
-            "goldens: 1 compared, 0 changed, 1 missing, 0 unused, 1 written",
-        ]
-    )
-    golden = golden_text("tests/test_rain.py::test_same", input="rain")
-    assert project.goldens() == {"test_rain/test_same.yaml": golden}

@@ -25,7 +25,7 @@ from flujo.events import (
     StepStarted,
 )
 from flujo.ports import Rejection
-from flujo_testing.transcript import render, story_of
+from flujo_testing.transcript import NotTellable, render, story_of, story_of_events
 from tests.flujo_testing.transcript_runs import (
     RUNS,
     Says,
@@ -267,3 +267,15 @@ async def test_an_unfinished_run_that_has_an_output_shows_it() -> None:
     result = await run(Step("a", echo))
     odd = [replace(e, status="failed") if isinstance(e, RunEnded) else e for e in result.transcript]
     assert retold(result, odd)["result"] == {"status": "failed", "output": "rain"}
+
+
+@pytest.mark.parametrize("name", RUNS)
+async def test_a_story_can_be_told_from_the_events_alone(name: str) -> None:
+    result = await RUNS[name]()
+    assert story_of_events(iter(result.transcript)) == story_of(result)
+
+
+async def test_events_with_a_value_that_cannot_be_told_have_no_story() -> None:
+    result = await run(Step("odd", lambda _: object()))
+    with pytest.raises(NotTellable):
+        story_of_events(result.transcript)
