@@ -80,10 +80,15 @@ def finish(
     if found is not None:
         item._report_sections[:] = output
         _fail(item, reports, found)
-    for report in reports:
+    *before, teardown = reports
+    for report in before:
         item.ihook.pytest_runtest_logreport(report=report)
     stopping = item.session.shouldfail or item.session.shouldstop
-    _tear_down_the_rest(item, None if stopping else nextitem)
+    failed = _tear_down_the_rest(item, None if stopping else nextitem)
+    if teardown.failed or failed is None:
+        item.ihook.pytest_runtest_logreport(report=teardown)
+    if failed is not None:
+        item.ihook.pytest_runtest_logreport(report=failed)
     _let_go(item)
 
 
@@ -98,18 +103,19 @@ def _fail(item: pytest.Function, reports: list[pytest.TestReport], found: BaseEx
         item.ihook.pytest_exception_interact(node=item, call=call, report=report)
 
 
-def _tear_down_the_rest(item: pytest.Function, nextitem: pytest.Item | None) -> None:
-    """Without the hooks: plugins have seen the teardown of this test."""
+def _tear_down_the_rest(item: pytest.Function, nextitem: pytest.Item | None) -> pytest.TestReport | None:
+    """The report, if it failed. Without the hooks: plugins have seen the teardown of this test."""
     capture: CaptureManager | None = item.config.pluginmanager.get_plugin("capturemanager")
     with nullcontext() if capture is None else capture.item_capture("teardown", item):
         call = pytest.CallInfo.from_call(
             lambda: item.session._setupstate.teardown_exact(nextitem), when="teardown", reraise=REACHES_PYTEST
         )
-    if call.excinfo is not None:
-        report = item.ihook.pytest_runtest_makereport(item=item, call=call)
-        item.ihook.pytest_runtest_logreport(report=report)
-        if check_interactive_exception(call, report):
-            item.ihook.pytest_exception_interact(node=item, call=call, report=report)
+    if call.excinfo is None:
+        return None
+    report: pytest.TestReport = item.ihook.pytest_runtest_makereport(item=item, call=call)
+    if check_interactive_exception(call, report):
+        item.ihook.pytest_exception_interact(node=item, call=call, report=report)
+    return report
 
 
 def _raise(error: BaseException) -> None:

@@ -1,7 +1,7 @@
 """What a run in another order is held against: the first run's story where order may not matter, the laws elsewhere.
 
-The same transcript is promised for every order where no branch is stopped early and no call waits for the budget or
-is refused by it. Branches that share a cache are left out as well: who comes first fills it for the others.
+The same transcript is promised for every order where no branch is stopped early and no call is refused by a budget (one
+that only waits for it is made in the end). Branches that share a cache are left out as well: who comes first fills it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def differing(
 
 def promised_alike(runs: Iterable[RecordedRun]) -> bool:
     """Whether all of these runs are promised the same transcript in every order."""
-    return not any(run.queued or any(map(_depends_on_order, run.events)) for run in runs)
+    return not any(_depends_on_order(event) for run in runs for event in run.events)
 
 
 def _depends_on_order(event: Event) -> bool:

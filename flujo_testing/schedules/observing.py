@@ -1,17 +1,14 @@
-"""What is in force during one pass of a test: the gate, a listener that records its runs, an ear at the budget."""
+"""What is in force during one pass of a test: the gate, and a listener that records its runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib.util import find_spec
-from typing import Any
 
-from flujo import Laws, override
-from flujo.overrides import current
+from flujo import override
 from flujo_testing.schedules.gate import Gate, Tail, first
-from flujo_testing.schedules.recording import RecordedRun, Recorder, run_here
+from flujo_testing.schedules.recording import RecordedRun, Recorder
 from flujo_testing.schedules.schedule import Decision, Schedule
 
 
@@ -37,15 +34,7 @@ class Observed:
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        laws = current().laws or Laws()
-        with (
-            override(
-                gate=self.gate,
-                listeners=[self._recorder.hear],
-                laws=replace(laws, admits=_noting_who_waits(laws.admits)),
-            ),
-            _first_come_first_served_on_trio(),
-        ):
+        with override(gate=self.gate, listeners=[self._recorder.hear]), _first_come_first_served_on_trio():
             yield
 
     @contextmanager
@@ -56,16 +45,6 @@ class Observed:
             yield
         finally:
             self._recorder.is_paused = before
-
-
-def _noting_who_waits(admits: Callable[[Any, Any, Any, Any], bool]) -> Callable[[Any, Any, Any, Any], bool]:
-    def noting(spent: Any, reserved: Any, bound: Any, limit: Any) -> bool:
-        admitted = admits(spent, reserved, bound, limit)
-        if not admitted and (run := run_here()) is not None:
-            run.queued = True
-        return admitted
-
-    return noting
 
 
 @contextmanager

@@ -11,15 +11,11 @@ from flujo.events import Event, RunEnded, RunStarted
 
 @dataclass(slots=True, eq=False)
 class RecordedRun:
-    """A run and its events, in the order of their arrival; ``number`` counts the runs of a pass, from 0.
-
-    ``queued`` tells that a call had to wait for the budget, or was refused by it.
-    """
+    """A run and its events, in the order of their arrival; ``number`` counts the runs of a pass, from 0."""
 
     number: int
     around: RecordedRun | None
     events: list[Event] = field(default_factory=list)
-    queued: bool = False
     ended: bool = False
 
 

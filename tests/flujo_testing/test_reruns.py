@@ -22,6 +22,7 @@ from flujo_testing.agents import EchoAgent, ScriptedAgent
 
 SEEN = []
 ASYNC = ["asyncio", "trio"]
+ALONE = ScriptedAgent("in order")
 SHARED = ScriptedAgent.by_path({"both/branch:a/ask": "a", "both/branch:b/ask": "b"})
 
 def both(a=None, b=None):
@@ -83,7 +84,7 @@ import unittest
 
 def test_plain(chair):
     see("plain")
-    Flujo(both()).run("rain")
+    assert Flujo(both(ALONE)).run("rain").output["a"] == "in order"
 
 class TestInClass:
     def test_method(self, chair):
@@ -175,11 +176,6 @@ QUIET = """
 from cast import *
 import logging, warnings
 
-@pytest.fixture
-def broken_on_the_way_out():
-    yield
-    assert True
-
 def test_sees_its_own_pass_only(caplog, capsys, tmp_path, recwarn, monkeypatch):
     (tmp_path / "file").touch(exist_ok=True)
     logging.getLogger("app").warning("once")
@@ -190,7 +186,7 @@ def test_sees_its_own_pass_only(caplog, capsys, tmp_path, recwarn, monkeypatch):
     assert capsys.readouterr().out == "once\\n"
     assert len(recwarn) == 0
 
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("always")
 def test_prints_and_warns():
     print("printed")
     warnings.warn("warned")
@@ -200,6 +196,11 @@ def test_fails():
     print("printed")
     Flujo(both()).run("rain")
     assert False, "as it is"
+
+@pytest.fixture(scope="module")
+def broken_on_the_way_out():
+    yield
+    raise ValueError("wider")
 
 @pytest.mark.xfail(reason="known")
 def test_expected_to_fail():
@@ -214,16 +215,21 @@ def test_skipped():
 def test_skips_itself():
     see("skips")
     pytest.skip("not here")
+
+def test_last(broken_on_the_way_out):
+    print("told once")
+    Flujo(both()).run("rain")
 """
 
 
 def test_nobody_sees_more_than_one_pass(project: Project) -> None:
     project.write("test_it.py", QUIET)
     result = explored(project, "-rA", "--junitxml=junit.xml")
-    result.assert_outcomes(passed=2, failed=1, xfailed=1, skipped=2, warnings=1)
+    result.assert_outcomes(passed=3, failed=1, errors=1, xfailed=1, skipped=2, warnings=1)
     assert seen(result) == ["xfail", "skips"]
-    assert result.outlines.count("printed") == 2
-    assert (project.path / "junit.xml").read_text().count("<testcase ") == 6
+    assert (result.outlines.count("printed"), result.outlines.count("told once")) == (2, 2)  # the call, and its error
+    result.stdout.fnmatch_lines(["E       ValueError: wider", "ERROR test_it.py::test_last - ValueError: wider"])
+    assert (project.path / "junit.xml").read_text().count("<testcase ") == 7
 
 
 FOUND = """
@@ -244,6 +250,20 @@ def test_found(chair):
 
 def test_after():
     see("after")
+"""
+CASE = """
+from cast import *
+import unittest
+
+class Case(unittest.TestCase):
+    def test_case(self):
+        order = []
+        async def first(x): order.append(1); return x
+        async def second(x): order.append(2); return x
+        async def third(x): order.append(3); return x
+        agents = {"a": first, "b": second, "c": third}
+        Flujo(Step.parallel("all", {name: Step("ask", agent) for name, agent in agents.items()})).run("rain")
+        self.assertLess(order.index(1), order.index(3))
 """
 COMMAND = "python -m pytest test_it.py::test_found --flujo-schedule=1"
 
@@ -271,6 +291,17 @@ def test_a_failure_in_another_order_is_one_failure_that_its_command_repeats(proj
     misfit = run(project, "test_it.py::test_found", "--flujo-schedule=0.0.1")
     misfit.assert_outcomes(failed=1)
     misfit.stdout.fnmatch_lines(["ScheduleNotReplayable: the schedule 0.0.1 does not fit this test: it has 3 *"])
+
+
+def test_a_failure_of_a_test_case_is_made_small_as_any_other(project: Project) -> None:
+    project.write("test_it.py", CASE)
+    for seed in range(3):
+        result = explored(project, f"--flujo-schedules-seed={seed}")
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines([
+            "E       AssertionError: 1 not less than 0",
+            f"E       fails in the order 2, 1 deviation from first in, first out (seed {seed}, order *",
+        ])  # fmt: skip
 
 
 def test_x_lf_and_pdb_know_one_failure_and_no_rerun(project: Project) -> None:

@@ -6,9 +6,11 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
+import anyio
 import pytest
 
 from flujo import (
+    AgentOutput,
     Laws,
     Step,
     Usage,
@@ -20,6 +22,7 @@ from flujo.events import BranchEnded
 from flujo.pipeline import Part
 from flujo.stores.memory import MemoryCache
 from flujo_testing.agents import EchoAgent, FailingAgent, FunctionAgent
+from flujo_testing.conservation import ConservationError
 from flujo_testing.costs import default_cost_model
 from flujo_testing.schedules import (
     NotRepeatable,
@@ -112,8 +115,8 @@ def test_where_a_failure_stops_the_others_the_story_may_depend_on_the_order(fail
     assert statuses == (stopped if fails else {("completed",) * 3})
 
 
-def test_where_a_call_waits_for_the_budget_the_story_may_depend_on_the_order() -> None:
-    """Each call may take 60 of 100 tokens and takes 40 or 50: who comes second waits, who comes third is refused."""
+def test_where_a_budget_refuses_a_call_the_story_may_depend_on_the_order() -> None:
+    """Each call may take 60 of 100 tokens, and takes 40 or 50: who comes last may be refused."""
 
     class Writer:
         model, max_output_tokens = "test:writer", 60
@@ -128,8 +131,15 @@ def test_where_a_call_waits_for_the_budget_the_story_may_depend_on_the_order() -
             return await self.script.run(input)
 
     limits = UsageLimits(total_tokens_limit=100)
-    pipeline = fan(a=Writer(40), b=Writer(50))
-    assert explore(lambda: run(pipeline, usage_limits=limits)).all_there_are
+    statuses: list[str] = []
+
+    def test() -> None:
+        writers = {"a": Writer(40), "b": Writer(50)}
+        branches = {name: Step("think", EchoAgent()) >> Step("ask", writer) for name, writer in writers.items()}
+        statuses.append(run(Step.parallel("fan", branches), usage_limits=limits).status)
+
+    assert explore(test).all_there_are
+    assert set(statuses) == {"completed", "limited"}
 
 
 def test_where_branches_share_a_cache_hits_depend_on_the_order() -> None:
@@ -161,6 +171,43 @@ def test_where_the_story_may_differ_the_laws_hold_all_the_same() -> None:
         "- run/fan/branch:pays/ask/attempt:1/request:1: two entries of this id",
         'repeat it: replay(test, "1")',
     ]
+
+
+def test_the_laws_hold_first_in_first_out_as_well() -> None:
+    def twice(entries: tuple[LedgerEntry, ...]) -> tuple[LedgerEntry, ...]:
+        return (*entries, *entries)
+
+    def test() -> None:
+        with override(laws=replace(Laws(), entries_to_book=twice)):
+            run(Step("pays", writer))
+
+    writer = FunctionAgent(lambda text: text, model="test:writer", usage=Usage(output_tokens=40))
+    with pytest.raises(ConservationError, match="two entries of this id"):
+        explore(test)
+
+
+@on_both
+def test_who_answers_although_it_was_told_to_stop_is_heard_and_booked(backend: str) -> None:
+    booked: set[tuple[str, ...]] = set()
+
+    async def pays_when_stopped(text: str) -> object:
+        try:
+            await anyio.Event().wait()
+        except anyio.get_cancelled_exc_class():
+            return AgentOutput(text, usage=Usage(output_tokens=40), model="test:writer")
+        return text
+
+    async def fails_late(text: str) -> str:
+        for _ in range(3):
+            await anyio.sleep(0)
+        raise ValueError("broken")
+
+    def test() -> None:
+        result = run(fan(pays=pays_when_stopped, fails=fails_late), backend)
+        booked.add(tuple(entry.outcome for entry in result.ledger.entries))
+
+    assert explore(test).all_there_are
+    assert booked == {("ok",), ()}
 
 
 def test_what_differs_from_pass_to_pass_in_the_same_order_is_not_held_against_another() -> None:
@@ -208,6 +255,32 @@ def test_chance_is_named_with_the_decision_where_it_shows_and_the_remedy() -> No
         "'fan/branch:b/ask/attempt:1', 'fan/branch:d/ask/attempt:1'. something else than the order decides what "
         "happens: real time (take the fixture virtual_clock), a thread, chance, or state and caches that outlive a "
         "pass (make them in the test); or leave the test in one order, @pytest.mark.flujo_schedules(0, reason=...)"
+    )
+
+
+def test_chance_that_no_story_tells_is_named_as_well() -> None:
+    """In the first pass a waits for b, in the others it does not."""
+    passes = count()
+
+    def test() -> None:
+        came, is_first = anyio.Event(), next(passes) == 0
+
+        async def waits(text: str) -> str:
+            if is_first:
+                await came.wait()
+            return text
+
+        async def comes(text: str) -> str:
+            came.set()
+            return text
+
+        run(Step.parallel("fan", {"a": Step("ask", waits), "b": Step("ask", comes) >> Step("next", EchoAgent())}))
+
+    with pytest.raises(ScheduleNotReplayable) as refused:
+        explore(test, orders=100)
+    assert str(refused.value).startswith(
+        "at decision 2 there waited 'fan/branch:a/ask/attempt:1 (its answer)', 'fan/branch:b/next/attempt:1'; "
+        "in the same order once more, nobody. something else than the order decides what happens: "
     )
 
 
