@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -22,6 +22,8 @@ from flujo_testing.schedules.settings import Settings, marker_problem, settings_
 from flujo_testing.schedules.summary import PROPERTY, Summary
 
 PLUGIN = "flujo-schedules"
+Reports = list[pytest.TestReport]
+Judge = Callable[[], None]
 
 
 def register(config: pytest.Config) -> None:
@@ -49,26 +51,10 @@ class Schedules:
         if not isinstance(item, pytest.Function) or not self._is_to_be_explored(item):
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        schedule = self.settings.schedule
-        observed = Observed(FIRST_IN_FIRST_OUT if schedule is None else schedule)
-        with self._observing(observed), self._goldens(observed):
-            reports = reruns.pass_first(item)
         self._outputs.clear()
-        found: BaseException | None = None
-        output: reruns.Output = ()
-        if reruns.passed(reports):
-            try:
-                if schedule is None:
-                    self._explore(item, observed, reports)
-                else:
-                    self._repeat(item, observed, schedule)
-            except ScheduleFailure as failure:
-                found, output = _as_pytest_shows_it(failure), self._outputs.get(failure.schedule, ())
-            except (ScheduleError, ConservationError) as error:
-                found = pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False)
-            except Exception as error:  # what runs hold is the user's: it may refuse to be compared or shown
-                error.add_note("raised while the orders of the test were compared")
-                found = error
+        schedule = self.settings.schedule
+        reports, judge = self._explored(item) if schedule is None else self._repeated(item, schedule)
+        found, output = self._found(judge) if reruns.passed(reports) else (None, ())
         reruns.finish(item, nextitem, reports, found, output)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
@@ -101,22 +87,45 @@ class Schedules:
             return False
         return self.settings.schedule is not None or self.settings.orders_of(item) > 0
 
-    def _explore(self, item: pytest.Function, observed: Observed, reports: list[pytest.TestReport]) -> None:
-        exploration = self._exploration(item, observed)
-        explored = exploration.explore(self.settings.orders_of(item), self.settings.seed)
-        call = next(report for report in reports if report.when == "call")
-        call.user_properties.append((PROPERTY, [len(explored.schedules), explored.all_there_are]))
+    def _explored(self, item: pytest.Function) -> tuple[Reports, Judge]:
+        """The test as it is, first in, first out; to judge it is to try the other orders."""
+        observed = Observed(FIRST_IN_FIRST_OUT)
+        with self._observing(observed):
+            reports = reruns.pass_first(item)
 
-    def _repeat(self, item: pytest.Function, observed: Observed, schedule: Schedule) -> None:
-        check_followed(observed, schedule)
-        plain = self._again(item, FIRST_IN_FIRST_OUT, first, observed)
-        self._exploration(item, plain.observed).judge(Tried(observed))
+        def judge() -> None:
+            explored = self._exploration(item, observed).explore(self.settings.orders_of(item), self.settings.seed)
+            call = next(report for report in reports if report.when == "call")
+            call.user_properties.append((PROPERTY, [len(explored.schedules), explored.all_there_are]))
 
-    def _goldens(self, observed: Observed) -> AbstractContextManager[None]:
-        """Goldens are those of the order first in, first out."""
-        if self.settings.schedule is None:
-            return nullcontext()
-        return goldens_read_only(self.config, lambda: not promised_alike(observed.runs))
+        return reports, judge
+
+    def _repeated(self, item: pytest.Function, schedule: Schedule) -> tuple[Reports, Judge]:
+        """The test in one order; to judge it is to compare it with first in, first out, which nobody sees."""
+        plain = self._again(item, FIRST_IN_FIRST_OUT, first)
+        observed = Observed(schedule)
+        with self._observing(observed), goldens_read_only(self.config, _excusing(plain.observed, observed)):
+            reports = reruns.pass_first(item)
+
+        def judge() -> None:
+            check_followed(observed, schedule)
+            if plain.error is None:
+                self._exploration(item, plain.observed).judge(Tried(observed))
+
+        return reports, judge
+
+    def _found(self, judge: Judge) -> tuple[BaseException | None, reruns.Output]:
+        """What is wrong with a test that has passed, and the output of the pass that shows it."""
+        try:
+            judge()
+        except ScheduleFailure as failure:
+            return _as_pytest_shows_it(failure), self._outputs.get(failure.schedule, ())
+        except (ScheduleError, ConservationError) as error:
+            return pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False), ()
+        except Exception as error:  # what runs hold is the user's: it may refuse to be compared or shown
+            error.add_note("raised while the orders of the test were compared")
+            return error, ()
+        return None, ()
 
     def _exploration(self, item: pytest.Function, observed: Observed) -> Exploration:
         test = shlex.quote(selection(item))
@@ -126,10 +135,10 @@ class Schedules:
             lambda schedule: f"python -m pytest {test} --flujo-schedule={schedule}",
         )
 
-    def _again(self, item: pytest.Function, schedule: Schedule, tail: Tail, first_pass: Observed) -> Tried:
+    def _again(self, item: pytest.Function, schedule: Schedule, tail: Tail, *others: Observed) -> Tried:
         observed = Observed(schedule, tail)
         with self._observing(observed):
-            outcome = reruns.pass_again(item, lambda: not promised_alike([*first_pass.runs, *observed.runs]))
+            outcome = reruns.pass_again(item, _excusing(observed, *others))
         self._outputs[observed.taken] = outcome.output
         return Tried(observed, outcome.error)
 
@@ -141,6 +150,11 @@ class Schedules:
                 yield
         finally:
             self._observed = around
+
+
+def _excusing(*passes: Observed) -> Callable[[], bool]:
+    """Whether goldens, which are those of first in, first out, say nothing of these passes."""
+    return lambda: not promised_alike(run for one in passes for run in one.runs)
 
 
 def _as_pytest_shows_it(failure: ScheduleFailure) -> BaseException:
