@@ -60,6 +60,15 @@ class PipelineDefinitionError(FlujoError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class JournalConflict(MisuseError):
+    """A journal has another answer for the ask at ``path`` of run ``run_id``; the one that it has stands."""
+
+    def __init__(self, run_id: str, path: str) -> None:
+        super().__init__(f"run '{run_id}' has another answer at '{path}' already: give every run an id of its own")
+        self.run_id = run_id
+        self.path = path
+
+
 # What agents and listeners raise ---------------------------------------------------------------------
 
 

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from flujo_testing.clock import VirtualClock as VirtualClock
     from flujo_testing.conformance import AgentConformance as AgentConformance
     from flujo_testing.conformance import ConformanceError as ConformanceError
+    from flujo_testing.conformance import CostModelConformance as CostModelConformance
+    from flujo_testing.conformance import JournalConformance as JournalConformance
+    from flujo_testing.conformance import PluginConformance as PluginConformance
     from flujo_testing.conservation import ConservationError as ConservationError
     from flujo_testing.conservation import check_conservation as check_conservation
     from flujo_testing.costs import FixedCost as FixedCost
@@ -57,7 +60,9 @@ _HOMES = {
         "SlowAgent", "StreamingAgent", "live_calls",
     ),
     "clock": ("VirtualClock",),
-    "conformance": ("AgentConformance", "ConformanceError"),
+    "conformance": (
+        "AgentConformance", "ConformanceError", "CostModelConformance", "JournalConformance", "PluginConformance",
+    ),
     "conservation": ("ConservationError", "check_conservation"),
     "costs": ("FixedCost", "FixedPriceTable", "PerToken", "default_cost_model"),
     "fixtures": ("AgentNotFound", "FlujoRun", "UseAgents"),

@@ -3,31 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
+from flujo.errors import JournalConflict
+from flujo.execution.journal import own
+from flujo.isolation import private_copy
 from flujo.ports import CachedResult, RecordedAnswer
+from flujo.structure import Same
 
 
 class MemoryJournal:
-    """Answers by run and path. ``in_doubt`` holds the asks that were intended and never answered."""
+    """Answers by run and path, as copies. ``in_doubt`` holds the asks that were intended and never answered."""
 
     def __init__(self) -> None:
         self._answers: dict[tuple[str, str], RecordedAnswer] = {}
         self._intended: dict[tuple[str, str], None] = {}
 
     async def recall(self, run_id: str, path: str) -> RecordedAnswer | None:
-        return self._answers.get((run_id, path))
+        known = self._answers.get((run_id, path))
+        return None if known is None else _copied(known)
 
     async def intend(self, run_id: str, path: str) -> None:
-        self._intended[run_id, path] = None
+        if (run_id, path) not in self._answers:
+            self._intended[run_id, path] = None
 
     async def commit(self, run_id: str, path: str, answer: RecordedAnswer) -> None:
-        self._answers[run_id, path] = answer
+        """Keep an answer. Raises JournalConflict if there is another; the same again changes nothing."""
+        known = self._answers.setdefault((run_id, path), kept := _copied(answer))
+        if known is not kept and not Same()(known, answer):
+            raise JournalConflict(run_id, path)
         self._intended.pop((run_id, path), None)
 
     @property
     def in_doubt(self) -> tuple[tuple[str, str], ...]:
         """Run and path of every ask that may have been paid though no answer was kept."""
         return tuple(self._intended)
+
+
+def _copied(answer: RecordedAnswer) -> RecordedAnswer:
+    """An answer whose values nobody else holds; entries are frozen, and an error is who it is."""
+    change: Any = private_copy(answer.context_change)
+    metadata: Any = private_copy(dict(answer.metadata))
+    return replace(answer, value=own(answer.value), context_change=change, metadata=metadata)
 
 
 class MemoryCache:

@@ -36,9 +36,7 @@ class OfFakes(AgentConformance):
 
 class TestScriptedAgent(OfFakes):
     def make_agent(self) -> ScriptedAgent:
-        return ScriptedAgent(
-            ["grey"], ["grey"], model=MODEL, usage=USAGE, estimate_input=13, max_output_tokens=7
-        )
+        return ScriptedAgent(["grey"], ["grey"], model=MODEL, usage=USAGE, estimate_input=13, max_output_tokens=7)
 
     def make_silent_agent(self) -> ScriptedAgent:
         return ScriptedAgent("grey", model=MODEL)

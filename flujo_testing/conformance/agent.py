@@ -1,33 +1,29 @@
 """What an agent must keep to, as tests to inherit: subclass ``AgentConformance`` and say how to make your
 agent.
 
-Each test says in its failure what the contract is. Needs pytest; the tests run on the backends of anyio's
-plugin.
+Each test says in its failure what the contract is.
 """
 
 from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Generator, Mapping
 from decimal import Decimal
-from functools import partial
 from typing import Any, Final
 
-import anyio
 import pytest
 
 from flujo import AgentOutput, Flujo, PipelineContext, RequestUsage, Step, Usage
 from flujo.binding import BoundAgent, NotAnAgent, bind_agent, takes_input
-from flujo.structure import ATOMS, Same
+from flujo.structure import Same
+from flujo_testing.conformance.contract import broken, check_meter, shown
+from flujo_testing.conformance.interruption import went_on
+from flujo_testing.conformance.sharing import shared_parts
 from flujo_testing.conservation import check_conservation
 
 IS_AWAITED: Final = "an agent awaits its answer and returns it as a value"
 STOPS: Final = "an agent that is cancelled stops and lets the cancellation pass"
-
-
-class ConformanceError(AssertionError):
-    """An agent breaks the contract; the message says which sentence of it, and how."""
 
 
 class AgentConformance:
@@ -89,8 +85,7 @@ class AgentConformance:
         contract = "an answer belongs to the call that it was given to, and no later call touches it"
         if not Same()(before, first):
             raise broken(agent, contract, f"the second call changed the first answer from {before} to {first}")
-        if shared := mutable_parts(first).keys() & mutable_parts(second).keys():
-            parts = [mutable_parts(first)[part] for part in shared]
+        if parts := shared_parts(first, second):
             raise broken(agent, contract, f"two answers hold the same object: {parts}")
 
     async def test_what_it_reports_is_exact(self) -> None:
@@ -108,35 +103,13 @@ class AgentConformance:
 
     async def test_cancellation_gets_through(self) -> None:
         agent = self.make_agent()
-        call = InterruptedCall(ask(bind_agent(agent), self.make_input()))
-        outcome = None
-        with anyio.CancelScope() as scope:
-            scope.cancel()
-            try:
-                outcome = f"it went on and answered {shown(await call)}"
-            except ConformanceError:
-                raise
-            except Exception as error:  # whatever an agent makes of its cancellation
-                outcome = f"it raised {type(error).__name__}: {error}"
-        if call.interruptions and outcome is not None:
+        outcome = await went_on(ask(bind_agent(agent), self.make_input()))
+        if outcome is not None:
             raise broken(agent, STOPS, outcome)
 
     async def test_what_it_declares_is_sound(self) -> None:
         agent = self.make_agent()
-        meter = bind_agent(agent).meter
-        if meter is None:
-            return
-        contract = "a metered agent declares what its calls may use at most, in whole numbers"
-        limits: dict[str, object] = {"max_requests": meter.max_requests}
-        if meter.max_output_tokens is not None:
-            limits["max_output_tokens"] = meter.max_output_tokens
-        if meter.estimate_input is not None:
-            limits["estimate_input(input)"] = meter.estimate_input(self.make_input())
-        for name, limit in limits.items():
-            if type(limit) is not int or limit < 0:
-                raise broken(agent, contract, f"{name} is {shown(limit)}")
-        if not meter.model:
-            raise broken(agent, contract, "its model has no name")
+        check_meter(agent, bind_agent(agent).meter, self.make_input())
 
     async def test_its_stream_is_text_with_the_answer_last(self) -> None:
         agent = self.make_agent()
@@ -172,40 +145,7 @@ def value_of(answer: Any) -> Any:
     return answer.output if isinstance(answer, AgentOutput) else answer
 
 
-class InterruptedCall:
-    """Awaits a call and counts how often a cancellation arrives in it."""
-
-    def __init__(self, call: Coroutine[Any, Any, Any]) -> None:
-        self.call = call
-        self.interruptions = 0
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        go_on: Callable[[], Any] = partial(self.call.send, None)
-        while True:
-            try:
-                waiting_for = go_on()
-            except StopIteration as end:
-                return end.value
-            try:
-                reply = yield waiting_for
-            except BaseException as thrown:  # so asyncio tells it
-                self.interruptions += 1
-                go_on = partial(self.call.throw, thrown)
-            else:
-                self.interruptions += isinstance(getattr(reply, "error", None), BaseException)  # so trio does
-                go_on = partial(self.call.send, reply)
-
-
 # What can be wrong ------------------------------------------------------------------------------------------
-
-
-def broken(agent: object, contract: str, how: str) -> ConformanceError:
-    return ConformanceError(f"{contract}; but with {shown(agent)}: {how}")
-
-
-def shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def requests_of(answer: Any) -> tuple[RequestUsage, ...]:
@@ -233,34 +173,3 @@ def report_problems(answer: Any) -> Generator[tuple[str, str]]:
             yield "a model is a text such as 'provider:model', or None", f"it is {shown(report.model)}"
         if report.cost_usd is not None and type(report.cost_usd) is not Decimal:
             yield "a cost is a Decimal, or None", f"it is {shown(report.cost_usd)}"
-
-
-def mutable_parts(value: Any) -> dict[int, Any]:
-    """Every list, dict, set and object with attributes within a value that copies are made of, by its id."""
-    parts: dict[int, Any] = {}
-    seen: set[int] = set()
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
-        if type(part) in ATOMS or id(part) in seen:
-            continue
-        seen.add(id(part))
-        if isinstance(part, dict):
-            waiting += [*part.keys(), *part.values()]
-        elif isinstance(part, list | tuple | set | frozenset):
-            waiting += part
-        elif is_copied(part):
-            waiting += vars(part).values()
-        else:
-            continue
-        if not isinstance(part, tuple | frozenset):
-            parts[id(part)] = part
-    return parts
-
-
-def is_copied(part: object) -> bool:
-    """Whether it has attributes and a deep copy of its own: an enum's member has none, nor has a lock."""
-    try:
-        return hasattr(part, "__dict__") and copy.deepcopy(part) is not part
-    except Exception:  # whatever a user's __deepcopy__ raises
-        return False
