@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, Generic
 
 import anyio
-import anyio.lowlevel
 from pydantic import ValidationError
 
 from flujo.context import PipelineContext
@@ -29,6 +28,7 @@ from flujo.execution.account import Account, Purse, RunId, budget_of_run
 from flujo.execution.audience import Audience, EventStream, streamed
 from flujo.execution.frame import Frame, Run
 from flujo.execution.journal import JournaledFrame
+from flujo.execution.loops import loop_runs_here, no_loop_named
 from flujo.execution.past import Beginning, Past
 from flujo.execution.plan import Node, compiled
 from flujo.execution.sequence import run_sequence
@@ -57,15 +57,6 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
-
-
-def _a_loop_runs() -> bool:
-    """Whether an event loop runs in this thread."""
-    try:
-        anyio.lowlevel.current_token()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _new_run_id() -> str:
@@ -144,11 +135,11 @@ class Flujo(Generic[In, Out]):
         self, input: In, *, run_id: str | None = None, context_data: Mapping[str, Any] | None = None
     ) -> PipelineResult[Out]:
         """Run from synchronous code, on asyncio. Raises MisuseError inside a running event loop."""
-        if _a_loop_runs():
-            raise MisuseError(
-                "Flujo.run() was called inside a running event loop; use 'await runner.run_async(...)' there"
-            )
-        return anyio.run(self._execute, self._beginning(input, context_data), run_id)
+        if loop_runs_here():
+            call = "use 'await runner.run_async(...)' there"
+            raise MisuseError(f"Flujo.run() was called inside a running event loop; {call}")
+        with no_loop_named():
+            return anyio.run(self._execute, self._beginning(input, context_data), run_id)
 
     async def run_async(
         self, input: In, *, run_id: str | None = None, context_data: Mapping[str, Any] | None = None
