@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from flujo_testing.agents import SlowAgent as SlowAgent
     from flujo_testing.agents import StreamingAgent as StreamingAgent
     from flujo_testing.agents import live_calls as live_calls
+    from flujo_testing.clock import DeadlockError as DeadlockError
     from flujo_testing.clock import VirtualClock as VirtualClock
+    from flujo_testing.clock import VirtualClockError as VirtualClockError
+    from flujo_testing.clock import virtual_time as virtual_time
     from flujo_testing.conformance import AgentConformance as AgentConformance
     from flujo_testing.conformance import ConformanceError as ConformanceError
     from flujo_testing.conformance import CostModelConformance as CostModelConformance
@@ -59,7 +62,7 @@ _HOMES = {
         "ScriptOrderUnclear", "ScriptUnmatched", "ScriptedAgent", "ScriptedHuman", "ScriptedPlugin",
         "SlowAgent", "StreamingAgent", "live_calls",
     ),
-    "clock": ("VirtualClock",),
+    "clock": ("DeadlockError", "VirtualClock", "VirtualClockError", "virtual_time"),
     "conformance": (
         "AgentConformance", "ConformanceError", "CostModelConformance", "JournalConformance", "PluginConformance",
     ),

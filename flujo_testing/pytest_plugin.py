@@ -140,11 +140,11 @@ def flujo_golden(request: pytest.FixtureRequest) -> Iterator[Golden]:
 
 
 @pytest.fixture
-def virtual_clock(request: pytest.FixtureRequest, anyio_backend: Any) -> Iterator[VirtualClock]:
-    """Makes the time of an async test and its runs virtual: timeouts, back-off and rate limits take none."""
+def virtual_clock(request: pytest.FixtureRequest) -> Iterator[VirtualClock]:
+    """Makes the time of a test and its runs virtual: timeouts, back-off and rate limits take none."""
     from flujo_testing.clock import hold_virtual_time_of_runs
 
-    yield from hold_virtual_time_of_runs(request, anyio_backend)
+    yield from hold_virtual_time_of_runs(request)
 
 
 @pytest.fixture

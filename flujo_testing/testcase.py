@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from flujo_testing.clock import VirtualClock
     from flujo_testing.fixtures import FlujoRun, UseAgents
     from flujo_testing.golden.assertion import Golden
 
@@ -28,6 +29,12 @@ class PipelineTestCase(unittest.TestCase):
     def golden(self) -> Golden:
         golden: Golden = self._request.getfixturevalue("flujo_golden")
         return golden
+
+    @property
+    def virtual_clock(self) -> VirtualClock:
+        """From its first use on, the time of the test stands still while it is not waited for."""
+        clock: VirtualClock = self._request.getfixturevalue("virtual_clock")
+        return clock
 
     @property
     def flujo_run(self) -> FlujoRun:

@@ -16,8 +16,9 @@ import anyio
 import anyio.to_thread
 
 from flujo_testing.clock import library_internals as internals
-from flujo_testing.clock.errors import DeadlockError, VirtualClockError
+from flujo_testing.clock.errors import DeadlockError, LoopRefused
 from flujo_testing.clock.held_loop import HeldLoop
+from flujo_testing.clock.portal_calls import mark_portal_calls, serves_a_portal_call
 from flujo_testing.clock.virtual import VirtualClock
 from flujo_testing.clock.waiting_tasks import WaitingTask
 
@@ -26,11 +27,12 @@ _LONGEST_WAIT_S = 86_400.0  # beyond it epoll overflows
 
 
 class AsyncioLoop(HeldLoop):
-    def __init__(self) -> None:
+    def __init__(self, clock: VirtualClock | None = None) -> None:
         self._loop: Any = asyncio.get_running_loop()
         if not isinstance(self._loop, asyncio.SelectorEventLoop):
-            raise VirtualClockError(f"{type(self._loop).__name__} is not an asyncio.SelectorEventLoop")
-        super().__init__(VirtualClock(partial(type(self._loop).time, self._loop), start=self._loop.time()))
+            why = f"{type(self._loop).__name__} is not an asyncio.SelectorEventLoop"
+            raise LoopRefused(why, "Take plain 'asyncio', or a loop_factory that makes a loop of that class.")
+        super().__init__(clock or VirtualClock(partial(type(self._loop).time, self._loop), start=self._loop.time()))
         self._main = asyncio.current_task()
         self._tasks_before = asyncio.all_tasks()
         self._working = 0
@@ -47,13 +49,14 @@ class AsyncioLoop(HeldLoop):
         self._selector.select = self._select
         self._loop.run_in_executor = self._run_in_executor
         internals.set_run_in_thread(self._backend, staticmethod(self._run_in_thread))
+        self._unmark = mark_portal_calls(self._loop)
 
     def release(self) -> None:
-        # loop.time stays the clock's, now passing in real time: the loop's own would go back.
-        self.clock.run()
+        # loop.time stays the clock's: the loop's own would go back.
         internals.set_resolution(self._loop, self._resolution_s)
         del self._selector.select, self._loop.run_in_executor
         internals.set_run_in_thread(self._backend, self._anyio_run_in_thread)
+        self._unmark()
 
     def _select(self, timeout: float | None = None) -> list[Any]:
         """Called by the loop in every round; a positive timeout, or none, means that no task can run."""
@@ -98,11 +101,10 @@ class AsyncioLoop(HeldLoop):
     def busy_threads(self) -> int:
         if self._working == 0:
             return 0
-        waiting = sum(internals.serves_a_thread_on_asyncio(task.coroutine) for task in self.tasks())
-        return self._working - waiting
+        return self._working - sum(_serves_a_thread(task.coroutine) for task in self.tasks())
 
-    def has_open_sockets(self) -> bool:
-        return len(self._selector.get_map()) > 1  # one is the loop's own wake-up pipe
+    def open_sockets(self) -> set[int]:
+        return {key.fd for key in self._selector.get_map().values()} - {internals.wakeup_of_asyncio(self._loop)}
 
     def tasks(self) -> list[WaitingTask]:
         every = (
@@ -130,3 +132,7 @@ class AsyncioLoop(HeldLoop):
     def forget_cancellation(self) -> None:
         while self._main is not None and self._main.cancelling():
             self._main.uncancel()
+
+
+def _serves_a_thread(coroutine: Any) -> bool:
+    return internals.serves_a_thread_on_asyncio(coroutine) or serves_a_portal_call(coroutine)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+import unittest
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -14,48 +15,61 @@ from flujo import override
 from flujo_testing.async_fixtures import first_living_async_fixture
 from flujo_testing.clock import library_internals as internals
 from flujo_testing.clock.asyncio_loop import AsyncioLoop
-from flujo_testing.clock.errors import VirtualClockError
-from flujo_testing.clock.held_loop import AsyncFunction, HeldLoop
+from flujo_testing.clock.errors import LoopRefused, VirtualClockError
+from flujo_testing.clock.held_loop import OTHER_PLUGIN, AsyncFunction, HeldLoop
+from flujo_testing.clock.started_loops import loops_held_that_start
 from flujo_testing.clock.virtual import VirtualClock
 
 
-def hold_virtual_time(request: pytest.FixtureRequest, anyio_backend: object) -> Iterator[VirtualClock]:
-    """Make the time of one async test virtual, from here to the fixture's teardown.
+def hold_virtual_time(request: pytest.FixtureRequest) -> Iterator[VirtualClock]:
+    """Make the time of one test virtual, from here to the fixture's teardown.
 
-    ``anyio_backend`` is the value of anyio's fixture of that name. Raises ``VirtualClockError`` where the
-    test is not async, or its loop cannot be switched over; it then names the fixture that started the loop.
+    The loop of an async test, which anyio's plugin runs, is switched over. A plain function has every loop held that
+    it starts. Raises ``VirtualClockError`` where that cannot be; it then names the fixture that started the loop.
     """
     test = request.node
-    if not (isinstance(test, pytest.Function) and _is_async(test.obj)):
-        raise VirtualClockError(f"virtual_clock works in async tests only, and {test.nodeid} is not one")
+    if isinstance(test, pytest.Function) and _is_async(test):
+        yield from _time_of_async_test(request, test)
+        return
+    with loops_held_that_start() as clock, ExitStack() as replaced:
+        if isinstance(test, pytest.Function) and (inner := _inner_test(test.obj)) is not test.obj:
+            replaced.enter_context(_replaced(test, _from_zero(clock, inner)))
+        yield clock
+
+
+def hold_virtual_time_of_runs(request: pytest.FixtureRequest) -> Iterator[VirtualClock]:
+    """The same, and the clock of every run that starts meanwhile."""
+    for clock in hold_virtual_time(request):
+        with override(clock=clock):
+            yield clock
+
+
+def _time_of_async_test(request: pytest.FixtureRequest, test: pytest.Function) -> Iterator[VirtualClock]:
+    if "anyio_backend" not in request.fixturenames:
+        raise VirtualClockError(OTHER_PLUGIN)
+    anyio_backend: object = request.getfixturevalue("anyio_backend")
     backend, options = internals.extract_backend_and_options(anyio_backend)
     hold = functools.partial(_hold_loop, backend, anyio_backend, request.config)
     with internals.get_runner(backend, options) as runner:
         for loop in runner.run_asyncgen_fixture(hold, {}):
-            with _test_driven_by(loop, test), _left_to_anyio(test):
+            with _replaced(test, _driven_by(loop, _inner_test(test.obj))), _left_to_anyio(test):
                 yield loop.clock
-
-
-def hold_virtual_time_of_runs(request: pytest.FixtureRequest, anyio_backend: object) -> Iterator[VirtualClock]:
-    """The same, and the clock of every run that starts meanwhile."""
-    for clock in hold_virtual_time(request, anyio_backend):
-        with override(clock=clock):
-            yield clock
 
 
 async def _hold_loop(backend: str, anyio_backend: object, config: pytest.Config) -> AsyncGenerator[HeldLoop, None]:
     try:
         loop = _held_loop(backend)
-    except (VirtualClockError, AttributeError) as refusal:
+    except LoopRefused as refusal:
         starter = first_living_async_fixture(config) or "virtual_clock itself"
         raise VirtualClockError(
             f"virtual_clock cannot take hold of the loop: {refusal} "
-            f"(anyio_backend={anyio_backend!r}, loop started by {starter})"
+            f"(anyio_backend={anyio_backend!r}, loop started by {starter}). {refusal.remedy}"
         ) from refusal
     try:
         yield loop
     finally:
         loop.release()
+        loop.clock.run()  # what longer-lived fixtures do then takes real time
 
 
 def _held_loop(backend: str) -> HeldLoop:
@@ -66,8 +80,10 @@ def _held_loop(backend: str) -> HeldLoop:
     return AsyncioLoop()
 
 
-def _is_async(function: Any) -> bool:
-    return inspect.iscoroutinefunction(_inner_test(function))
+def _is_async(test: pytest.Function) -> bool:
+    """Whether a plugin has to run it in a loop; unittest starts the loop of its async tests itself."""
+    of_unittest = test.cls is not None and issubclass(test.cls, unittest.TestCase)
+    return not of_unittest and inspect.iscoroutinefunction(_inner_test(test.obj))
 
 
 def _inner_test(function: Any) -> Any:
@@ -77,14 +93,14 @@ def _inner_test(function: Any) -> Any:
 
 
 @contextmanager
-def _test_driven_by(loop: HeldLoop, item: pytest.Function) -> Iterator[None]:
+def _replaced(item: pytest.Function, test: Callable[..., Any]) -> Iterator[None]:
+    """The user's test, inside Hypothesis where that is, replaced meanwhile."""
     function = item.obj
-    driven = _driven_by(loop, _inner_test(function))
     handle = getattr(function, "hypothesis", None)
     if handle is None:
-        item.obj = driven
+        item.obj = test
     else:
-        handle.inner_test, inner_test = driven, handle.inner_test
+        handle.inner_test, inner_test = test, handle.inner_test
     try:
         yield
     finally:
@@ -98,6 +114,15 @@ def _driven_by(loop: HeldLoop, test: AsyncFunction) -> AsyncFunction:
     @functools.wraps(test)
     async def run_test(**arguments: Any) -> None:
         await loop.run_test(test, arguments)
+
+    return run_test
+
+
+def _from_zero(clock: VirtualClock, test: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(test)
+    def run_test(*arguments: Any, **options: Any) -> Any:
+        clock.start_again()
+        return test(*arguments, **options)
 
     return run_test
 

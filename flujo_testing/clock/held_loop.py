@@ -6,21 +6,26 @@ How a loop is switched over, and what it can tell about its tasks, is the busine
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from math import inf
 from typing import Any
 
 from flujo_testing.clock.errors import DeadlockError, VirtualClockError
+from flujo_testing.clock.open_sockets import leads_outside
 from flujo_testing.clock.virtual import VirtualClock
 from flujo_testing.clock.waiting_tasks import WaitingTask, describe
 
-SOCKET_PATIENCE = 30  # a network answers later than a thread
+OUTSIDE_PATIENCE = 30  # a network answers later than a thread
 
+OTHER_PLUGIN = "virtual_clock: another plugin runs this test on a loop of its own; mark the test with pytest.mark.anyio"
 AsyncFunction = Callable[..., Awaitable[object]]
 
 
 class HeldLoop(ABC):
     """A running loop whose time is virtual until ``release``."""
+
+    main = "the test"
+    """How a deadlock calls the main task while ``run_test`` runs."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock
@@ -44,7 +49,8 @@ class HeldLoop(ABC):
         """Worker threads that work for a task of this loop and do not themselves wait for the loop."""
 
     @abstractmethod
-    def has_open_sockets(self) -> bool: ...
+    def open_sockets(self) -> set[int]:
+        """The file descriptors on which the loop waits, without its own to wake it up."""
 
     @abstractmethod
     def tasks(self) -> list[WaitingTask]: ...
@@ -66,8 +72,8 @@ class HeldLoop(ABC):
             return max(0.0, deadline - self.clock.loop_time() - self._waited_s)
         self._waited_s = 0.0
         if deadline < inf:
-            return self.clock.socket_grace_s if self.has_open_sockets() else 0.0
-        return self.clock.deadlock_after_s * (SOCKET_PATIENCE if self.has_open_sockets() else 1)
+            return self.clock.socket_grace_s if self.open_sockets() else 0.0
+        return self.clock.deadlock_after_s * (OUTSIDE_PATIENCE if leads_outside(self.open_sockets()) else 1)
 
     def woken_after(self, real_seconds: float) -> None:
         """Something came while the loop waited: a timer under a thread is that much closer."""
@@ -85,7 +91,7 @@ class HeldLoop(ABC):
             self.clock.jump_to(deadline)
 
     def _give_up(self, reason: str) -> None:
-        main = "the test" if self.running_test else "its fixture"
+        main = self.main if self.running_test else "its fixture"
         deadlock = self._deadlock or DeadlockError(describe(reason, self.tasks(), main))
         if self.running_test:  # a fixture has the error raised where it waits
             self._deadlock = deadlock
@@ -93,20 +99,17 @@ class HeldLoop(ABC):
         self.interruptions += 1
         self.interrupt(deadlock)
 
-    async def run_test(self, test: AsyncFunction, arguments: dict[str, Any]) -> None:
+    async def run_test(self, test: AsyncFunction, arguments: Mapping[str, Any]) -> Any:
         """Run the test, from zero if it ran before; a deadlock is raised in place of its cancellation."""
         if not self.is_in_main_task():
-            raise VirtualClockError(
-                "virtual_clock: another plugin runs this test on a loop of its own; "
-                "mark the test with pytest.mark.anyio"
-            )
+            raise VirtualClockError(OTHER_PLUGIN)
         if self._passes:
             self.clock.start_again()
         self._passes += 1
         self._jumps = self.interruptions = 0
         self.running_test = True
         try:
-            await test(**arguments)
+            return await test(**arguments)
         finally:
             self.running_test = False
             self._raise_deadlock()

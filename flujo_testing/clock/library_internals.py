@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from anyio._core._eventloop import get_async_backend
+from anyio._core._eventloop import get_async_backend, threadlocals
 from anyio.pytest_plugin import extract_backend_and_options, get_runner
 
 __all__ = ["extract_backend_and_options", "get_runner"]  # anyio's own, documented nowhere
@@ -50,6 +50,12 @@ def busy_in_executor(loop: Any) -> int:
     return 0 if executor is None else len(executor._threads) - executor._idle_semaphore._value
 
 
+def wakeup_of_asyncio(loop: Any) -> int:
+    """The file descriptor by which other threads wake an asyncio loop."""
+    descriptor: int = loop._ssock.fileno()
+    return descriptor
+
+
 def set_resolution(loop: Any, seconds: float) -> float:
     """How early an asyncio loop lets a timer fire; returns what it was."""
     before: float = loop._clock_resolution
@@ -80,6 +86,14 @@ def run_in_thread_of(backend: Any) -> Any:
 
 def set_run_in_thread(backend: Any, replacement: Any) -> None:
     backend.run_sync_in_worker_thread = replacement
+
+
+def loop_of_worker_thread() -> object:
+    """The asyncio loop, or trio token, for which this thread was started by ``anyio.to_thread``; None elsewhere."""
+    try:
+        return threadlocals.current_token.native_token
+    except AttributeError:
+        return None
 
 
 def serves_a_thread_on_asyncio(coroutine: Any) -> bool:
@@ -128,11 +142,15 @@ def swap_trio_dice(dice: Random, sorts_first: bool = False) -> tuple[Random, boo
     return before
 
 
-def tasks_waiting_for_io(statistics: Any) -> int:
-    """How many trio tasks wait for a file descriptor; trio's own wake-up socket is one of them."""
-    if sys.platform in ("linux", "win32"):
-        return int(statistics.tasks_waiting_read + statistics.tasks_waiting_write)
-    return int(statistics.tasks_waiting)
+def awaited_by_trio(runner: Any) -> set[int]:
+    """The file descriptors for which trio tasks wait, without its own to wake it up.
+
+    On Windows they are handles, its own among them.
+    """
+    if sys.platform == "win32":
+        return set(runner.io_manager._afd_waiters)
+    awaited = {key if isinstance(key, int) else key[0] for key in runner.io_manager._registered}
+    return awaited - {runner.entry_queue.wakeup.wakeup_sock.fileno()}
 
 
 def throw_into(task: Any, error: BaseException) -> None:

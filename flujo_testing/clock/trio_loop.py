@@ -7,6 +7,7 @@ spins where no timer is left.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import inf
 from time import perf_counter
 from typing import Any
@@ -15,33 +16,41 @@ import trio
 import trio.testing
 
 from flujo_testing.clock import library_internals as internals
-from flujo_testing.clock.errors import DeadlockError, VirtualClockError
-from flujo_testing.clock.held_loop import HeldLoop
+from flujo_testing.clock.errors import DeadlockError, LoopRefused
+from flujo_testing.clock.held_loop import AsyncFunction, HeldLoop
+from flujo_testing.clock.portal_calls import mark_portal_calls, serves_a_portal_call
 from flujo_testing.clock.virtual import VirtualClock
 from flujo_testing.clock.waiting_tasks import WaitingTask, waiting_frames
 
 
 class TrioLoop(HeldLoop, trio.abc.Clock, trio.abc.Instrument):
-    def __init__(self) -> None:
+    def __init__(self, clock: VirtualClock | None = None) -> None:
         self._main = trio.lowlevel.current_task()
         self._runner: Any = internals.runner_of(self._main)
         before = self._runner.clock  # after an earlier test, the loop of that test
         self.system_clock: trio.abc.Clock = before.system_clock if isinstance(before, TrioLoop) else before
         if not internals.is_system_clock(self.system_clock):
-            raise VirtualClockError(f"trio runs with a clock of its own, {self.system_clock!r}")
-        super().__init__(VirtualClock(self.system_clock.current_time, start=before.current_time()))
+            why = f"trio runs with a clock of its own, {self.system_clock!r}"
+            raise LoopRefused(why, "Take plain 'trio', without the option 'clock'.")
+        super().__init__(clock or VirtualClock(self.system_clock.current_time, start=before.current_time()))
         self._wait_began = 0.0
         self._wait_ends: float | None = None  # on perf_counter, like _wait_began
         self._tasks_before = {task.handle for task in self.tasks()}
         trio.lowlevel.add_instrument(self)
         self._runner.clock = self
         self._dice = internals.swap_trio_dice(internals.InOrder())
+        self._unmark = mark_portal_calls(trio.lowlevel.current_trio_token())
+        self._test_scope = trio.CancelScope()
 
     def release(self) -> None:
-        # The runner keeps this clock, now passing in real time: trio's own would go back.
-        self.clock.run()
+        # The runner keeps this clock: trio's own would go back.
         trio.lowlevel.remove_instrument(self)
         internals.swap_trio_dice(*self._dice)
+        self._unmark()
+
+    async def run_test(self, test: AsyncFunction, arguments: Mapping[str, Any]) -> Any:
+        with trio.CancelScope() as self._test_scope:
+            return await super().run_test(test, arguments)
 
     def start_clock(self) -> None:
         raise AssertionError("trio starts a clock before its first task, and this one came later")
@@ -76,12 +85,10 @@ class TrioLoop(HeldLoop, trio.abc.Clock, trio.abc.Instrument):
         working = trio.testing.active_thread_count()
         if working == 0:
             return 0
-        waiting = (internals.serves_a_thread_on_trio(waiting_frames(task.coroutine)) for task in self.tasks())
-        return working - sum(waiting)
+        return working - sum(_serves_a_thread(task.coroutine) for task in self.tasks())
 
-    def has_open_sockets(self) -> bool:
-        io = trio.lowlevel.current_statistics().io_statistics
-        return internals.tasks_waiting_for_io(io) > 1  # one is trio's own wake-up socket
+    def open_sockets(self) -> set[int]:
+        return internals.awaited_by_trio(self._runner)
 
     def tasks(self) -> list[WaitingTask]:
         tasks: list[trio.lowlevel.Task] = [self._runner.main_task]
@@ -90,14 +97,21 @@ class TrioLoop(HeldLoop, trio.abc.Clock, trio.abc.Instrument):
         return [WaitingTask(task, task.name, task.coro, is_main=task is self._main) for task in tasks]
 
     def interrupt(self, error: DeadlockError) -> None:
+        if self.running_test and self.interruptions == 1:
+            self._test_scope.cancel()  # not the error itself, which the test may take for one of its own
+            return
         for task in self._stuck_tasks():
             internals.throw_into(task, error)
 
     def _stuck_tasks(self) -> list[trio.lowlevel.Task]:
-        """The test or fixture; if shielded tasks outlived it, all that began after the clock."""
-        if self.interruptions == 1:
+        """The fixture; of a test whose shielded tasks outlived its cancellation, all that began after the clock."""
+        if not self.running_test:
             return [self._main]
         return [self._main, *(task.handle for task in self.tasks() if task.handle not in self._tasks_before)]
 
     def forget_cancellation(self) -> None:
-        """Nothing is left behind: the error itself was raised in the task."""
+        """Nothing is left behind: the scope that was cancelled ends with the test."""
+
+
+def _serves_a_thread(coroutine: Any) -> bool:
+    return internals.serves_a_thread_on_trio(waiting_frames(coroutine)) or serves_a_portal_call(coroutine)

@@ -57,6 +57,18 @@ class VirtualClock:
         """Wait in the running loop: no real time passes in the loop of the test, all of it in any other."""
         await anyio.sleep(seconds)
 
+    def advance(self, seconds: float) -> None:
+        """Let so many seconds pass at once, as a long computation would: what falls due meanwhile is late.
+
+        For plain functions: between two runs, or in the place of a call that blocks. A task waits with ``sleep``.
+        """
+        if not seconds >= 0:
+            raise ValueError(f"time never goes back: advance({seconds})")
+        if self._stopped_at is None:
+            self._ahead_of_real += seconds
+        else:
+            self._stopped_at += seconds
+
     @contextmanager
     def real_time(self) -> Iterator[None]:
         """Let time pass by itself, for every task: around a subprocess, or a server in another thread."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from flujo.execution.frame import Place
+
 _MACHINERY = ("anyio.", "asyncio.", "trio.", "outcome.", "flujo_testing.clock.")
 
 
@@ -54,7 +56,7 @@ def _unwrapped(awaitable: Any) -> Any:
 
 
 def _place(task: WaitingTask) -> str:
-    """The innermost frame of the user's own code, and what it called."""
+    """The innermost frame of the user's own code and what it called; then the step that asked it, if one did."""
     frames = list(waiting_frames(task.coroutine))
     if not frames:
         return "at a place unknown"
@@ -62,7 +64,17 @@ def _place(task: WaitingTask) -> str:
     here = own[-1] if own else len(frames) - 1
     code = frames[here].f_code
     called = f"for {frames[here + 1].f_code.co_qualname} " if here + 1 < len(frames) else ""
-    return f"{called}at {code.co_filename}:{frames[here].f_lineno} in {code.co_qualname}"
+    return f"{called}at {code.co_filename}:{frames[here].f_lineno} in {code.co_qualname}{_step(frames)}"
+
+
+def _step(frames: list[FrameType]) -> str:
+    """Which ask of which step the frames are in; the innermost one, where an agent runs a pipeline itself."""
+    asks = [found for frame in frames if isinstance(found := frame.f_locals.get("place"), Place)]
+    if not asks:
+        return ""
+    ask = asks[-1]
+    state = "asked" if ask.asked else "not asked yet, for want of budget or of a reader,"
+    return f" (step '{ask.step}', {state} at {ask.path})"
 
 
 def _is_machinery(frame: FrameType) -> bool:

@@ -48,8 +48,8 @@ USAGE = Usage(input_tokens=120, output_tokens=40)
 
 
 @pytest.fixture
-def virtual_clock(request: pytest.FixtureRequest, anyio_backend: object) -> Iterator[VirtualClock]:
-    yield from hold_virtual_time(request, anyio_backend)
+def virtual_clock(request: pytest.FixtureRequest) -> Iterator[VirtualClock]:
+    yield from hold_virtual_time(request)
 
 
 async def run(*steps: Any, input: Any = "rain", **options: Any) -> Any:

@@ -38,8 +38,8 @@ def anyio_backend(request: pytest.FixtureRequest) -> object:
 
 
 @pytest.fixture
-def virtual_clock(request: pytest.FixtureRequest, anyio_backend: object) -> Iterator[VirtualClock]:
-    yield from hold_virtual_time(request, anyio_backend)
+def virtual_clock(request: pytest.FixtureRequest) -> Iterator[VirtualClock]:
+    yield from hold_virtual_time(request)
 
 
 @pytest.fixture(scope="module")

@@ -281,18 +281,52 @@ async def test_a_trio_runner_knows_who_waits_until_all_are_blocked(anyio_backend
 
 
 @on_trio
-async def test_trio_counts_the_tasks_that_wait_for_a_socket(anyio_backend: str) -> None:
-    def waiting() -> int:
-        return internals.tasks_waiting_for_io(trio.lowlevel.current_statistics().io_statistics)
-
+async def test_trio_knows_the_sockets_that_tasks_wait_for(anyio_backend: str) -> None:
+    runner = internals.runner_of(trio.lowlevel.current_task())
     left, right = trio.socket.socketpair()
-    before = waiting()
+    before = internals.awaited_by_trio(runner)
     with left, right:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(left.recv, 1)
             await trio.testing.wait_all_tasks_blocked()
-            assert (before, waiting()) == (1, 2)
+            assert (before, internals.awaited_by_trio(runner)) == (set(), {left.fileno()})
             nursery.cancel_scope.cancel()
+
+
+@on_asyncio
+async def test_an_asyncio_loop_is_woken_by_a_socket_of_its_own(anyio_backend: str) -> None:
+    loop = asyncio.get_running_loop()
+    registered = {key.fd for key in internals.selector_of(loop).get_map().values()}
+    assert registered == {internals.wakeup_of_asyncio(loop)}
+
+
+@on_both
+async def test_anyios_worker_threads_know_their_loop(anyio_backend: str) -> None:
+    here = trio.lowlevel.current_trio_token() if anyio_backend == "trio" else asyncio.get_running_loop()
+    assert await anyio.to_thread.run_sync(internals.loop_of_worker_thread) is here
+    assert internals.loop_of_worker_thread() is None
+
+
+@on_both
+async def test_anyios_portals_run_a_call_in_a_task_of_its_own(anyio_backend: str) -> None:
+    async def frames() -> list[str]:
+        task: Any = trio.lowlevel.current_task() if anyio_backend == "trio" else asyncio.current_task()
+        coroutine = task.coro if anyio_backend == "trio" else task.get_coro()
+        return [frame.f_code.co_name for frame in await observed(coroutine)]
+
+    async def observed(coroutine: Any) -> list[Any]:
+        found: list[Any] = []
+
+        async def observe() -> None:
+            found.extend(waiting_frames(coroutine))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(observe)
+        return found
+
+    async with anyio.from_thread.BlockingPortal() as portal:
+        names = await anyio.to_thread.run_sync(portal.call, frames)
+    assert names[names.index("_call_func") + 1] == "frames"
 
 
 @on_trio

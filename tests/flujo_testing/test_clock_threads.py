@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,8 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 import trio
-from anyio.abc import ByteStream
+from anyio.abc import ByteStream, SocketAttribute
+from anyio.from_thread import BlockingPortal
 
 from flujo_testing.clock import VirtualClock, hold_virtual_time
 
@@ -101,8 +103,8 @@ async def waits(anyio_backend: object) -> AsyncIterator[LongWaits]:
 
 
 @pytest.fixture
-def virtual_clock(request: pytest.FixtureRequest, anyio_backend: object) -> Iterator[VirtualClock]:
-    yield from hold_virtual_time(request, anyio_backend)
+def virtual_clock(request: pytest.FixtureRequest) -> Iterator[VirtualClock]:
+    yield from hold_virtual_time(request)
 
 
 @contextmanager
@@ -287,25 +289,81 @@ async def test_a_thread_nobody_announced_may_wake_a_loop_without_timers(
     assert (waits.minutes, virtual_clock.elapsed) == ([60.0], 0.0)
 
 
-async def test_an_open_socket_is_given_thirty_times_as_long(
-    virtual_clock: VirtualClock, waits: LongWaits
-) -> None:
-    virtual_clock.deadlock_after_s = MINUTE
+def woken_by_a_thread(waits: LongWaits) -> tuple[anyio.Event, Callable[[], None]]:
+    """An event, and what a thread has to run to set it when the loop has gone to wait for long."""
     woken = anyio.Event()
     token = anyio.lowlevel.current_token()
-
-    async def never(stream: ByteStream) -> None:
-        raise AssertionError(f"nobody connects, and {stream} did")
 
     def wake() -> None:
         waits.wait_for_one()
         anyio.from_thread.run_sync(woken.set, token=token)
 
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    waits.forget()  # to look up the address took a thread
-    async with listener, anyio.create_task_group() as tasks:
-        tasks.start_soon(listener.serve, never)
-        with another_thread_running(wake):
-            await woken.wait()
-        tasks.cancel_scope.cancel()
+    return woken, wake
+
+
+async def test_a_socket_that_leads_outside_is_given_thirty_times_as_long(
+    virtual_clock: VirtualClock, waits: LongWaits
+) -> None:
+    virtual_clock.deadlock_after_s = MINUTE
+    woken, wake = woken_by_a_thread(waits)
+    left, right = socket.socketpair()
+
+    async def listen() -> None:
+        await anyio.wait_readable(left)
+
+    with left, right:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen)
+            with another_thread_running(wake):
+                await woken.wait()
+            tasks.cancel_scope.cancel()
     assert waits.minutes == [30.0]
+
+
+async def test_a_server_of_the_test_and_its_client_are_no_reason_to_wait_longer(
+    virtual_clock: VirtualClock, waits: LongWaits
+) -> None:
+    virtual_clock.deadlock_after_s = 2 * MINUTE
+    listening = anyio.Event()
+
+    async def listen(stream: ByteStream) -> None:
+        async with stream:
+            listening.set()
+            await stream.receive()
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, listen)
+        async with await anyio.connect_tcp("127.0.0.1", listener.extra(SocketAttribute.local_port)):
+            await listening.wait()
+            waits.forget()  # to look up the address took a thread
+            woken, wake = woken_by_a_thread(waits)
+            with another_thread_running(wake):
+                await woken.wait()
+            tasks.cancel_scope.cancel()
+    assert waits.minutes == [2.0]
+
+
+async def test_a_thread_that_waits_for_a_portal_lets_time_jump_and_holds_it_otherwise(
+    virtual_clock: VirtualClock, waits: LongWaits
+) -> None:
+    def work(portal: BlockingPortal) -> int:
+        portal.call(anyio.sleep, 600)
+        answer = portal.call(int, "17")
+        waits.wait_for_one()
+        portal.call(anyio.sleep, 600)
+        return answer
+
+    async with BlockingPortal() as portal:
+        with anyio.fail_after(HOUR):
+            assert await anyio.to_thread.run_sync(work, portal) == 17
+    assert virtual_clock.elapsed == 1200.0
+
+
+async def test_a_thread_can_say_how_long_it_would_have_taken(virtual_clock: VirtualClock) -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(anyio.sleep, 20)
+        with anyio.move_on_after(10) as scope:
+            await anyio.to_thread.run_sync(virtual_clock.advance, 30)
+            await anyio.lowlevel.checkpoint()
+    assert (scope.cancelled_caught, virtual_clock.elapsed) == (True, 30.0)

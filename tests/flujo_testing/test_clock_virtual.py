@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import inf
+from math import inf, nan
 
 import pytest
 
@@ -27,7 +29,7 @@ class PlainLoop(HeldLoop):
     def __init__(self, clock: VirtualClock) -> None:
         super().__init__(clock)
         self.threads = 0
-        self.sockets = False
+        self.sockets: set[int] = set()
         self.interrupted_by: list[str] = []
 
     def release(self) -> None:
@@ -39,7 +41,7 @@ class PlainLoop(HeldLoop):
     def busy_threads(self) -> int:
         return self.threads
 
-    def has_open_sockets(self) -> bool:
+    def open_sockets(self) -> set[int]:
         return self.sockets
 
     def tasks(self) -> list[WaitingTask]:
@@ -102,6 +104,23 @@ def test_after_the_test_time_goes_on_from_where_it_stood(clock: VirtualClock, re
     assert clock.loop_time() == 1_000_017.0
 
 
+def test_time_can_be_advanced(clock: VirtualClock, real: RealTime) -> None:
+    clock.advance(90)
+    clock.advance(0.5)
+    assert (clock.now(), clock.loop_time()) == (90.5, 790.5)
+    with clock.real_time():
+        real.seconds += 2
+        clock.advance(60)
+        assert clock.now() == 152.5
+    assert clock.now() == 152.5
+
+
+@pytest.mark.parametrize("seconds", [-1.0, nan])
+def test_time_cannot_be_advanced_backwards(clock: VirtualClock, seconds: float) -> None:
+    with pytest.raises(ValueError, match=rf"^time never goes back: advance\({seconds}\)$"):
+        clock.advance(seconds)
+
+
 def test_another_pass_of_the_test_counts_from_zero(clock: VirtualClock) -> None:
     clock.jump_to(710.0)
     clock.start_again()
@@ -113,15 +132,33 @@ def test_a_loop_with_nothing_but_a_timer_is_given_no_time(loop: PlainLoop) -> No
     assert loop.patience(705.0) == 0.0
 
 
-def test_a_loop_with_a_socket_is_given_a_moment_before_a_timer(loop: PlainLoop) -> None:
-    loop.sockets = True
+@pytest.fixture
+def leading_outside() -> Iterator[int]:
+    """A socket of which nobody can tell who is at the other end."""
+    left, right = socket.socketpair()
+    with left, right:
+        yield left.fileno()
+
+
+@pytest.fixture
+def leading_nowhere() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.fileno()
+
+
+def test_a_loop_with_a_socket_is_given_a_moment_before_a_timer(loop: PlainLoop, leading_nowhere: int) -> None:
+    loop.sockets = {leading_nowhere}
     assert loop.patience(705.0) == 0.01
 
 
-def test_a_loop_without_timers_is_given_a_second_or_thirty_with_a_socket(loop: PlainLoop) -> None:
+def test_a_loop_without_timers_is_given_a_second_or_thirty_if_others_may_wake_it(
+    loop: PlainLoop, leading_nowhere: int, leading_outside: int
+) -> None:
     alone = loop.patience(inf)
-    loop.sockets = True
-    assert (alone, loop.patience(inf)) == (1.0, 30.0)
+    loop.sockets = {leading_nowhere}
+    beside_a_server = loop.patience(inf)
+    loop.sockets = {leading_nowhere, leading_outside}
+    assert (alone, beside_a_server, loop.patience(inf)) == (1.0, 1.0, 30.0)
 
 
 def test_under_a_thread_a_timer_is_as_far_as_in_real_time(loop: PlainLoop) -> None:
