@@ -32,7 +32,7 @@ class Fine:
 
 
 class TakesSettings(Fine):
-    async def validate(self, draft: Draft, *, settings: Any) -> PluginOutcome:  # type: ignore[override]
+    async def validate(self, draft: Draft, settings: Any) -> PluginOutcome:  # type: ignore[override]
         return self.judge(draft["output"]["lines"])
 
 
