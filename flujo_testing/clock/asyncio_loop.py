@@ -6,7 +6,8 @@ Only selector event loops: uvloop and the Windows proactor wait where Python can
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from math import inf
 from time import perf_counter
@@ -18,7 +19,8 @@ import anyio.to_thread
 from flujo_testing.clock import library_internals as internals
 from flujo_testing.clock.errors import DeadlockError, LoopRefused
 from flujo_testing.clock.held_loop import HeldLoop
-from flujo_testing.clock.portal_calls import mark_portal_calls, serves_a_portal_call
+from flujo_testing.clock.portal_calls import PortalCalls
+from flujo_testing.clock.stand_in import StandIn
 from flujo_testing.clock.virtual import VirtualClock
 from flujo_testing.clock.waiting_tasks import WaitingTask
 
@@ -39,8 +41,7 @@ class AsyncioLoop(HeldLoop):
         self._selector: Any = internals.selector_of(self._loop)
         self._poll: Callable[[float | None], list[Any]] = self._selector.select
         self._submit = self._loop.run_in_executor
-        self._backend = internals.anyio_asyncio_backend()
-        self._anyio_run_in_thread = internals.run_in_thread_of(self._backend)
+        self.portal_calls = PortalCalls(self._loop)
         self._take_hold()
 
     def _take_hold(self) -> None:
@@ -48,15 +49,17 @@ class AsyncioLoop(HeldLoop):
         self._loop.time = self.clock.loop_time
         self._selector.select = self._select
         self._loop.run_in_executor = self._run_in_executor
-        internals.set_run_in_thread(self._backend, staticmethod(self._run_in_thread))
-        self._unmark = mark_portal_calls(self._loop)
+        _HELD[self._loop] = self
+        _RUN_IN_THREAD.take()
+        self.portal_calls.watch()
 
     def release(self) -> None:
         # loop.time stays the clock's: the loop's own would go back.
         internals.set_resolution(self._loop, self._resolution_s)
         del self._selector.select, self._loop.run_in_executor
-        internals.set_run_in_thread(self._backend, self._anyio_run_in_thread)
-        self._unmark()
+        del _HELD[self._loop]
+        _RUN_IN_THREAD.leave()
+        self.portal_calls.leave()
 
     def _select(self, timeout: float | None = None) -> list[Any]:
         """Called by the loop in every round; a positive timeout, or none, means that no task can run."""
@@ -81,17 +84,13 @@ class AsyncioLoop(HeldLoop):
     def _executor_is_done(self, _: asyncio.Future[Any]) -> None:
         self._working -= 1
 
-    async def _run_in_thread(
-        self, function: Any, arguments: Any, abandon_on_cancel: bool = False, limiter: Any = None
-    ) -> Any:
-        """Stands in for anyio's own. A thread abandoned on cancellation counts no longer as working."""
-        original: internals.RunInThread = self._anyio_run_in_thread.__get__(None, self._backend)
-        if asyncio.get_running_loop() is not self._loop:
-            return await original(function, arguments, abandon_on_cancel, limiter)
+    @asynccontextmanager
+    async def thread_holding(self, limiter: Any) -> AsyncIterator[anyio.CapacityLimiter]:
+        """Around a call of a thread. One abandoned on cancellation counts no longer as working."""
         async with limiter or anyio.to_thread.current_default_thread_limiter():  # waiting holds nothing
             self._working += 1
             try:
-                return await original(function, arguments, abandon_on_cancel, anyio.CapacityLimiter(1))
+                yield anyio.CapacityLimiter(1)
             finally:
                 self._working -= 1
 
@@ -101,7 +100,7 @@ class AsyncioLoop(HeldLoop):
     def busy_threads(self) -> int:
         if self._working == 0:
             return 0
-        return self._working - sum(_serves_a_thread(task.coroutine) for task in self.tasks())
+        return self._working - sum(internals.serves_a_thread_on_asyncio(task.coroutine) for task in self.tasks())
 
     def open_sockets(self) -> set[int]:
         return {key.fd for key in self._selector.get_map().values()} - {internals.wakeup_of_asyncio(self._loop)}
@@ -134,5 +133,15 @@ class AsyncioLoop(HeldLoop):
             self._main.uncancel()
 
 
-def _serves_a_thread(coroutine: Any) -> bool:
-    return internals.serves_a_thread_on_asyncio(coroutine) or serves_a_portal_call(coroutine)
+async def _run_in_thread(function: Any, arguments: Any, abandon_on_cancel: bool = False, limiter: Any = None) -> Any:
+    """Stands in for anyio's own, for all loops."""
+    original: internals.RunInThread = _RUN_IN_THREAD.original.__get__(None, _RUN_IN_THREAD.owner)
+    held = _HELD.get(asyncio.get_running_loop())
+    if held is None:
+        return await original(function, arguments, abandon_on_cancel, limiter)
+    async with held.thread_holding(limiter) as free:
+        return await original(function, arguments, abandon_on_cancel, free)
+
+
+_HELD: dict[Any, AsyncioLoop] = {}
+_RUN_IN_THREAD = StandIn(internals.anyio_asyncio_backend(), internals.RUN_IN_THREAD, staticmethod(_run_in_thread))

@@ -12,6 +12,7 @@ from typing import Any
 
 from flujo_testing.clock.errors import DeadlockError, VirtualClockError
 from flujo_testing.clock.open_sockets import leads_outside
+from flujo_testing.clock.portal_calls import PortalCalls
 from flujo_testing.clock.virtual import VirtualClock
 from flujo_testing.clock.waiting_tasks import WaitingTask, describe
 
@@ -26,6 +27,7 @@ class HeldLoop(ABC):
 
     main = "the test"
     """How a deadlock calls the main task while ``run_test`` runs."""
+    portal_calls: PortalCalls
 
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock
@@ -46,7 +48,7 @@ class HeldLoop(ABC):
 
     @abstractmethod
     def busy_threads(self) -> int:
-        """Worker threads that work for a task of this loop and do not themselves wait for the loop."""
+        """Worker threads that work for a task of this loop and do not themselves wait for ``from_thread.run``."""
 
     @abstractmethod
     def open_sockets(self) -> set[int]:
@@ -68,12 +70,17 @@ class HeldLoop(ABC):
 
         ``deadline`` is when the next timer is due, in loop time; infinite where there is none.
         """
-        if self.busy_threads() > 0:  # they hold the clock: a timer comes no sooner than in real time
+        if self._holding_threads() > 0:  # they hold the clock: a timer comes no sooner than in real time
             return max(0.0, deadline - self.clock.loop_time() - self._waited_s)
         self._waited_s = 0.0
         if deadline < inf:
             return self.clock.socket_grace_s if self.open_sockets() else 0.0
         return self.clock.deadlock_after_s * (OUTSIDE_PATIENCE if leads_outside(self.open_sockets()) else 1)
+
+    def _holding_threads(self) -> int:
+        """Threads that work, and the one that drives the loop; without those that wait for a call of a portal."""
+        driving = self.portal_calls.driver is not None
+        return self.busy_threads() + driving - len(self.portal_calls.running)
 
     def woken_after(self, real_seconds: float) -> None:
         """Something came while the loop waited: a timer under a thread is that much closer."""
@@ -91,6 +98,9 @@ class HeldLoop(ABC):
             self.clock.jump_to(deadline)
 
     def _give_up(self, reason: str) -> None:
+        if self.portal_calls.driver is not None:
+            self._give_up_calls(DeadlockError(describe(reason, self.tasks(), "the portal")))
+            return
         main = self.main if self.running_test else "its fixture"
         deadlock = self._deadlock or DeadlockError(describe(reason, self.tasks(), main))
         if self.running_test:  # a fixture has the error raised where it waits
@@ -98,6 +108,12 @@ class HeldLoop(ABC):
         self._jumps = 0
         self.interruptions += 1
         self.interrupt(deadlock)
+
+    def _give_up_calls(self, deadlock: DeadlockError) -> None:
+        """The portal itself waits for calls, and goes on doing so."""
+        self._jumps = 0
+        for call in self.portal_calls.running:
+            call.give_up(deadlock)
 
     async def run_test(self, test: AsyncFunction, arguments: Mapping[str, Any]) -> Any:
         """Run the test, from zero if it ran before; a deadlock is raised in place of its cancellation."""

@@ -79,13 +79,8 @@ def anyio_asyncio_backend() -> Any:
     return get_async_backend("asyncio")
 
 
-def run_in_thread_of(backend: Any) -> Any:
-    """The class method behind ``anyio.to_thread.run_sync``, unbound, to be put back later."""
-    return backend.__dict__["run_sync_in_worker_thread"]
-
-
-def set_run_in_thread(backend: Any, replacement: Any) -> None:
-    backend.run_sync_in_worker_thread = replacement
+RUN_IN_THREAD = "run_sync_in_worker_thread"
+"""The class method of an anyio backend behind ``anyio.to_thread.run_sync``."""
 
 
 def loop_of_worker_thread() -> object:
@@ -94,6 +89,11 @@ def loop_of_worker_thread() -> object:
         return threadlocals.current_token.native_token
     except AttributeError:
         return None
+
+
+def loop_of_portal(portal: Any) -> object:
+    """The same for the loop that a blocking portal leads to."""
+    return portal._token.native_token
 
 
 def serves_a_thread_on_asyncio(coroutine: Any) -> bool:
@@ -112,6 +112,12 @@ def hypothesis_inner_test(handle: Any) -> Any:
 
 
 # trio
+
+
+def runs_in_trio() -> bool:
+    """Whether the caller is a task of trio, which is not installed everywhere."""
+    trio = sys.modules.get("trio")
+    return trio is not None and bool(trio.lowlevel.in_trio_task())
 
 
 def runner_of(task: Any) -> Any:

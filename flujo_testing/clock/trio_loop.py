@@ -18,7 +18,7 @@ import trio.testing
 from flujo_testing.clock import library_internals as internals
 from flujo_testing.clock.errors import DeadlockError, LoopRefused
 from flujo_testing.clock.held_loop import AsyncFunction, HeldLoop
-from flujo_testing.clock.portal_calls import mark_portal_calls, serves_a_portal_call
+from flujo_testing.clock.portal_calls import PortalCalls
 from flujo_testing.clock.virtual import VirtualClock
 from flujo_testing.clock.waiting_tasks import WaitingTask, waiting_frames
 
@@ -39,14 +39,15 @@ class TrioLoop(HeldLoop, trio.abc.Clock, trio.abc.Instrument):
         trio.lowlevel.add_instrument(self)
         self._runner.clock = self
         self._dice = internals.swap_trio_dice(internals.InOrder())
-        self._unmark = mark_portal_calls(trio.lowlevel.current_trio_token())
+        self.portal_calls = PortalCalls(trio.lowlevel.current_trio_token())
+        self.portal_calls.watch()
         self._test_scope = trio.CancelScope()
 
     def release(self) -> None:
         # The runner keeps this clock: trio's own would go back.
         trio.lowlevel.remove_instrument(self)
         internals.swap_trio_dice(*self._dice)
-        self._unmark()
+        self.portal_calls.leave()
 
     async def run_test(self, test: AsyncFunction, arguments: Mapping[str, Any]) -> Any:
         with trio.CancelScope() as self._test_scope:
@@ -85,7 +86,8 @@ class TrioLoop(HeldLoop, trio.abc.Clock, trio.abc.Instrument):
         working = trio.testing.active_thread_count()
         if working == 0:
             return 0
-        return working - sum(_serves_a_thread(task.coroutine) for task in self.tasks())
+        waiting = (internals.serves_a_thread_on_trio(waiting_frames(task.coroutine)) for task in self.tasks())
+        return working - sum(waiting)
 
     def open_sockets(self) -> set[int]:
         return internals.awaited_by_trio(self._runner)
@@ -111,7 +113,3 @@ class TrioLoop(HeldLoop, trio.abc.Clock, trio.abc.Instrument):
 
     def forget_cancellation(self) -> None:
         """Nothing is left behind: the scope that was cancelled ends with the test."""
-
-
-def _serves_a_thread(coroutine: Any) -> bool:
-    return internals.serves_a_thread_on_trio(waiting_frames(coroutine)) or serves_a_portal_call(coroutine)

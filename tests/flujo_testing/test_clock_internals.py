@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flujo_testing.clock import library_internals as internals
+from flujo_testing.clock.stand_in import StandIn
 from flujo_testing.clock.waiting_tasks import waiting_frames
 
 on_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio"])
@@ -162,18 +163,18 @@ async def test_an_asyncio_task_keeps_what_it_awaits_in_fut_waiter(anyio_backend:
 @on_asyncio
 async def test_anyio_runs_threads_by_a_class_method_of_its_asyncio_backend(anyio_backend: str) -> None:
     backend = internals.anyio_asyncio_backend()
-    original = internals.run_in_thread_of(backend)
     asked: list[object] = []
 
     async def instead(*arguments: Any, **named: Any) -> Any:
         asked.append((arguments, named))
-        return await original.__get__(None, backend)(*arguments, **named)
+        return await stand_in.original.__get__(None, backend)(*arguments, **named)
 
-    internals.set_run_in_thread(backend, staticmethod(instead))
+    stand_in = StandIn(backend, internals.RUN_IN_THREAD, staticmethod(instead))
+    stand_in.take()
     try:
         assert await anyio.to_thread.run_sync(int, "17") == 17
     finally:
-        internals.set_run_in_thread(backend, original)
+        stand_in.leave()
     assert asked == [((int, ("17",)), {"abandon_on_cancel": False, "limiter": None})]
 
 
@@ -308,25 +309,16 @@ async def test_anyios_worker_threads_know_their_loop(anyio_backend: str) -> None
 
 
 @on_both
-async def test_anyios_portals_run_a_call_in_a_task_of_its_own(anyio_backend: str) -> None:
-    async def frames() -> list[str]:
-        task: Any = trio.lowlevel.current_task() if anyio_backend == "trio" else asyncio.current_task()
-        coroutine = task.coro if anyio_backend == "trio" else task.get_coro()
-        return [frame.f_code.co_name for frame in await observed(coroutine)]
-
-    async def observed(coroutine: Any) -> list[Any]:
-        found: list[Any] = []
-
-        async def observe() -> None:
-            found.extend(waiting_frames(coroutine))
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(observe)
-        return found
-
+async def test_anyios_portals_know_their_loop(anyio_backend: str) -> None:
+    here = trio.lowlevel.current_trio_token() if anyio_backend == "trio" else asyncio.get_running_loop()
     async with anyio.from_thread.BlockingPortal() as portal:
-        names = await anyio.to_thread.run_sync(portal.call, frames)
-    assert names[names.index("_call_func") + 1] == "frames"
+        assert internals.loop_of_portal(portal) is here
+
+
+@on_both
+async def test_who_runs_in_trio_is_told_so(anyio_backend: str) -> None:
+    assert internals.runs_in_trio() is (anyio_backend == "trio")
+    assert await anyio.to_thread.run_sync(internals.runs_in_trio) is False
 
 
 @on_trio

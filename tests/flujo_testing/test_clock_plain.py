@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import unittest
 from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import AsyncIterator, Callable
@@ -50,6 +51,10 @@ async def never(text: str) -> str:
 async def nap(seconds: float) -> float:
     await anyio.sleep(seconds)
     return anyio.current_time()
+
+
+async def in_a_thread() -> int:
+    return await anyio.to_thread.run_sync(int)
 
 
 def test_runs_take_virtual_time_which_goes_on_from_one_to_the_next(
@@ -155,9 +160,65 @@ def test_a_loop_of_another_thread_is_left_alone(virtual_clock: VirtualClock) -> 
     async def attributes() -> set[str]:
         return {"time", "run_in_executor"} & vars(asyncio.get_running_loop()).keys()
 
-    with start_blocking_portal() as portal:
-        assert portal.call(attributes) == set()
+    found: list[set[str]] = []
+    thread = threading.Thread(target=lambda: found.append(anyio.run(attributes)))
+    thread.start()
+    thread.join()
+    assert found == [set()]
     assert anyio.run(attributes) == {"time", "run_in_executor"}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_calls_through_a_portal_take_virtual_time(virtual_clock: VirtualClock, backend: str) -> None:
+    runner = Flujo(Step("write", slowly))
+    with start_blocking_portal(backend) as portal:
+        assert portal.call(runner.run_async, "rain").output == "rain"
+        assert virtual_clock.elapsed == HOUR
+        assert portal.call(int, "17") == 17
+        assert runner.run("rain").output == "rain"
+        assert portal.call(nap, HOUR) - portal.call(anyio.current_time) == 0.0
+    assert virtual_clock.elapsed == 3 * HOUR
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_two_portals_may_close_in_any_order(virtual_clock: VirtualClock, backend: str) -> None:
+    first, second = start_blocking_portal(backend), start_blocking_portal(backend)
+    portal, other = first.__enter__(), second.__enter__()
+    portal.call(nap, HOUR)
+    first.__exit__(None, None, None)
+    other.call(in_a_thread)
+    other.call(nap, HOUR)
+    second.__exit__(None, None, None)
+    assert virtual_clock.elapsed == 2 * HOUR
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_call_through_a_portal_that_nothing_can_wake_is_given_up(virtual_clock: VirtualClock, backend: str) -> None:
+    virtual_clock.deadlock_after_s = 0.0
+    with start_blocking_portal(backend) as portal:
+        with pytest.raises(DeadlockError) as told:
+            portal.call(Flujo(Step("write", never)).run_async, "rain")
+        asked = "in never (step 'write', asked at write/attempt:1)"
+        waiting = [line for line in str(told.value).split("\n") if line.endswith(asked)]
+        assert len(waiting) == 1
+        assert portal.call(nap, 1) == portal.call(anyio.current_time)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_portal_without_a_call_may_wait_for_ever(virtual_clock: VirtualClock, backend: str) -> None:
+    virtual_clock.deadlock_after_s = 0.0
+    with start_blocking_portal(backend) as portal:
+        waiting = portal.start_task_soon(never, "rain")
+        assert portal.call(nap, HOUR) == portal.call(anyio.current_time)
+        assert waiting.done() is False
+        waiting.cancel()
+    assert virtual_clock.elapsed == HOUR
+
+
+def test_a_portal_whose_loop_cannot_be_held_is_refused(virtual_clock: VirtualClock) -> None:
+    opening = start_blocking_portal("asyncio", {"loop_factory": BaseSelectorEventLoop})
+    with pytest.raises(VirtualClockError, match="BaseSelectorEventLoop is not an asyncio"), opening:
+        raise AssertionError("it was opened")
 
 
 def test_in_real_time_a_run_is_not_held(virtual_clock: VirtualClock) -> None:
@@ -174,7 +235,9 @@ def test_afterwards_loops_start_as_before() -> None:
     with loops_held_that_start() as clock:
         anyio.run(nap, 5)
         assert asyncio.Runner.run is not before[0]
-    assert ((asyncio.Runner.run, trio.run), clock.now()) == (before, 5.0)
+        with start_blocking_portal() as portal:
+            portal.call(nap, 5)
+    assert ((asyncio.Runner.run, trio.run), clock.now()) == (before, 10.0)
 
 
 def test_what_is_no_coroutine_is_refused_as_ever(virtual_clock: VirtualClock) -> None:

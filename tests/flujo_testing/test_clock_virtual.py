@@ -12,6 +12,7 @@ import pytest
 
 from flujo_testing.clock import DeadlockError, VirtualClock
 from flujo_testing.clock.held_loop import HeldLoop
+from flujo_testing.clock.portal_calls import PortalCalls
 from flujo_testing.clock.waiting_tasks import WaitingTask
 
 
@@ -28,6 +29,7 @@ class PlainLoop(HeldLoop):
 
     def __init__(self, clock: VirtualClock) -> None:
         super().__init__(clock)
+        self.portal_calls = PortalCalls(None)
         self.threads = 0
         self.sockets: set[int] = set()
         self.interrupted_by: list[str] = []
