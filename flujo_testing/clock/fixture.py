@@ -14,10 +14,10 @@ import pytest
 from flujo import override
 from flujo_testing.async_fixtures import first_living_async_fixture
 from flujo_testing.clock import library_internals as internals
-from flujo_testing.clock.asyncio_loop import AsyncioLoop
 from flujo_testing.clock.errors import LoopRefused, VirtualClockError
 from flujo_testing.clock.held_loop import OTHER_PLUGIN, AsyncFunction, HeldLoop
 from flujo_testing.clock.started_loops import loops_held_that_start
+from flujo_testing.clock.taking_hold import held_loop
 from flujo_testing.clock.virtual import VirtualClock
 
 
@@ -49,16 +49,16 @@ def _time_of_async_test(request: pytest.FixtureRequest, test: pytest.Function) -
         raise VirtualClockError(OTHER_PLUGIN)
     anyio_backend: object = request.getfixturevalue("anyio_backend")
     backend, options = internals.extract_backend_and_options(anyio_backend)
-    hold = functools.partial(_hold_loop, backend, anyio_backend, request.config)
+    hold = functools.partial(_hold_loop, anyio_backend, request.config)
     with internals.get_runner(backend, options) as runner:
         for loop in runner.run_asyncgen_fixture(hold, {}):
             with _replaced(test, _driven_by(loop, _inner_test(test.obj))), _left_to_anyio(test):
                 yield loop.clock
 
 
-async def _hold_loop(backend: str, anyio_backend: object, config: pytest.Config) -> AsyncGenerator[HeldLoop, None]:
+async def _hold_loop(anyio_backend: object, config: pytest.Config) -> AsyncGenerator[HeldLoop, None]:
     try:
-        loop = _held_loop(backend)
+        loop = held_loop()
     except LoopRefused as refusal:
         starter = first_living_async_fixture(config) or "virtual_clock itself"
         raise VirtualClockError(
@@ -70,14 +70,6 @@ async def _hold_loop(backend: str, anyio_backend: object, config: pytest.Config)
     finally:
         loop.release()
         loop.clock.run()  # what longer-lived fixtures do then takes real time
-
-
-def _held_loop(backend: str) -> HeldLoop:
-    if backend == "trio":
-        from flujo_testing.clock.trio_loop import TrioLoop  # trio is not installed everywhere
-
-        return TrioLoop()
-    return AsyncioLoop()
 
 
 def _is_async(test: pytest.Function) -> bool:

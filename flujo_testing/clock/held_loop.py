@@ -40,7 +40,7 @@ class HeldLoop(ABC):
 
     @abstractmethod
     def release(self) -> None:
-        """Give the loop back; its time goes on from here in real time."""
+        """Give the loop back; its time is the clock's still, which may pass in real time from here."""
 
     @abstractmethod
     def is_in_main_task(self) -> bool:

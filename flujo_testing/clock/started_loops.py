@@ -22,12 +22,11 @@ from anyio.from_thread import BlockingPortal
 
 from flujo import override
 from flujo.execution.loops import loop_runs_here
-from flujo_testing.clock import library_internals as internals
-from flujo_testing.clock.asyncio_loop import AsyncioLoop
 from flujo_testing.clock.errors import LoopRefused, VirtualClockError
 from flujo_testing.clock.held_loop import HeldLoop
 from flujo_testing.clock.portal_calls import is_watched
 from flujo_testing.clock.stand_in import StandIn
+from flujo_testing.clock.taking_hold import held_loop
 from flujo_testing.clock.virtual import VirtualClock
 
 
@@ -106,11 +105,7 @@ class _Holder:
 
     def _held_loop(self) -> HeldLoop:
         try:
-            if internals.runs_in_trio():
-                from flujo_testing.clock.trio_loop import TrioLoop  # trio is not installed everywhere
-
-                return TrioLoop(self.clock)
-            return AsyncioLoop(self.clock)
+            return held_loop(self.clock)
         except LoopRefused as refusal:
             text = f"virtual_clock cannot take hold of the loop that the test runs: {refusal}. {refusal.remedy}"
             raise VirtualClockError(text) from refusal

@@ -48,6 +48,14 @@ class AgentConformance:
         """A new input that the agent can answer; one that can be changed in place tests more than a text."""
         return "rain"
 
+    def make_context(self) -> PipelineContext:
+        """What an agent that takes ``context`` is offered."""
+        return PipelineContext()
+
+    def make_resources(self) -> Any:
+        """What an agent that takes ``resources`` is offered."""
+        return None
+
     async def test_it_can_be_asked(self) -> None:
         agent = self.make_agent()
         contract = "an agent is an object with 'async run(input)' or a function of one input"
@@ -59,9 +67,11 @@ class AgentConformance:
             raise broken(agent, contract, why)
 
     async def test_it_answers_in_a_step_and_the_run_adds_up(self) -> None:
-        agent = self.make_agent()
+        agent, context = self.make_agent(), self.make_context()
         try:
-            result = await Flujo(Step("agent", agent, max_retries=0)).run_async(self.make_input())
+            step: Any = Step("agent", agent, max_retries=0)
+            runner = Flujo(step, context_model=type(context), resources=self.make_resources())
+            result = await runner.run_async(self.make_input(), context_data=dict(context))
         except Exception as error:  # whatever the agent did to the run
             raise broken(agent, "an agent fits into a step", f"{type(error).__name__}: {error}") from error
         if result.status != "completed":
@@ -71,17 +81,16 @@ class AgentConformance:
     async def test_it_leaves_its_input_and_settings_alone(self) -> None:
         agent, given, settings = self.make_agent(), self.make_input(), {"temperature": 0, "stop": ["."]}
         before = copy.deepcopy((given, settings))
-        await ask(bind_agent(agent), given, settings)
+        await self._ask(agent, given, settings)
         if not Same()(before, (given, settings)):
             text = f"{before} became {(given, settings)}"
             raise broken(agent, "an agent changes neither its input nor its settings", text)
 
     async def test_its_answers_share_nothing(self) -> None:
         agent = self.make_agent()
-        bound = bind_agent(agent)
-        first = value_of(await ask(bound, self.make_input()))
+        first = value_of(await self._ask(agent, self.make_input()))
         before = copy.deepcopy(first)
-        second = value_of(await ask(bound, self.make_input()))
+        second = value_of(await self._ask(agent, self.make_input()))
         contract = "an answer belongs to the call that it was given to, and no later call touches it"
         if not Same()(before, first):
             raise broken(agent, contract, f"the second call changed the first answer from {before} to {first}")
@@ -90,12 +99,12 @@ class AgentConformance:
 
     async def test_what_it_reports_is_exact(self) -> None:
         agent = self.make_agent()
-        for what, problem in report_problems(await ask(bind_agent(agent), self.make_input())):
+        for what, problem in report_problems(await self._ask(agent, self.make_input())):
             raise broken(agent, f"{what}, because money is computed from it", problem)
 
     async def test_it_does_not_guess_usage(self) -> None:
         agent = self.make_silent_agent()
-        answer = await ask(bind_agent(agent), self.make_input())
+        answer = await self._ask(agent, self.make_input())
         reported = [request.usage for request in requests_of(answer) if request.usage_source == "provider"]
         if guessed := [usage for usage in reported if usage is not None]:
             contract = "usage that the provider does not report is None; zero is an answer of the provider"
@@ -103,7 +112,7 @@ class AgentConformance:
 
     async def test_cancellation_gets_through(self) -> None:
         agent = self.make_agent()
-        outcome = await went_on(ask(bind_agent(agent), self.make_input()))
+        outcome = await went_on(self._ask(agent, self.make_input()))
         if outcome is not None:
             raise broken(agent, STOPS, outcome)
 
@@ -116,7 +125,7 @@ class AgentConformance:
         bound = bind_agent(agent)
         if bound.stream is None:
             return
-        items = [item async for item in bound.stream(self.make_input(), **offered_to(bound, {}))]
+        items = [item async for item in bound.stream(self.make_input(), **self._offered_to(bound, {}))]
         contract = "a stream is pieces of text; the last item may be an AgentOutput, which holds all of them"
         end = items.pop() if items and isinstance(items[-1], AgentOutput) else None
         if wrong := [item for item in items if not isinstance(item, str)]:
@@ -124,21 +133,23 @@ class AgentConformance:
         if end is not None and items and "".join(items) != end.output:
             raise broken(agent, contract, f"its pieces are {shown(''.join(items))}, its answer {shown(end.output)}")
 
+    async def _ask(self, agent: Any, given: Any, settings: Mapping[str, Any] | None = None) -> Any:
+        """The answer, asked for as the engine does."""
+        bound = bind_agent(agent)
+        answer = await bound.call(given, **self._offered_to(bound, settings or {}))
+        if inspect.iscoroutine(answer):
+            answer.close()
+            raise broken(agent, IS_AWAITED, "it returns a coroutine")
+        return answer
 
-# Asking an agent as the engine does -----------------------------------------------------------------------
-
-
-async def ask(bound: BoundAgent, given: Any, settings: Mapping[str, Any] | None = None) -> Any:
-    answer = await bound.call(given, **offered_to(bound, settings or {}))
-    if inspect.iscoroutine(answer):
-        answer.close()
-        raise broken(bound.source, IS_AWAITED, "it returns a coroutine")
-    return answer
-
-
-def offered_to(bound: BoundAgent, settings: Mapping[str, Any]) -> dict[str, Any]:
-    offers = {"context": PipelineContext(), "resources": None, "feedback": (), "settings": settings}
-    return {name: offer for name, offer in offers.items() if name in bound.takes}
+    def _offered_to(self, bound: BoundAgent, settings: Mapping[str, Any]) -> dict[str, Any]:
+        offers = {
+            "context": self.make_context(),
+            "resources": self.make_resources(),
+            "feedback": (),
+            "settings": settings,
+        }
+        return {name: offer for name, offer in offers.items() if name in bound.takes}
 
 
 def value_of(answer: Any) -> Any:

@@ -138,7 +138,7 @@ class CostModelConformance:
                 raise broken(prices, contract, f"for {model} with {counts(usage)} it bills {billed}, not {used}")
 
     def test_a_kind_is_billed_as_itself_or_its_nearest_parent(self) -> None:
-        for model in self.models():
+        for model in self._models():
             for kind, usage in of_one_kind(1000):
                 prices = self.make_cost_model()
                 quote = self._quoted(prices, model, usage, None)
@@ -148,7 +148,7 @@ class CostModelConformance:
                     raise broken(prices, contract, f"{model} has {kind} tokens billed as {', '.join(sorted(strange))}")
 
     def test_a_tier_is_a_cliff(self) -> None:
-        for model in self.models():
+        for model in self._models():
             prices = self.make_cost_model()
             for size in ladder(self.tiers().get(model, ())):
                 steps = [self._unit_prices(prices, model, Usage(input_tokens=size + n)) for n in (0, 1, 2)]
@@ -180,13 +180,13 @@ class CostModelConformance:
 
     def test_an_unknown_context_is_an_error(self) -> None:
         prices = self.make_cost_model()
-        for model in self.models() if not self.knows_every_model else ():
+        for model in self._models() if not self.knows_every_model else ():
             for answer in self._answers(prices, model, UnknownPriceContext, "no_such_context"):
                 contract = "a context without prices is UnknownPriceContext, never the standard price"
                 raise broken(prices, contract, f"for {model} in 'no_such_context' {answer}")
 
     def test_a_bound_is_never_below_a_quote(self) -> None:
-        for model in self.models():
+        for model in self._models():
             for context in (None, *self.contexts()):
                 prices = self.make_cost_model()
                 sizes = ladder(self.tiers().get(model, ()))
@@ -213,7 +213,7 @@ class CostModelConformance:
             raise broken(prices, contract, f"with another price it is {shown(before)} still")
 
     def test_a_run_costs_the_sum_of_its_requests(self) -> None:
-        for model in self.models():
+        for model in self._models():
             prices = self.make_cost_model()
             quote = self._quoted(prices, model, Usage(input_tokens=120, output_tokens=40), None)
             if quote is None:
@@ -224,9 +224,15 @@ class CostModelConformance:
                 text = f"one request to {model} costs {cost_of(quote)}, a run of two {result.total_cost_usd}"
                 raise broken(prices, "cost is additive: a run costs the sum of its requests", text)
 
+    def _models(self) -> Sequence[str]:
+        models = self.models()
+        if not models:
+            raise NotImplementedError(f"{type(self).__name__} must name a model that the cost model has prices for")
+        return models
+
     def _requests(self) -> Iterator[tuple[str, Usage, str | None]]:
         """Requests of every kind to every model, in every context."""
-        for model in self.models():
+        for model in self._models():
             for context in (None, *self.contexts()):
                 for size in ladder(self.tiers().get(model, ())):
                     for usage in requests(size, 997):

@@ -156,6 +156,22 @@ def test_a_loop_that_cannot_be_held_is_not_run(virtual_clock: VirtualClock) -> N
         trio.run(nap, 1, clock=trio.testing.MockClock())
 
 
+class LoopOfTheFuture(asyncio.SelectorEventLoop):
+    @property
+    def run_in_executor(self) -> Any:
+        raise AttributeError("run_in_executor is gone")
+
+
+def test_a_loop_that_is_built_otherwise_than_is_known_is_not_run(virtual_clock: VirtualClock) -> None:
+    with pytest.raises(VirtualClockError) as refused:
+        anyio.run(nap, 1, backend_options={"loop_factory": LoopOfTheFuture})
+    assert str(refused.value) == (
+        "virtual_clock cannot take hold of the loop that the test runs: "
+        "its library is another than is known (run_in_executor is gone). "
+        "Take versions of Python, anyio and trio that this toolkit knows."
+    )
+
+
 def test_a_loop_of_another_thread_is_left_alone(virtual_clock: VirtualClock) -> None:
     async def attributes() -> set[str]:
         return {"time", "run_in_executor"} & vars(asyncio.get_running_loop()).keys()

@@ -309,3 +309,12 @@ def test_who_defines_nothing_is_told_what_to_define() -> None:
         suite.test_a_quote_is_exact()
     with pytest.raises(NotImplementedError, match=r"OfAcme must define make_cost_model\(self\)"):
         OfAcme().test_its_id_stands_for_its_prices()
+
+
+def test_who_names_no_model_is_told_to() -> None:
+    class OfNothing(TestPriceTable):
+        def models(self) -> Sequence[str]:
+            return []
+
+    with pytest.raises(NotImplementedError, match="OfNothing must name a model that the cost model has prices for"):
+        OfNothing().test_a_quote_is_exact()
