@@ -16,7 +16,7 @@ import anyio.to_thread
 import pytest
 import trio
 import trio.testing
-from anyio.from_thread import start_blocking_portal
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -130,6 +130,26 @@ def test_a_run_that_nothing_can_wake_is_given_up_once_and_names_its_step(
     assert where.endswith(" in never (step 'write', asked at write/attempt:1)")
     assert asked == ["rain"]
     assert Flujo(Step("write", slowly)).run("rain").output == "rain"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_thread_that_waits_for_what_never_comes_is_given_up_with_the_test(
+    virtual_clock: VirtualClock, backend: str
+) -> None:
+    virtual_clock.deadlock_after_s = 0.0
+
+    async def through_a_portal() -> None:
+        async with BlockingPortal() as portal:
+            await anyio.to_thread.run_sync(portal.call, never, "rain")
+
+    async def by_itself() -> None:
+        await anyio.to_thread.run_sync(anyio.from_thread.run, never, "rain")
+
+    for waits in (through_a_portal, by_itself):
+        with pytest.raises(DeadlockError) as told:
+            anyio.run(waits, backend=backend)
+        assert sum(line.endswith(" in never") for line in str(told.value).split("\n")) == 1
+    assert virtual_clock.elapsed == 0.0
 
 
 def test_branches_that_wait_are_named_by_their_steps(virtual_clock: VirtualClock) -> None:
