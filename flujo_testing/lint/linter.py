@@ -1,0 +1,94 @@
+"""The lint of one test file: every rule on every function in it, and the comments that excuse."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+from flujo_testing.lint.claims import claims_of
+from flujo_testing.lint.excuses import excuses_in, judged
+from flujo_testing.lint.finding import Finding, Report
+from flujo_testing.lint.library import Library, parsed, text_of
+from flujo_testing.lint.origins import Origins, is_test
+from flujo_testing.lint.scopes import Scope
+from flujo_testing.lint.silent import any_error, redacted_away, runs_pipeline, silence, swallowed
+from flujo_testing.lint.weak import weakness
+
+
+def lint_file(path: Path, library: Library, *, shown: str | None = None) -> Report:
+    """Raises Unreadable."""
+    return lint_text(text_of(path), path, library, shown=shown)
+
+
+def lint_text(
+    text: str,
+    path: Path,
+    library: Library,
+    *,
+    shown: str | None = None,
+    ran: Collection[str] | None = None,
+    facts: Callable[[Origins], list[Finding]] | None = None,
+) -> Report:
+    """The findings in a file; ``shown`` is how its path is told.
+
+    ``ran`` names the tests that are known to have run a pipeline, ``Class.test``: then only these, and the
+    functions that are no tests, are looked at. ``facts`` adds what was seen when they ran.
+    """
+    told = shown or str(path)
+    tree = parsed(text, told)
+    origins = library.of_text(path, tree)
+    found: list[Finding] = []
+    tests = 0
+    for scope in origins.scopes.every:
+        test = is_test(scope)
+        if test and ran is not None and scope.name not in ran:
+            continue
+        running = test and (ran is not None or (origins.uses_flujo and runs_pipeline(scope, origins)))
+        tests += running
+        found += findings_in(scope, origins, told, runs=running)
+    if facts is not None:
+        found += facts(origins)
+    excuses = excuses_in(text, tree)
+    standing, excused = judged(told, _once(found), excuses, needless=ran is None)
+    return Report(tuple(sorted(standing, key=_place)), tuple(sorted(excused, key=_place)), 1, tests)
+
+
+def findings_in(scope: Scope, origins: Origins, path: str, *, runs: bool) -> Iterator[Finding]:
+    """``runs``: it is a test that runs a pipeline, so it must compare something, and nothing in it may be vacant."""
+    for claim in claims_of(scope, origins):
+        verdict = weakness(claim, origins)
+        if verdict is not None and (verdict[0] != "FL110" or _in_a_running_test(scope, runs)):
+            yield _finding(path, claim.at, scope, verdict)
+    places = [any_error(scope, origins)]
+    if _in_a_running_test(scope, runs):
+        places += [swallowed(scope, origins), redacted_away(scope, origins)]
+    if runs:
+        places.append(silence(scope, origins))
+    for place in places:
+        for node, code, found, write in place:
+            yield _finding(path, node, scope, (code, found, write))
+
+
+def _in_a_running_test(scope: Scope, runs: bool) -> bool:
+    return runs or bool(scope.kinds)
+
+
+def _finding(path: str, node: ast.AST, scope: Scope, verdict: tuple[str, str, str]) -> Finding:
+    code, found, write = verdict
+    line, column = _where(node)
+    return Finding(path, line, column, code, scope.name, found, write)
+
+
+def _where(node: ast.AST) -> tuple[int, int]:
+    if isinstance(node, ast.expr | ast.stmt | ast.excepthandler):
+        return node.lineno, node.col_offset + 1
+    return 1, 1
+
+
+def _once(findings: list[Finding]) -> list[Finding]:
+    return list(dict.fromkeys(findings))
+
+
+def _place(finding: Finding) -> tuple[int, int, str, str]:
+    return finding.line, finding.column, finding.code, finding.found
