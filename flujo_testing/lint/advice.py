@@ -9,12 +9,12 @@ from typing import Final
 ABOUT_THE_RUN: Final = 'assert result.output == ..., result.total_cost_usd == Decimal("..."), or golden.check(result)'
 
 _BY_NAME: Final = (
-    (re.compile(r"(cost|usd|price|spent)(_\w+)?$"), 'Decimal("...")'),
-    (re.compile(r"status$"), '"completed"'),
+    (re.compile(r"cost_by\(.*\)$|^costs$"), '{"...": Decimal("..."), ...}'),
+    (re.compile(r"(cost|costs|usd|price|spent)(_\w+|\[.*\])?$"), 'Decimal("...")'),
     (re.compile(r"(tokens|requests|attempts|token_counts|iterations)$"), "<number>"),
     (re.compile(r"usage$"), "Usage(input_tokens=..., output_tokens=...)"),
     (re.compile(r"context$"), "Context(...), every field"),
-    (re.compile(r"(output|feedback|message|text|name|path|run_id)$"), '"..."'),
+    (re.compile(r"(output|status|feedback|message|text|name|path|run_id)$"), '"..."'),
 )
 _NAMED_ITEMS: Final = {
     "step_history": ("step", "step.name, step.output"),
@@ -34,9 +34,11 @@ def exact(subject: ast.expr, value: ast.expr | None = None, *, falsy: bool = Fal
             return exact(inner, value)
         case ast.Call(func=ast.Name(id="len"), args=[inner]):
             return items(inner)
+        case ast.BoolOp(op=ast.Or(), values=[first, ast.Constant()]):
+            return exact(first, value)
         case ast.Call(func=ast.Name(id="str" | "repr")):
             return f'assert {text} == "..."'
-    last = subject.attr if isinstance(subject, ast.Attribute) else text
+    last = subject.attr if isinstance(subject, ast.Attribute) else text.rpartition(".")[2]
     if value is not None:
         return f"assert {text} == {ast.unparse(value)}"
     if last in _NAMED_ITEMS:

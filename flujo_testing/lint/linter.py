@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from flujo_testing.lint.claims import claims_of
@@ -39,6 +40,7 @@ def lint_text(
     tree = parsed(text, told)
     origins = library.of_text(path, tree)
     found: list[Finding] = []
+    users = _users(origins)
     tests = 0
     for scope in origins.scopes.every:
         test = is_test(scope)
@@ -46,12 +48,26 @@ def lint_text(
             continue
         running = test and (ran is not None or (origins.uses_flujo and runs_pipeline(scope, origins)))
         tests += running
-        found += findings_in(scope, origins, told, runs=running)
+        found += [replace(one, test=f"{one.test}{users.get(scope, '')}") for one in findings_in(scope, origins, told, runs=running)]
     if facts is not None:
         found += facts(origins)
     excuses = excuses_in(text, tree)
     standing, excused = judged(told, _once(found), excuses, needless=ran is None)
     return Report(tuple(sorted(standing, key=_place)), tuple(sorted(excused, key=_place)), 1, tests)
+
+
+def _users(origins: Origins) -> dict[Scope, str]:
+    """For each function that is no test: which tests use it, in brackets."""
+    users: dict[Scope, list[str]] = {}
+    for test in filter(is_test, origins.scopes.every):
+        for scope in origins.reached(test):
+            if not is_test(scope):
+                users.setdefault(scope, []).append(test.name)
+    return {scope: f" (used by {_some(tests)})" for scope, tests in users.items()}
+
+
+def _some(tests: list[str]) -> str:
+    return tests[0] if len(tests) == 1 else f"{tests[0]} and {len(tests) - 1} more"
 
 
 def findings_in(scope: Scope, origins: Origins, path: str, *, runs: bool) -> Iterator[Finding]:

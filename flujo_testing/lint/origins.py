@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
-from flujo_testing.lint.scopes import COMPREHENSIONS, Function, Kind, Scope, scopes_of
+from flujo_testing.lint.scopes import Function, Kind, Scope, scopes_of
 
 OURS: Final = ("flujo", "flujo_testing")
 FAKES: Final = frozenset(
@@ -51,6 +51,7 @@ class Origins:
         self.neighbours = neighbours or Alone()
         self.uses_flujo = any(module.partition(".")[0] in OURS for module, _, _ in self.scopes.imported.values())
         for scope in self.scopes.every:
+            scope.home = self
             for parameter in scope.parameters:
                 scope.raise_kind(parameter.arg, _by_annotation(parameter.annotation))
         self.fixtures = dict(_fixtures(self.scopes.every))
@@ -147,6 +148,23 @@ class Origins:
         given += [(keyword.arg, keyword.value) for keyword in call.keywords if keyword.arg in names]
         return any([function.raise_kind(name, self.kind(value, scope)) for name, value in given])
 
+    def reached(self, start: Scope) -> list[Scope]:
+        """A function, those that it calls and whose fixtures it takes, and so on, as far as they can be read."""
+        found: list[Scope] = []
+        waiting = [start]
+        while waiting:
+            scope = waiting.pop()
+            if scope in found:
+                continue
+            found.append(scope)
+            home = scope.home or self
+            waiting.extend(scope.functions.values())
+            calls = (node.func for node in scope.own() if isinstance(node, ast.Call))
+            waiting.extend(function for call in calls if (function := home.function(call, scope)) is not None)
+            taken = (parameter.arg for parameter in scope.parameters)
+            waiting.extend(home.fixtures[name] for name in taken if name in home.fixtures)
+        return found
+
     # What an expression is -----------------------------------------------------------------------------
 
     def kind(self, node: ast.expr | None, scope: Scope) -> Kind | None:
@@ -183,7 +201,8 @@ class Origins:
             case ast.Tuple(elts=parts) | ast.List(elts=parts) if len(parts) >= count:
                 return [self.kind(part, scope) for part in parts[:count]]
             case ast.Call(func=called) if function := self.function(called, scope):
-                shapes = [self.elements(value, count, function) for value in function.returned]
+                home = function.home or self
+                shapes = [home.elements(value, count, function) for value in function.returned]
                 return [max([kind for kind in kinds if kind], default=None) for kinds in zip(*shapes, strict=True)] or [
                     self.kind(node, scope)
                 ] * count
@@ -367,5 +386,3 @@ def _fixture_name(node: Function) -> str | None:
             return node.name
     return None
 
-
-__all__ = ["COMPREHENSIONS", "FAKES", "Alone", "Neighbours", "Origins", "is_test"]

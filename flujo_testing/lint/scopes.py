@@ -9,9 +9,12 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flujo_testing.lint.origins import Origins
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 class Kind(IntEnum):
@@ -39,6 +42,8 @@ class Scope:
     values: dict[str, list[ast.expr]] = field(default_factory=dict)
     functions: dict[str, Scope] = field(default_factory=dict)
     returns: Kind | None = None
+    home: Origins | None = None
+    """The module it stands in; the scope of another module is judged by what that one knows."""
 
     @property
     def body(self) -> list[ast.stmt]:
@@ -68,8 +73,6 @@ class Scope:
         self.kinds[name] = kind
         return True
 
-    def knows(self, name: str) -> bool:
-        return name in self.kinds or name in self.values or name in self.functions
 
 
 def own_nodes(body: list[ast.stmt]) -> Iterator[ast.AST]:

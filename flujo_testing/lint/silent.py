@@ -9,7 +9,7 @@ from typing import Final
 
 from flujo_testing.lint import advice
 from flujo_testing.lint.origins import Origins
-from flujo_testing.lint.scopes import Function, Kind, Scope, own_nodes
+from flujo_testing.lint.scopes import Kind, Scope, own_nodes
 from flujo_testing.lint.weak import called, shown
 
 At = tuple[ast.AST, str, str, str]
@@ -48,32 +48,9 @@ def _inside(scope: Scope) -> Iterator[Scope]:
 
 
 def silence(scope: Scope, origins: Origins) -> Iterator[At]:
-    """Nothing in the test, or in the functions of its file that it calls, could fail for what a run returned."""
-    if not any(_compares(one, origins) for one in _reached(scope, origins)):
-        write = _instead(scope)
-        yield scope.node, "FL101", "runs a pipeline and compares nothing", write
-
-
-def _instead(scope: Scope) -> str:
-    return advice.ABOUT_THE_RUN if not isinstance(scope.node, ast.Module) else advice.ABOUT_THE_RUN
-
-
-def _reached(scope: Scope, origins: Origins) -> list[Scope]:
-    found: list[Scope] = []
-    waiting = [scope]
-    while waiting:
-        one = waiting.pop()
-        if one in found:
-            continue
-        found.append(one)
-        waiting.extend(one.functions.values())
-        for node in one.own():
-            if isinstance(node, ast.Call) and (function := origins.function(node.func, one)) is not None:
-                waiting.append(function)
-        for parameter in one.parameters:
-            if parameter.arg in origins.fixtures:
-                waiting.append(origins.fixtures[parameter.arg])
-    return found
+    """Nothing in the test, or in the functions that it calls, could fail for what a run returned."""
+    if not any(_compares(one, one.home or origins) for one in origins.reached(scope)):
+        yield scope.node, "FL101", "runs a pipeline and compares nothing", advice.ABOUT_THE_RUN
 
 
 def _compares(scope: Scope, origins: Origins) -> bool:
@@ -99,7 +76,7 @@ def _could_fail(call: ast.Call, scope: Scope, origins: Origins) -> bool:
         return False
     foreign = origins.function(call.func, scope) is None and not isinstance(call.func, ast.Attribute)
     given = [*call.args, *(keyword.value for keyword in call.keywords)]
-    known = isinstance(call.func, ast.Name) and call.func.id in _KNOWN
+    known = isinstance(call.func, ast.Name) and (call.func.id in _KNOWN or call.func.id[:1].isupper())
     return foreign and not known and any(origins.is_result(one, scope) for one in given)
 
 
@@ -127,7 +104,7 @@ def any_error(scope: Scope, origins: Origins) -> Iterator[At]:
                 continue
             if any(_touches_a_run(one, scope, origins) for one in own_nodes(node.body)):
                 write = 'pytest.raises(StepFailedError, match="...") or another exact type with its message'
-                yield item.context_expr, "FL108", f"'{shown(item.context_expr)}' takes {error}", write
+                yield item.context_expr, "FL108", f"`{shown(item.context_expr)}` takes {error}", write
 
 
 def too_wide(node: ast.expr) -> str | None:
@@ -164,14 +141,14 @@ def swallowed(scope: Scope, origins: Origins) -> Iterator[At]:
             case ast.Try(body=body, handlers=handlers) if _asserts(body):
                 for handler in handlers:
                     if _catches(handler.type) and not _raises_again(handler):
-                        text = f"'{_except(handler)}' swallows a failed assertion"
+                        text = f"`{_except(handler)}` swallows a failed assertion"
                         yield handler, "FL111", text, "the assertion without try, or pytest.raises for an error"
             case ast.With(items=items, body=body) | ast.AsyncWith(items=items, body=body) if _asserts(body):
                 for item in items:
                     match item.context_expr:
                         case ast.Call(args=errors) as call if called(call).rpartition(".")[2] == "suppress":
                             if any(ast.unparse(error) in SWALLOWS for error in errors):
-                                text = f"'{shown(call)}' swallows a failed assertion"
+                                text = f"`{shown(call)}` swallows a failed assertion"
                                 yield call, "FL111", text, "the assertion without suppress"
 
 
@@ -229,6 +206,3 @@ def redactions(call: ast.Call) -> Mapping[str, str]:
             return {str(key.value): ast.unparse(value) for key, value in pairs if isinstance(key, ast.Constant)}
     return {}
 
-
-def is_function(scope: Scope) -> bool:
-    return isinstance(scope.node, Function)

@@ -44,11 +44,11 @@ def shown(node: ast.AST, limit: int = 60) -> str:
 def _always_holds(claim: Claim) -> Verdict | None:
     match claim.node:
         case ast.Constant(value=value) if bool(value) is not claim.negated:
-            return "FL110", f"'assert {shown(claim.node)}' always holds", advice.ABOUT_THE_RUN
+            return "FL110", f"`assert {shown(claim.node)}` always holds", advice.ABOUT_THE_RUN
         case ast.Tuple(elts=[_, *_]) | ast.List(elts=[_, *_]) if not claim.negated:
             return (
                 "FL110",
-                f"a tuple that is not empty is always true: '{shown(claim.node)}'",
+                f"a tuple that is not empty is always true: `{shown(claim.node)}`",
                 "assert condition, message (no parentheses)",
             )
     return None
@@ -60,17 +60,17 @@ def _one_of_several(claim: Claim, origins: Origins) -> Verdict | None:
         case ast.BoolOp(values=values):
             word = "or" if isinstance(node.op, ast.Or) else "not (... and ...)"
             first = next((part for part in values if origins.is_result(part, claim.scope)), values[0])
-            text = f"'{shown(node)}' takes one of several outcomes ({word})"
+            text = f"`{shown(node)}` takes one of several outcomes ({word})"
             return "FL112", text, advice.exact(subject_of(first))
         case ast.Call(func=ast.Name(id="any"), args=[ast.GeneratorExp() | ast.ListComp() as found]) if not claim.negated:
-            text = f"'{shown(node)}' takes any one of them"
+            text = f"`{shown(node)}` takes any one of them"
             return "FL112", text, advice.items(found.generators[0].iter, found.elt)
         case ast.IfExp(body=body, orelse=other) if any(_true(part) for part in (body, other)):
-            return "FL112", f"'{shown(node)}' holds without a look", advice.exact(subject_of(node.test))
+            return "FL112", f"`{shown(node)}` holds without a look", advice.exact(subject_of(node.test))
         case ast.Compare(left=left, ops=[ast.In()], comparators=[ast.Tuple() | ast.List() | ast.Set() as several]):
             plain = all(_literal(one) for one in several.elts)
             if plain and len(several.elts) > 1 and not claim.negated and origins.is_result(left, claim.scope):
-                return "FL112", f"'{shown(node)}' takes one of several outcomes", advice.exact(left, several.elts[0])
+                return "FL112", f"`{shown(node)}` takes one of several outcomes", advice.exact(left, several.elts[0])
     return None
 
 
@@ -79,7 +79,7 @@ def _with_itself(claim: Claim, origins: Origins) -> Verdict | None:
         case ast.Compare(left=left, ops=[ast.Eq() | ast.LtE() | ast.GtE()], comparators=[right]) if not claim.negated:
             mine, other = (_resolved(side, claim) for side in (left, right))
             if mine == other and not _runs_again(left, claim, origins):
-                return "FL113", f"'{shown(claim.node)}' compares a thing with itself", advice.exact(left)
+                return "FL113", f"`{shown(claim.node)}` compares a thing with itself", advice.exact(left)
     return None
 
 
@@ -90,7 +90,7 @@ def _with_anything(claim: Claim, origins: Origins) -> Verdict | None:
                 name = side.attr if isinstance(side, ast.Attribute) else side.id if isinstance(side, ast.Name) else ""
                 if name in ANYTHING:
                     subject = left if origins.is_result(left, claim.scope) else right
-                    return "FL114", f"'{shown(claim.node)}' takes anything ({name})", advice.exact(subject)
+                    return "FL114", f"`{shown(claim.node)}` takes anything ({name})", advice.exact(subject)
     return None
 
 
@@ -99,7 +99,7 @@ def _nearly(claim: Claim, origins: Origins) -> Verdict | None:
     subject = near_subject(claim.node)
     if subject is None or not about_money(subject, claim):
         return None
-    return "FL109", f"'{shown(claim.node)}' compares money by approximation", advice.exact(subject)
+    return "FL109", f"`{shown(claim.node)}` compares money by approximation", advice.exact(subject)
 
 
 def near_subject(node: ast.expr) -> ast.expr | None:
@@ -130,11 +130,11 @@ def _bound(claim: Claim, origins: Origins) -> Verdict | None:
                 return None
             sign = BOUNDS[type(op)]
             if isinstance(left, ast.Call) and called(left) == "len" and left.args:
-                text = f"'{shown(claim.node)}' says how many there may be, not which"
+                text = f"`{shown(claim.node)}` says how many there may be, not which"
                 return "FL106", text, advice.items(left.args[0])
             if isinstance(right, ast.Constant) and right.value is None:
-                return "FL103", f"'{shown(claim.node)}' only says that it is there", advice.exact(left)
-            return "FL102", f"'{shown(claim.node)}' takes every value {sign} {shown(right)}", advice.exact(left)
+                return "FL103", f"`{shown(claim.node)}` only says that it is there", advice.exact(left)
+            return "FL102", f"`{shown(claim.node)}` takes every value {sign} {shown(right)}", advice.exact(left)
     return None
 
 
@@ -143,14 +143,14 @@ def _there(claim: Claim, origins: Origins) -> Verdict | None:
         case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=None)]):
             if isinstance(op, ast.IsNot | ast.NotEq) is not claim.negated and isinstance(op, ast.Is | ast.IsNot):
                 shape = "is not None" if not claim.negated else "not ... is None"
-                return "FL103", f"'{shown(left)} {shape}' only says that it is there", advice.exact(left)
+                return "FL103", f"`{shown(left)} {shape}` only says that it is there", advice.exact(left)
     return None
 
 
 def _type_only(claim: Claim, origins: Origins) -> Verdict | None:
     match claim.node:
         case ast.Call(func=ast.Name(id=look), args=[subject, *_]) if look in LOOKS and not claim.negated:
-            text = f"'{shown(claim.node)}' says what kind of thing it is, not which"
+            text = f"`{shown(claim.node)}` says what kind of thing it is, not which"
             return "FL105", text, advice.exact(subject)
     return None
 
@@ -158,7 +158,7 @@ def _type_only(claim: Claim, origins: Origins) -> Verdict | None:
 def _somewhere(claim: Claim, origins: Origins) -> Verdict | None:
     match claim.node:
         case ast.Compare(left=needle, ops=[ast.In()], comparators=[hay]) if not claim.negated:
-            text = f"'{shown(claim.node)}' is content if the text occurs somewhere"
+            text = f"`{shown(claim.node)}` is content if the text occurs somewhere"
             if isinstance(hay, ast.JoinedStr) or (isinstance(hay, ast.Call) and called(hay) in _WRITTEN):
                 inner = hay.args[0] if isinstance(hay, ast.Call) and hay.args else hay
                 if isinstance(hay, ast.Call) and isinstance(hay.func, ast.Attribute) and called(hay) not in ("dumps",):
@@ -171,7 +171,7 @@ def _somewhere(claim: Claim, origins: Origins) -> Verdict | None:
                 return "FL107", text, advice.exact(hay)
         case ast.Compare(left=ast.Call(func=ast.Attribute(value=hay, attr="find" | "count")), ops=[op]):
             if type(op) in BOUNDS:
-                return "FL107", f"'{shown(claim.node)}' is content if the text occurs somewhere", advice.exact(hay)
+                return "FL107", f"`{shown(claim.node)}` is content if the text occurs somewhere", advice.exact(hay)
     return None
 
 
@@ -185,11 +185,11 @@ def _true_or_false(claim: Claim, origins: Origins) -> Verdict | None:
         case ast.Attribute(attr=name) if name in TRUE_OR_FALSE:
             return None
         case ast.Call(func=ast.Name(id="len"), args=[inner]):
-            return "FL106", f"'{shown(node)}' only says that something is there", advice.items(inner)
+            return "FL106", f"`{shown(node)}` only says that something is there", advice.items(inner)
         case ast.Name() | ast.Attribute() | ast.Subscript() | ast.Await():
-            return "FL104", f"'{shown(node)}' only has to be {word}", advice.exact(node, falsy=claim.negated)
+            return "FL104", f"`{shown(node)}` only has to be {word}", advice.exact(node, falsy=claim.negated)
         case ast.Call() if called(node) in ("str", "repr", "list", "dict", "tuple", "set", "sum", "get", "cost_by"):
-            return "FL104", f"'{shown(node)}' only has to be {word}", advice.exact(node, falsy=claim.negated)
+            return "FL104", f"`{shown(node)}` only has to be {word}", advice.exact(node, falsy=claim.negated)
     return None
 
 
@@ -216,8 +216,12 @@ def called(call: ast.Call) -> str:
 def subject_of(node: ast.expr) -> ast.expr:
     """The left side of a comparison, or the thing itself."""
     match node:
+        case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[hay]):
+            return subject_of(hay)
         case ast.Compare(left=left):
             return left
+        case ast.Call(func=ast.Name(id="str" | "repr"), args=[written]):
+            return written
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return subject_of(operand)
         case ast.Call(func=ast.Name(id=look), args=[first, *_]) if look in LOOKS:

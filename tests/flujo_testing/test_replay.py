@@ -190,7 +190,12 @@ async def test_a_miss_ends_the_step_with_its_whole_story(tmp_path: Path) -> None
     transport = ReplayTransport(written(tmp_path))
     result = await Flujo(Step("draft", agent_on(transport), max_retries=0)).run_async("Snow?")
     assert result.status == "failed"
-    assert '$.messages[1].content: recorded "Rain?", asked "Snow?"' in str(result.error)
+    assert str(result.error) == (
+        f"step 'draft' failed after 1 attempt: no recording answers POST {URL}; "
+        f"the nearest is {tmp_path / 'rain.yaml'}:3 (exchange 1)\n"
+        '  $.messages[1].content: recorded "Rain?", asked "Snow?"\n'
+        "Ask what was recorded, or record it again"
+    )
     assert [exchange.position for exchange in transport.replay.unused] == [1]
     assert len(transport.replay.misses) == 1
 

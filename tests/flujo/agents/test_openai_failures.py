@@ -254,7 +254,8 @@ async def test_whatever_json_a_provider_sends_is_an_answer_or_an_agent_error(
 async def test_without_a_key_the_step_fails_and_nothing_is_booked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     result = await Flujo(Step("ask", OpenAIChat("gpt-x"), max_retries=0)).run_async("Rain?")
-    assert "openai:gpt-x could not be asked: " in str(result.error)
+    ours = "step 'ask' failed after 1 attempt: openai:gpt-x could not be asked: "  # the SDK says the rest
+    assert str(result.error).startswith(ours)
     assert (result.status, result.ledger.entries) == ("failed", ())
 
 

@@ -138,13 +138,29 @@ def test_a_limit_among_the_settings_is_declared() -> None:
     [
         (
             {"max_tokens": 91},
-            "the request allows 91 output tokens, but its agent declares max_output_tokens=90",
+            "the request allows 91 output tokens, but its agent declares max_output_tokens=90: "
+            "ask for less or declare more",
         ),
-        ({"max_tokens": 46, "n": 2}, "the request allows 92 output tokens, but its agent declares"),
-        ({"max_tokens": None}, "the request allows any number of output tokens, but its agent declares"),
-        ({"model": "gpt-y"}, "the request asks for model 'gpt-y', but its agent is declared as 'gpt-x'"),
+        (
+            {"max_tokens": 46, "n": 2},
+            "the request allows 92 output tokens, but its agent declares max_output_tokens=90: "
+            "ask for less or declare more",
+        ),
+        (
+            {"max_tokens": None},
+            "the request allows any number of output tokens, but its agent declares max_output_tokens=90: "
+            "ask for less or declare more",
+        ),
+        (
+            {"model": "gpt-y"},
+            "the request asks for model 'gpt-y', but its agent is declared as 'gpt-x': make an agent for that model",
+        ),
         ({"messages": {}}, "'messages' of a request cannot be a dict: send a list"),
-        ({"stop": {1, 2.5, object()}}, "the input of a model must be text or JSON data: $.stop"),
+        (
+            {"stop": {object()}},
+            "the input of a model must be text or JSON data: $.stop[0] has no JSON form: it is of type object; "
+            "use plain data, a pydantic model or a dataclass",
+        ),
     ],
 )
 async def test_a_request_that_its_agent_does_not_cover_is_neither_sent_nor_booked(
@@ -153,7 +169,7 @@ async def test_a_request_that_its_agent_does_not_cover_is_neither_sent_nor_booke
     sdk, wire = client()
     agent = OpenAIChat("gpt-x", client=sdk, max_output_tokens=90)
     result = await Flujo(Step("ask", agent, max_retries=0)).run_async({"messages": RAIN, **request_})
-    assert why in str(result.error)
+    assert str(result.error) == f"step 'ask' failed after 1 attempt: {why}"
     assert (wire.requests, result.ledger.entries, result.total_cost_usd) == ([], (), Decimal(0))
 
 

@@ -48,7 +48,10 @@ async def test_equal_but_distinct_agents_are_no_loop_and_hops_have_a_limit() -> 
     chain = Judging("tone", *(no("sad", redirect_to=agent) for agent in agents))
     result = await run(Step("write", Writer("sad"), plugins=[chain], max_retries=0))
     assert len(result.ledger.entries) == 11
-    assert "redirected more than 10 times" in str(result.error)
+    circle = " -> ".join(["Writer"] * 12)
+    assert str(result.error) == (
+        f"step 'write' failed after 1 attempt: one attempt was redirected more than 10 times: {circle}"
+    )
 
 
 async def test_a_redirect_to_what_is_no_agent_is_a_rejection() -> None:
