@@ -48,7 +48,7 @@ def four_words(text: str) -> bool | str:
 
 @dataclass(frozen=True)
 class Asked:
-    """What one call of a clerk was given: the input, why earlier drafts were rejected, and the drafts in the context."""
+    """What one call of a clerk was given: input, why earlier drafts were rejected, drafts in the context."""
 
     input: object
     feedback: tuple[str | None, ...]

@@ -195,9 +195,8 @@ async def cached_tokens_are_cheaper(flujo_run: FlujoRun) -> PipelineResult:
 
 async def three_requests_in_one_call(flujo_run: FlujoRun) -> PipelineResult:
     async def agent(x: str) -> AgentOutput[str]:
-        requests = tuple(
-            RequestUsage(usage=Usage(input_tokens=tokens, output_tokens=3), model="test:critic") for tokens in (11, 13, 17)
-        )
+        usages = [Usage(input_tokens=tokens, output_tokens=3) for tokens in (11, 13, 17)]
+        requests = tuple(RequestUsage(usage=usage, model="test:critic") for usage in usages)
         return AgentOutput("We will look", requests=requests)
 
     return await at_the_desk(flujo_run, Step("draft", agent))

@@ -37,20 +37,23 @@ class Claim:
         )
 
 
-def claims_of(scope: Scope, origins: Origins) -> Iterator[Claim]:
-    """Every claim that a function makes by ``assert``, or by a method of ``unittest.TestCase``."""
+def claims_of(scope: Scope, origins: Origins, *, follow: bool = True) -> Iterator[Claim]:
+    """Every claim that a function makes by ``assert``, or by a method of ``unittest.TestCase``.
+
+    With ``follow`` a call of a helper stands for the comparison that the helper returns.
+    """
     for node in scope.own():
         match node:
             case ast.Assert(test=test):
-                yield from parts(Claim(test, scope, node), origins)
+                yield from parts(Claim(test, scope, node), origins if follow else None)
             case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name), args=given):
                 if name in METHODS and len(given) >= METHODS[name][0]:
                     count, made = METHODS[name]
                     test = ast.fix_missing_locations(ast.copy_location(made(given[:count]), node))
-                    yield from parts(Claim(test, scope, node), origins)
+                    yield from parts(Claim(test, scope, node), origins if follow else None)
 
 
-def parts(claim: Claim, origins: Origins, depth: int = 0) -> Iterator[Claim]:
+def parts(claim: Claim, origins: Origins | None, depth: int = 0) -> Iterator[Claim]:
     """The claims that make up one; ``or`` stays whole, because none of its parts is claimed."""
     node = claim.node
     if depth > DEEPEST:
@@ -122,13 +125,13 @@ def _is_logical(node: ast.expr) -> bool:
     return False
 
 
-def _followed(claim: Claim, origins: Origins) -> Iterator[Claim]:
+def _followed(claim: Claim, origins: Origins | None) -> Iterator[Claim]:
     """A name stands for the one comparison that it was given; a helper for the one that it returns."""
     match claim.node:
         case ast.Name(id=name) if len(values := claim.scope.values.get(name, [])) == 1 and _is_logical(values[0]):
             yield claim.but(values[0])
             return
-        case ast.Call(func=called) if (function := origins.function(called, claim.scope)) is not None:
+        case ast.Call(func=called) if origins and (function := origins.function(called, claim.scope)):
             returned = function.returned
             if len(returned) == 1 and _is_logical(returned[0]) and function in origins.scopes.every:
                 yield claim.but(returned[0], scope=function)

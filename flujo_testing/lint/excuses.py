@@ -85,10 +85,8 @@ def _begin(node: ast.stmt) -> int:
 def _head_end(node: ast.stmt) -> int:
     """The last line of a statement, or of what stands before its block: ``def test(...):``."""
     match node:
-        case ast.FunctionDef(body=[first, *_]) | ast.AsyncFunctionDef(body=[first, *_]) | ast.ClassDef(body=[first, *_]):
-            return max(node.lineno, first.lineno - 1)
-        case ast.With(body=[first, *_]) | ast.AsyncWith(body=[first, *_]) | ast.For(body=[first, *_]):
-            return max(node.lineno, first.lineno - 1)
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.With() | ast.AsyncWith() | ast.For():
+            return max(node.lineno, node.body[0].lineno - 1)
         case ast.If() | ast.While() | ast.Try() | ast.AsyncFor() | ast.Match():
             return node.lineno
     return node.end_lineno or node.lineno

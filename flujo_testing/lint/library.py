@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -124,7 +124,7 @@ def _up_to_project(folder: Path) -> tuple[Path, ...]:
     return (folder, *_up_to_project(folder.parent))
 
 
-def test_files(path: Path, is_test: Callable[[str], bool] | None = None) -> Iterator[Path]:
+def tests_below(path: Path) -> Iterator[Path]:
     """The test files below a folder, as pytest names them; a file is itself."""
     if not path.is_dir():
         yield path
@@ -132,8 +132,8 @@ def test_files(path: Path, is_test: Callable[[str], bool] | None = None) -> Iter
     for entry in sorted(path.iterdir()):
         if entry.is_dir():
             if not (entry.name.startswith(".") or entry.name in UNKEPT or (entry / "pyvenv.cfg").exists()):
-                yield from test_files(entry, is_test)
-        elif (is_test or is_test_file)(entry.name):
+                yield from tests_below(entry)
+        elif is_test_file(entry.name):
             yield entry
 
 

@@ -48,7 +48,9 @@ def lint_text(
             continue
         running = test and (ran is not None or (origins.uses_flujo and runs_pipeline(scope, origins)))
         tests += running
-        found += [replace(one, test=f"{one.test}{users.get(scope, '')}") for one in findings_in(scope, origins, told, runs=running)]
+        used_by = users.get(scope, "")
+        mine = findings_in(scope, origins, told, runs=running)
+        found += [replace(finding, test=f"{finding.test}{used_by}") for finding in mine]
     if facts is not None:
         found += facts(origins)
     excuses = excuses_in(text, tree)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
 from flujo_testing.lint.scopes import Function, Kind, Scope, scopes_of
 
 OURS: Final = ("flujo", "flujo_testing")
 FAKES: Final = frozenset(
-    "EchoAgent FailingAgent FunctionAgent ScriptedAgent ScriptedHuman ScriptedPlugin SlowAgent StreamingAgent".split()
+    {"EchoAgent", "FailingAgent", "FunctionAgent", "ScriptedAgent"}
+    | {"ScriptedHuman", "ScriptedPlugin", "SlowAgent", "StreamingAgent"}
 )
 RUNS: Final = frozenset({"resume", "resume_async", "run", "run_async", "stream_async"})
 RUNS_OF_NOBODY_ELSE: Final = frozenset({"resume_async", "run_async", "stream_async"})
@@ -63,7 +64,7 @@ class Origins:
                 for parameter in scope.parameters:
                     scope.raise_kind(parameter.arg, self._of_fixture(parameter.arg))
         for _ in range(MOST_ROUNDS):
-            if not any([self._follow(scope) for scope in self.scopes.every]):
+            if not _any_of(self._follow(scope) for scope in self.scopes.every):
                 break
         return self
 
@@ -74,7 +75,7 @@ class Origins:
         for node in scope.own():
             match node:
                 case ast.Assign(targets=targets, value=value):
-                    news |= any([self._bind(target, value, scope) for target in targets])
+                    news |= _any_of(self._bind(target, value, scope) for target in targets)
                 case ast.AnnAssign(target=target, value=ast.expr() as value):
                     news |= self._bind(target, value, scope)
                 case ast.AugAssign(target=target, value=value):
@@ -106,8 +107,9 @@ class Origins:
             kinds = self.elements(value, len(target.elts), scope)
             parts = list(zip(target.elts, kinds, strict=True))
             if isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts):
-                return any([self._bind(one, part, scope) for one, part in zip(target.elts, value.elts, strict=True)])
-            return any([self._bind_kind(one, kind, scope) for one, kind in parts])
+                pairs = zip(target.elts, value.elts, strict=True)
+                return _any_of(self._bind(one, part, scope) for one, part in pairs)
+            return _any_of(self._bind_kind(one, kind, scope) for one, kind in parts)
         if isinstance(target, ast.Name):
             values = scope.values.setdefault(target.id, [])
             if value not in values:
@@ -119,7 +121,7 @@ class Origins:
             case ast.Name(id=name):
                 return scope.raise_kind(name, kind)
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
-                return any([self._bind_kind(part, kind, scope) for part in parts])
+                return _any_of(self._bind_kind(part, kind, scope) for part in parts)
             case ast.Starred(value=inner) | ast.Subscript(value=inner):
                 return self._bind_kind(inner, kind, scope)
             case ast.Attribute(value=ast.Name(id="self"), attr=name) if owner := _owner(scope):
@@ -146,7 +148,7 @@ class Origins:
             names = names[1:]
         given = list(zip(names, call.args, strict=False))
         given += [(keyword.arg, keyword.value) for keyword in call.keywords if keyword.arg in names]
-        return any([function.raise_kind(name, self.kind(value, scope)) for name, value in given])
+        return _any_of(function.raise_kind(name, self.kind(value, scope)) for name, value in given)
 
     def reached(self, start: Scope) -> list[Scope]:
         """A function, those that it calls and whose fixtures it takes, and so on, as far as they can be read."""
@@ -321,6 +323,11 @@ class Origins:
                     self._follow(fixture)
                 return fixture.returns
         return None
+
+
+def _any_of(news: Iterable[bool]) -> bool:
+    """Whether one is true, after all of them have been done."""
+    return sum(news) > 0
 
 
 def _owner(scope: Scope) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -18,7 +19,7 @@ At = tuple[ast.AST, str, str, str]
 ANY_ERROR: Final = frozenset({"Exception", "BaseException"})
 SWALLOWS: Final = ANY_ERROR | {"AssertionError"}
 LOOKS_CLOSER: Final = frozenset({"match", "check"})
-SAYS_SO: Final = re.compile(r"(^|_)(assert|check|compare|expect|verify|refuse|fail|ensure|validate|approve)", re.IGNORECASE)
+SAYS_SO: Final = re.compile(r"(^|_)(approve|assert|check|compare|ensure|expect|fail|refuse|validate|verify)", re.I)
 MATCHES_ALL: Final = frozenset({"", ".", ".*", ".+", "^", "$", "(?s).*", "^.*$"})
 EVERYTHING: Final = re.compile(r"\$?(\.\.)?(\*|result(\.\*)?|steps(\.\*)?)|\$|\$?\.\.\*")
 
@@ -80,10 +81,7 @@ def _could_fail(call: ast.Call, scope: Scope, origins: Origins) -> bool:
     return foreign and not known and any(origins.is_result(one, scope) for one in given)
 
 
-_KNOWN: Final = frozenset(
-    "all any bool dict enumerate float frozenset getattr hasattr int isinstance iter len list max min next print repr "
-    "reversed round set sorted str sum tuple type vars zip".split()
-)
+_KNOWN: Final = frozenset(vars(builtins))
 
 
 def _says_so(call: ast.Call) -> bool:

@@ -62,7 +62,7 @@ def _one_of_several(claim: Claim, origins: Origins) -> Verdict | None:
             first = next((part for part in values if origins.is_result(part, claim.scope)), values[0])
             text = f"`{shown(node)}` takes one of several outcomes ({word})"
             return "FL112", text, advice.exact(subject_of(first))
-        case ast.Call(func=ast.Name(id="any"), args=[ast.GeneratorExp() | ast.ListComp() as found]) if not claim.negated:
+        case ast.Call(func=ast.Name(id="any"), args=[ast.GeneratorExp() as found]) if not claim.negated:
             text = f"`{shown(node)}` takes any one of them"
             return "FL112", text, advice.items(found.generators[0].iter, found.elt)
         case ast.IfExp(body=body, orelse=other) if any(_true(part) for part in (body, other)):
@@ -77,7 +77,7 @@ def _one_of_several(claim: Claim, origins: Origins) -> Verdict | None:
 def _with_itself(claim: Claim, origins: Origins) -> Verdict | None:
     match claim.node:
         case ast.Compare(left=left, ops=[ast.Eq() | ast.LtE() | ast.GtE()], comparators=[right]) if not claim.negated:
-            mine, other = (_resolved(side, claim) for side in (left, right))
+            mine, other = (resolved(side, claim) for side in (left, right))
             if mine == other and not _runs_again(left, claim, origins):
                 return "FL113", f"`{shown(claim.node)}` compares a thing with itself", advice.exact(left)
     return None
@@ -256,7 +256,7 @@ def _true(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is True
 
 
-def _resolved(node: ast.expr, claim: Claim) -> str:
+def resolved(node: ast.expr, claim: Claim) -> str:
     """The source, where a name that was bound once stands for what it was bound to."""
     text = ast.unparse(node)
     for name in list(_names(node)):

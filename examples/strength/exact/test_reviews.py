@@ -70,7 +70,7 @@ async def test_what_the_caller_gave_stays_as_it_was(flujo_run: FlujoRun) -> None
 async def test_a_question_pauses_the_run(flujo_run: FlujoRun) -> None:
     paused, _ = await scenarios.question_answered(flujo_run)
     assert [(question.path, question.message) for question in paused.questions] == [("approve", "Send it?")]
-    with pytest.raises(RunPausedError, match="^the run waits for answers; resume it with them$"):
+    with pytest.raises(RunPausedError, match=r"^the run waits for answers; resume it with them$"):
         paused.raise_for_status()
 
 

@@ -40,7 +40,7 @@ async def test_an_ignored_failure_leaves_the_other_review(flujo_run: FlujoRun) -
 
 async def test_a_failed_review_fails_the_run_and_joins_nothing(flujo_run: FlujoRun) -> None:
     result = await scenarios.one_reviewer_fails(flujo_run)
-    with pytest.raises(Exception, match=".*"):
+    with pytest.raises(Exception, match=r".*"):
         result.raise_for_status()
 
 
@@ -58,7 +58,7 @@ async def test_every_line_is_answered_in_turn(flujo_run: FlujoRun) -> None:
 
 async def test_what_the_caller_gave_stays_as_it_was(flujo_run: FlujoRun) -> None:
     owned = await scenarios.caller_keeps_its_data(flujo_run)
-    assert "one" in str(owned.given) and owned.result.context.drafts
+    assert "one" in str(owned.given) and owned.result.context.drafts  # noqa: PT018
 
 
 class Questions(PipelineTestCase):
@@ -66,8 +66,8 @@ class Questions(PipelineTestCase):
         self.result = self.flujo_run.sync(scenarios.QUESTION, scenarios.TICKET, context_model=Desk)
 
     def test_a_question_pauses_the_run(self) -> None:
-        self.assertIsNotNone(self.result.questions)
-        self.assertTrue(self.result.questions)
+        self.assertIsNotNone(self.result.questions)  # noqa: PT009
+        self.assertTrue(self.result.questions)  # noqa: PT009
 
 
 async def test_an_answer_resumes_it_and_nothing_is_paid_twice(flujo_run: FlujoRun) -> None:
