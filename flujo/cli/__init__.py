@@ -1,0 +1,38 @@
+"""The command ``flujo``. Its commands are brought by entry points: the one place where to add one.
+
+In ``pyproject.toml``, below ``[project.entry-points."flujo.commands"]``, one line per command::
+
+    lint-tests = "flujo_testing.lint.command:lint_tests"
+
+The name is what users type. The object is a function with typer's annotations, or a ``typer.Typer`` that holds
+several commands (``flujo golden review``). Its module is loaded for every ``flujo --help``, so it imports
+nothing heavy at its top. It returns nothing; it ends with ``typer.Exit(code)``, or raises ``Refused``.
+
+Exit codes: 0 all is well, 1 something was found, 2 the command cannot be run as it was given, 3 a fault of ours.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+FINDINGS = 1
+USAGE = 2
+FAULT = 3
+NEEDED = ("typer", "rich")
+
+
+class Refused(Exception):
+    """A command cannot be run as it was given; the message is one line and says what to do."""
+
+
+def main() -> None:
+    """What the console script runs."""
+    absent = [name for name in NEEDED if find_spec(name) is None]
+    if absent:
+        told = " and ".join(absent)
+        sys.stderr.write(f"flujo: the command line needs {told}: pip install 'flujo-pipelines[cli]'\n")
+        sys.exit(USAGE)
+    from flujo.cli.commands import run
+
+    sys.exit(run(sys.argv[1:]))
