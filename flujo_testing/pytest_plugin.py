@@ -53,6 +53,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SEED",
         help="Which orders are tried where there are more than N (default: 0).",
     )
+    group.addoption(
+        "--flujo-lint",
+        dest="flujo_lint",
+        choices=("off", "warn", "error"),
+        default="warn",
+        help="What the summary says of tests that run pipelines and would not notice if they lied: nothing, "
+        "each weak place (default), or each weak place, and the run fails.",
+    )
     parser.addini(
         "flujo_golden_dir",
         "Folder of the goldens, relative to the file that sets it (default: golden)",
@@ -101,6 +109,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """What a test did that ran a pipeline, for the lint of tests; only where fakes or fixtures of ours are loaded."""
+    try:
+        return (yield)
+    finally:
+        if "flujo_testing.agents.passes" in sys.modules:
+            from flujo_testing.lint.hooks import called
+
+            called(item)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -120,6 +140,10 @@ def pytest_testnodedown(node: Any) -> None:
         from flujo_testing.golden.fixture import worker_done
 
         worker_done(node.config, output)
+    if output is not None and "flujo_lint" in output:
+        from flujo_testing.lint import hooks
+
+        hooks.worker_done(node.config, output)
 
 
 @pytest.fixture

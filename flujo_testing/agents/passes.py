@@ -124,6 +124,11 @@ class Pass:
         known = self._fakes.get(id(fake))
         return FakeState() if known is None else known[1]
 
+    @property
+    def fakes(self) -> tuple[tuple[HasScript, FakeState], ...]:
+        """Every fake that it knows of, with what that has been asked."""
+        return tuple(self._fakes.values())
+
     def remember(self, problem: AssertionError) -> None:
         """Keep an error that the engine may hide."""
         self._problems.append(problem)

@@ -62,10 +62,10 @@ def linted(paths: list[Path], base: str | None, *, near: Path) -> Report:
     from flujo_testing.lint.git import GitError, repository
     from flujo_testing.lint.library import Library, Unreadable
 
+    missing = [path for path in paths if not (near / path).exists()]
+    if missing and base is None:
+        raise Refused(f"there is no file or folder {str(missing[0])!r}")
     found = [near / path for path in paths]
-    if missing := [path for path in found if not path.exists()]:
-        if base is None:
-            raise Refused(f"there is no file or folder {str(missing[0])!r}")
     try:
         if base is not None:
             return lint_diff(repository(near, base), found, Library(), near=near.resolve())
@@ -126,10 +126,10 @@ def _draw(console: Console, findings: tuple[Finding, ...], style: str) -> None:
     for path, of_file in groupby(findings, key=lambda finding: finding.path):
         console.print(Text(one_line(path), style=f"{style} underline"))
         for finding in of_file:
-            head = Text(f"{finding.line}:{finding.column}".ljust(8), style="cyan")
+            head = Text().append(f"{finding.line}:{finding.column}".ljust(8), style="cyan")
             head.append(f"{finding.code}  ", style="yellow").append(one_line(finding.test), style=style)
             console.print(Padding(head, (0, 0, 0, 2)))
             console.print(Padding(Text(one_line(finding.found)), (0, 0, 0, 10)), soft_wrap=False)
-            advice = Text("write  ", style="dim").append(one_line(finding.write), style="green")
+            advice = Text().append("write  ", style="dim").append(one_line(finding.write), style="green")
             console.print(Padding(advice, (0, 0, 0, 10)), soft_wrap=False)
         console.print()

@@ -45,6 +45,8 @@ def _always_holds(claim: Claim) -> Verdict | None:
     match claim.node:
         case ast.Constant(value=value) if bool(value) is not claim.negated:
             return "FL110", f"`assert {shown(claim.node)}` always holds", advice.ABOUT_THE_RUN
+        case ast.BoolOp(op=ast.Or(), values=values) if not claim.negated and any(map(_true, values)):
+            return "FL110", f"`{shown(claim.node)}` always holds", advice.exact(subject_of(values[0]))
         case ast.Tuple(elts=[_, *_]) | ast.List(elts=[_, *_]) if not claim.negated:
             return (
                 "FL110",
