@@ -34,7 +34,7 @@ PAID = AgentError("overloaded", usage=Usage(input_tokens=120, output_tokens=0), 
 class Verdict:
     """A plugin that gives its outcomes in order, the last one for ever, and remembers the drafts."""
 
-    outcomes: tuple[Any, ...]
+    outcomes: tuple[PluginOutcome | Exception, ...]
     name: str = "lead"
     priority: int = 0
     seen: list[object] = field(default_factory=list)
@@ -44,7 +44,6 @@ class Verdict:
         outcome = self.outcomes[min(len(self.seen), len(self.outcomes)) - 1]
         if isinstance(outcome, Exception):
             raise outcome
-        assert isinstance(outcome, PluginOutcome)
         return outcome
 
 

@@ -6,7 +6,7 @@ In ``pyproject.toml``, below ``[project.entry-points."flujo.commands"]``, one li
 
 The name is what users type. The object is a function with typer's annotations, or a ``typer.Typer`` that holds
 several commands (``flujo golden review``). Its module is loaded for every ``flujo --help``, so it imports
-nothing heavy at its top. It returns nothing; it ends with ``typer.Exit(code)``, or raises ``Refused``.
+nothing heavy at its top. It ends with ``typer.Exit(code)``, or raises ``Refused``; see ``endings.py``.
 
 Exit codes: 0 all is well, 1 something was found, 2 the command cannot be run as it was given, 3 a fault of ours.
 """
@@ -16,14 +16,9 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 
-FINDINGS = 1
-USAGE = 2
-FAULT = 3
+from flujo.cli.endings import USAGE
+
 NEEDED = ("typer", "rich")
-
-
-class Refused(Exception):
-    """A command cannot be run as it was given; the message is one line and says what to do."""
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flujo.cli import FAULT, USAGE, Refused
+from flujo.cli.endings import CLEAN, FAULT, USAGE, Refused
 
 GROUP = "flujo.commands"
 DISTRIBUTION = "flujo-pipelines"
@@ -27,13 +27,13 @@ def run(arguments: Sequence[str], entries: Iterable[EntryPoint] | None = None) -
         return USAGE
     except BrokenPipeError:
         sys.stderr.close()  # who reads our output has seen enough
-        return 0
+        return CLEAN
     except Exception as fault:
         if "--debug" in arguments:
             raise
         _complain(f"{type(fault).__name__}: {fault} (a fault of flujo; 'flujo --debug ...' shows where)")
         return FAULT
-    return 0
+    return CLEAN
 
 
 def app_of(entries: Iterable[EntryPoint]) -> typer.Typer:

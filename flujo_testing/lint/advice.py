@@ -6,7 +6,9 @@ import ast
 import re
 from typing import Final
 
-ABOUT_THE_RUN: Final = 'golden.check(result), or assert (result.output, result.total_cost_usd) == ("...", Decimal("..."))'
+ABOUT_THE_RUN: Final = (
+    'golden.check(result), or assert (result.output, result.total_cost_usd) == ("...", Decimal("..."))'
+)
 
 _BY_NAME: Final = (
     (re.compile(r"cost_by\(.*\)$|^costs$"), '{"...": Decimal("..."), ...}'),

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flujo.cli import FINDINGS, Refused
+from flujo.cli.endings import CLEAN, FINDINGS, Refused
 from flujo_testing.lint.finding import RULES, Finding, Report
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from flujo_testing.lint.library import Library
-
-CLEAN = 0
 
 
 def lint_tests(

@@ -72,8 +72,26 @@ def suppresses(call: ast.Call) -> bool:
     return ast.unparse(call.func).rpartition(".")[2] == "suppress"
 
 
+LOOSENED = "examples/strength/loosened/test_{}.py"
+ON_PURPOSE = "is the loose twin of an exact suite, for the lint and the fault audit to mark"
+
 RULES = (
-    Rule("tests compare with exact values", in_tests, each(vague_asserts)),
-    Rule("tests name the error that they expect", in_tests, each(raises_anything)),
-    Rule("no error is swallowed", lambda source: source.is_python, each(swallowed_errors)),
+    Rule(
+        "tests compare with exact values",
+        in_tests,
+        each(vague_asserts),
+        excused={LOOSENED.format(name): ON_PURPOSE for name in ("drafts", "money", "reviews")},
+    ),
+    Rule(
+        "tests name the error that they expect",
+        in_tests,
+        each(raises_anything),
+        excused={LOOSENED.format("drafts"): ON_PURPOSE},
+    ),
+    Rule(
+        "no error is swallowed",
+        lambda source: source.is_python,
+        each(swallowed_errors),
+        excused={LOOSENED.format("drafts"): ON_PURPOSE},
+    ),
 )
