@@ -43,8 +43,8 @@ class _Pair:
 
 def weakenings(versions: Sequence[Version]) -> list[Finding]:
     """Compares every test and helper with what it was."""
-    pairs, gone = _paired(versions)
-    moved = _added(versions)
+    pairs, gone, fresh = _paired(versions)
+    moved = _added(pairs, fresh)
     findings = [finding for pair in pairs for finding in _compared(pair, moved, _bases(versions))]
     for path, unit in gone:
         findings += _deleted(path, unit, moved)
@@ -54,8 +54,8 @@ def weakenings(versions: Sequence[Version]) -> list[Finding]:
 # Which is which -------------------------------------------------------------------------------------------
 
 
-def _paired(versions: Sequence[Version]) -> tuple[list[_Pair], list[tuple[str, Unit]]]:
-    """The pairs of old and new, and the old ones that have no new one."""
+def _paired(versions: Sequence[Version]) -> tuple[list[_Pair], list[tuple[str, Unit]], list[Unit]]:
+    """The pairs of old and new, the old ones that have no new one, and the new ones that have no old one."""
     pairs: list[_Pair] = []
     left: list[tuple[str, Unit]] = []
     fresh: dict[str, list[Unit]] = {}
@@ -73,7 +73,7 @@ def _paired(versions: Sequence[Version]) -> tuple[list[_Pair], list[tuple[str, U
         else:
             pairs.append(_Pair(found[0], unit, found[1]))
             fresh[found[0]].remove(found[1])
-    return pairs, gone
+    return pairs, gone, [unit for units in fresh.values() for unit in units]
 
 
 def _under_another_name(unit: Unit, path: str, fresh: Mapping[str, list[Unit]]) -> tuple[str, Unit] | None:
@@ -100,11 +100,12 @@ def _texts(unit: Unit) -> list[str]:
     return [one.text for one in unit.statements] + [one.text for one in unit.expectations] + goldens
 
 
-def _added(versions: Sequence[Version]) -> Counter[str]:
-    """What the new versions state more often than the old ones: there a claim may have moved to."""
-    old = [text for one in versions if one.old for unit in units_of(one.old).values() for text in _texts(unit)]
-    new = [text for one in versions if one.new for unit in units_of(one.new).values() for text in _texts(unit)]
-    return Counter(new) - Counter(old)
+def _added(pairs: Sequence[_Pair], fresh: Sequence[Unit]) -> Counter[str]:
+    """What tests and helpers state now and did not state before: a claim may have moved there."""
+    added = Counter(text for unit in fresh for text in _texts(unit))
+    for pair in pairs:
+        added += Counter(_texts(pair.new)) - Counter(_texts(pair.old))
+    return added
 
 
 def _bases(versions: Sequence[Version]) -> dict[str, list[str]]:
@@ -136,7 +137,8 @@ def _claims(pair: _Pair, moved: Counter[str]) -> Iterator[Finding]:
     for before in sorted(old, key=lambda one: -one.strength):
         successor = _successor(before, new)
         if successor is not None and successor.strength >= before.strength:
-            new.remove(successor)
+            if not _is_inside(before.subject, successor.subject):  # the whole stands for each of its parts
+                new.remove(successor)
             if _wider(before, successor):
                 found = f"`{before.text}` became `{successor.text}`: the tolerance is wider"
                 yield _at(pair, successor.line, successor.column, "FL307", found, f"assert {before.text}")
@@ -169,14 +171,19 @@ def _without(some: Iterable[Statement], others: Iterable[Statement]) -> list[Sta
 def _successor(before: Statement, new: Sequence[Statement]) -> Statement | None:
     """The new claim that took its place: about the same, about what holds it, or with the same value."""
     same = [one for one in new if one.subject == before.subject]
-    around = [one for one in new if before.subject.startswith((f"{one.subject}.", f"{one.subject}["))]
+    around = [one for one in new if _is_inside(before.subject, one.subject)]
     renamed = [one for one in new if before.value and one.value == before.value and one.strength >= before.strength]
-    inside = [one for one in new if one.subject.startswith((f"{before.subject}.", f"{before.subject}["))]
+    inside = [one for one in new if _is_inside(one.subject, before.subject)]
     within = [one for one in new if _about(before.subject, one.text)]
     for candidates in (same, renamed, around, inside, within):
         if candidates:
             return max(candidates, key=lambda one: one.strength)
     return None
+
+
+def _is_inside(subject: str, whole: str) -> bool:
+    """``result.context.drafts`` is inside ``result.context``."""
+    return subject.startswith((f"{whole}.", f"{whole}["))
 
 
 def _about(subject: str, text: str) -> bool:

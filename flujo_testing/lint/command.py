@@ -67,18 +67,20 @@ def linted(paths: list[Path], base: str | None, *, near: Path) -> Report:
     try:
         if base is not None:
             return lint_diff(repository(near, base), found, Library(), near=near.resolve())
-        return _of_files(found or [near / "tests" if (near / "tests").is_dir() else near], Library(), near.resolve())
+        everywhere = [near / "tests" if (near / "tests").is_dir() else near]
+        report = _of_files(found or everywhere, Library(), near.resolve())
     except (GitError, Unreadable) as error:
         raise Refused(str(error)) from error
+    if not report.files:
+        raise Refused(f"there is no test file below {', '.join(map(str, paths)) or 'tests/, or this folder'}")
+    return report
 
 
 def _of_files(paths: list[Path], library: Library, near: Path) -> Report:
-    from flujo_testing.lint.library import tests_below
+    from flujo_testing.lint.library import find_tests
     from flujo_testing.lint.linter import lint_file
 
-    files = list(dict.fromkeys(file.resolve() for path in paths for file in tests_below(path)))
-    if not files:
-        raise Refused(f"there is no test file below {', '.join(str(path) for path in paths)}")
+    files = list(dict.fromkeys(file.resolve() for path in paths for file in find_tests(path)))
     report = Report()
     for file in files:
         shown = file.relative_to(near).as_posix() if file.is_relative_to(near) else str(file)

@@ -36,7 +36,15 @@ def lint_diff(repository: Repository, paths: Sequence[Path], library: Library, *
         else:
             texts[shown] = new
             report += _news(path, shown, old, new, library)
-    return report + _excused(weakenings(versions), texts)
+    weaker = _excused(weakenings(versions), texts)
+    told = {(finding.path, finding.line) for finding in (*weaker.findings, *weaker.excused)}
+    news = tuple(finding for finding in report.findings if (finding.path, finding.line) not in told)
+    both = replace(report, findings=news) + weaker
+    return replace(both, findings=tuple(sorted(both.findings, key=_place)))
+
+
+def _place(finding: Finding) -> tuple[str, int, int]:
+    return finding.path, finding.line, finding.column
 
 
 def _holds_tests(change: Change) -> bool:

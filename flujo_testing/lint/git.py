@@ -45,7 +45,10 @@ class Repository:
 
 def repository(folder: Path, base: str) -> Repository:
     """Raises GitError. The commit is where HEAD and ``base`` part, so that others' later work does not count."""
-    top = Path(_git(folder, "rev-parse", "--show-toplevel").rstrip("\n"))
+    try:
+        top = Path(_git(folder, "rev-parse", "--show-toplevel").rstrip("\n"))
+    except GitError:
+        raise GitError(f"{folder.name or folder} is in no git repository") from None
     try:
         commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}").strip()
     except GitError:

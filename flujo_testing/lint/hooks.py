@@ -22,7 +22,7 @@ from flujo_testing.lint.finding import Finding, Report
 from flujo_testing.lint.library import Library, Unreadable, text_of
 from flujo_testing.lint.linter import lint_text
 from flujo_testing.lint.origins import Origins
-from flujo_testing.lint.show import counts, lines
+from flujo_testing.lint.show import counts, lines, one_line
 
 PLUGIN: Final = "flujo-lint"
 WORKER_OUTPUT: Final = "flujo_lint"
@@ -74,7 +74,8 @@ class LintHooks:
         terminalreporter.section("flujo lint", yellow=True)
         for line in (*lines(self.report), *self.problems):
             terminalreporter.write_line(line)
-        terminalreporter.write_line(f"lint: {counts(self.report)}")
+        if self.report.files:
+            terminalreporter.write_line(f"lint: {counts(self.report)}")
 
     def _judge(self) -> None:
         library = Library()
@@ -86,7 +87,7 @@ class LintHooks:
             try:
                 self.report += _of_file(Path(path), passes, hollow, library, self.config.rootpath)
             except Unreadable as error:
-                self.problems.append(f"flujo lint: {error}")
+                self.problems.append(one_line(str(error)))
 
 
 def _of_file(path: Path, passes: list[Ran], hollow: dict[str, str], library: Library, root: Path) -> Report:

@@ -124,7 +124,7 @@ def _up_to_project(folder: Path) -> tuple[Path, ...]:
     return (folder, *_up_to_project(folder.parent))
 
 
-def tests_below(path: Path) -> Iterator[Path]:
+def find_tests(path: Path) -> Iterator[Path]:
     """The test files below a folder, as pytest names them; a file is itself."""
     if not path.is_dir():
         yield path
@@ -132,7 +132,7 @@ def tests_below(path: Path) -> Iterator[Path]:
     for entry in sorted(path.iterdir()):
         if entry.is_dir():
             if not (entry.name.startswith(".") or entry.name in UNKEPT or (entry / "pyvenv.cfg").exists()):
-                yield from tests_below(entry)
+                yield from find_tests(entry)
         elif is_test_file(entry.name):
             yield entry
 
