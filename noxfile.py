@@ -187,7 +187,8 @@ def schedules(session: nox.Session) -> None:
 
 @nox.session(python=INSTALLED[0], reuse_venv=False)
 def package(session: nox.Session) -> None:
-    """The wheel: without extras it leaves pytest untouched, with ``testing`` the README's test passes."""
+    """The wheel: without extras it leaves pytest untouched, with ``testing`` the README's test passes, with
+    ``cli`` the lint finds nothing in it."""
     scratch = Path(session.create_tmp()).resolve() / "user"
     shutil.rmtree(scratch, ignore_errors=True)
     build = ("python", "-m", "pip", "wheel", "--quiet", "--no-deps")
@@ -202,6 +203,9 @@ def package(session: nox.Session) -> None:
     install(session, f"{wheel}[testing]")
     tests_shown = [name for name in files if name.endswith(".py")]
     session.run("python", "-I", "-m", "pytest", "--golden=check", *tests_shown)
+    session.run("flujo", success_codes=[2])  # without the extra it says which one is missing
+    install(session, f"{wheel}[cli]")
+    session.run("flujo", "lint-tests", *tests_shown)
 
 
 @nox.session(python=INSTALLED[0])
