@@ -143,7 +143,7 @@ def _claims(pair: _Pair, moved: Counter[str]) -> Iterator[Finding]:
                 found = f"`{before.text}` became `{successor.text}`: the tolerance is wider"
                 yield _at(pair, successor.line, successor.column, "FL307", found, f"assert {before.text}")
             continue
-        if told_whole or before.strength is Strength.NOTHING:
+        if told_whole or before.strength is Strength.NOTHING or _is_truth(before, successor):
             continue
         if moved[before.text] > 0:
             moved[before.text] -= 1
@@ -152,9 +152,18 @@ def _claims(pair: _Pair, moved: Counter[str]) -> Iterator[Finding]:
             new.remove(successor)
             found = f"`{before.text}` became `{successor.text}`"
             yield _at(pair, successor.line, successor.column, "FL301", found, f"assert {before.text}")
-        else:
+        elif before.strength > Strength.THERE:
             found = f"`{before.text}` is no longer asserted"
             yield _at(pair, pair.new.line, 1, "FL302", found, f"assert {before.text}")
+
+
+def _is_truth(before: Statement, successor: Statement | None) -> bool:
+    """``x == True`` became ``x``."""
+    return (
+        successor is not None
+        and before.value in ("True", "False")
+        and successor.text.removeprefix("not ") == successor.subject == before.subject
+    )
 
 
 def _without(some: Iterable[Statement], others: Iterable[Statement]) -> list[Statement]:

@@ -26,6 +26,7 @@ RULES: Final[Mapping[str, str]] = {
     "FL113": "a thing is compared with itself",
     "FL114": "a value is compared with ANY",
     "FL115": "a golden is redacted to nothing",
+    "FL116": "every assertion depends on what the engine returned: in a loop over it, or behind an if on it",
     # what tests did when they ran
     "FL201": "a script was not used up",
     "FL202": "a fake was never called, and nothing says that it must not be",

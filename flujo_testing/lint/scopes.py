@@ -50,6 +50,10 @@ class Scope:
         return self.node.body
 
     @property
+    def node_name(self) -> str:
+        return "" if isinstance(self.node, ast.Module) else self.node.name
+
+    @property
     def parameters(self) -> list[ast.arg]:
         if isinstance(self.node, ast.Module):
             return []

@@ -50,23 +50,75 @@ def _inside(scope: Scope) -> Iterator[Scope]:
 
 def silence(scope: Scope, origins: Origins) -> Iterator[At]:
     """Nothing in the test, or in the functions that it calls, could fail for what a run returned."""
-    if not any(_compares(one, one.home or origins) for one in origins.reached(scope)):
+    agents = _agents(scope)
+    reached = [one for one in origins.reached(scope) if one.node not in agents]
+    comparing = [(one, node) for one in reached for node in _comparing(one, one.home or origins)]
+    if not comparing:
         yield scope.node, "FL101", "runs a pipeline and compares nothing", advice.ABOUT_THE_RUN
+        return
+    dependent = [node for one, node in comparing if one is scope and _depends(node, scope, origins)]
+    if len(dependent) == len(comparing):
+        found = "asserts only in a loop over what the engine returned, or behind an if on it: nothing if that is empty"
+        write = "the same without if; for a loop, assert [what each is for each in ...] == [...]"
+        yield dependent[0], "FL116", found, write
 
 
-def _compares(scope: Scope, origins: Origins) -> bool:
+def _agents(scope: Scope) -> set[ast.AST]:
+    """The functions inside that are given to a pipeline: what they assert only fails an attempt."""
+    given: set[str] = set()
+    for one in (scope, *_inside(scope)):
+        for node in one.own():
+            if isinstance(node, ast.Call) and _TAKES_AGENTS.match(ast.unparse(node.func)):
+                arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+                given.update(argument.id for argument in arguments if isinstance(argument, ast.Name))
+    return {one.node for one in _inside(scope) if one.node_name in given or _is_decorated_agent(one)}
+
+
+_TAKES_AGENTS: Final = re.compile(r"(flujo\.)?(Step(\.\w+)?|step|validator|FunctionAgent)$")
+
+
+def _is_decorated_agent(scope: Scope) -> bool:
+    decorators = [] if isinstance(scope.node, ast.Module) else scope.node.decorator_list
+    names = (ast.unparse(one.func if isinstance(one, ast.Call) else one) for one in decorators)
+    return any(name.rpartition(".")[2] in ("step", "validator") for name in names)
+
+
+def _depends(node: ast.AST, scope: Scope, origins: Origins) -> bool:
+    """Whether a comparison stands where it only runs if the engine returned something."""
+    for block in scope.own():
+        match block:
+            case ast.For(iter=over, body=body) | ast.AsyncFor(iter=over, body=body):
+                decided = _reads_a_part(over, scope, origins)
+            case ast.If(test=over, body=body, orelse=[]) if not isinstance(node, ast.Raise) and not _fails(node):
+                decided = origins.is_result(over, scope)
+            case _:
+                continue
+        if decided and any(inner is node for statement in body for inner in ast.walk(statement)):
+            return True
+    return False
+
+
+def _reads_a_part(over: ast.expr, scope: Scope, origins: Origins) -> bool:
+    """``result.step_history`` may be empty; a list of results that the test made is not."""
+    values = scope.values.get(over.id, []) if isinstance(over, ast.Name) else []
+    parts = (inner for one in (over, *values) for inner in ast.walk(one) if isinstance(inner, ast.Attribute))
+    return any(origins.is_result(part.value, scope) for part in parts)
+
+
+def _fails(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and called(node).rpartition(".")[2] in ("fail", "exit")
+
+
+def _comparing(scope: Scope, origins: Origins) -> Iterator[ast.AST]:
+    """Every statement or call that could fail."""
     for node in scope.own():
         match node:
             case ast.Assert(test=ast.Constant()):
                 continue
             case ast.Assert() | ast.Raise():
-                return True
+                yield node
             case ast.Call() if _could_fail(node, scope, origins):
-                return True
-            case ast.With(items=entered) | ast.AsyncWith(items=entered):
-                if any(isinstance(one.context_expr, ast.Call) and _says_so(one.context_expr) for one in entered):
-                    return True
-    return False
+                yield node
 
 
 def _could_fail(call: ast.Call, scope: Scope, origins: Origins) -> bool:

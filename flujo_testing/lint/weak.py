@@ -113,6 +113,10 @@ def near_subject(node: ast.expr) -> ast.expr | None:
                     return side
                 if isinstance(side, ast.Call) and called(side) in ("round", "float", "int") and side.args:
                     return side.args[0]
+                if isinstance(side, ast.Call) and isinstance(side.func, ast.Attribute) and side.func.attr == "quantize":
+                    return side.func.value
+                if isinstance(side, ast.JoinedStr) and (rounded := _written_with_digits(side)) is not None:
+                    return rounded
         case ast.Compare(
             left=ast.Call(func=ast.Name(id="abs"), args=[ast.BinOp(left=left, op=ast.Sub())]),
             ops=[ast.Lt() | ast.LtE()],
@@ -121,6 +125,12 @@ def near_subject(node: ast.expr) -> ast.expr | None:
         case ast.Call(args=[first, _, *_]) if called(node) == "isclose":
             return first
     return None
+
+
+def _written_with_digits(text: ast.JoinedStr) -> ast.expr | None:
+    """``f"{cost:.2f}"`` is about ``cost``."""
+    values = (part for part in text.values if isinstance(part, ast.FormattedValue))
+    return next((part.value for part in values if part.format_spec is not None), None)
 
 
 def _bound(claim: Claim, origins: Origins) -> Verdict | None:
@@ -171,12 +181,17 @@ def _somewhere(claim: Claim, origins: Origins) -> Verdict | None:
             )
             if is_text and isinstance(hay, ast.Attribute) and hay.attr in TEXTS:
                 return "FL107", text, advice.exact(hay)
+            if isinstance(hay, ast.ListComp | ast.SetComp | ast.GeneratorExp):
+                return "FL107", f"`{shown(claim.node)}` is content if it is one of them", advice.exact(hay)
+        case ast.Call(args=[_, hay, *_]) if called(claim.node) in _SEARCHES and not claim.negated:
+            return "FL107", f"`{shown(claim.node)}` is content if the text occurs somewhere", advice.exact(hay)
         case ast.Compare(left=ast.Call(func=ast.Attribute(value=hay, attr="find" | "count")), ops=[op]):
             if type(op) in BOUNDS:
                 return "FL107", f"`{shown(claim.node)}` is content if the text occurs somewhere", advice.exact(hay)
     return None
 
 
+_SEARCHES: Final = frozenset({"search", "match", "findall", "finditer"})
 _WRITTEN: Final = frozenset({"str", "repr", "format", "dumps", "ascii", "pformat", "model_dump_json", "lower", "upper"})
 
 
@@ -249,7 +264,7 @@ def _literal(node: ast.expr) -> bool:
             return _literal(left) and _literal(right)
         case ast.Call(func=ast.Name(id="Decimal" | "float" | "int"), args=[value]):
             return _literal(value)
-        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+        case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
             return all(map(_literal, parts))
     return False
 
@@ -263,9 +278,12 @@ def resolved(node: ast.expr, claim: Claim) -> str:
     text = ast.unparse(node)
     for name in list(_names(node)):
         values = claim.scope.values.get(name, [])
-        if len(values) == 1 and isinstance(values[0], ast.Attribute | ast.Subscript) and not _calls(values[0]):
+        if len(values) == 1 and isinstance(values[0], _MADE_OF_OTHERS) and not _calls(values[0]):
             text = re.sub(rf"(?<![\w.]){re.escape(name)}\b", ast.unparse(values[0]).replace("\\", r"\\"), text)
     return text
+
+
+_MADE_OF_OTHERS: Final = (ast.Attribute, ast.BinOp, ast.DictComp, ast.ListComp, ast.SetComp, ast.Subscript)
 
 
 def _calls(node: ast.expr) -> bool:

@@ -115,6 +115,8 @@ NO_WEAKER = {
     "narrower": (NEAR, NEAR.replace("0.1", "0.01")),
     "a narrower error": (RAISES.replace("StepFailedError", "FlujoError"), RAISES),
     "more of a match": (RAISES.replace(" failed after 2", ""), RAISES),
+    "true is true": ("assert result.success == True", "assert result.success"),
+    "something that said little": (f"{EXACT}\nassert isinstance(result.output, str)", EXACT),
     "an inner function": (EXACT, f"def look():\n    {EXACT}\nlook()"),
     "something that never failed": (f"{EXACT}\nassert True", EXACT),
 }
