@@ -30,6 +30,8 @@ class Ran:
     uncalled: tuple[str, ...] = ()
     called: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+    """What the result of the only run held, as source, by the name of the part."""
 
     def as_plain(self) -> dict[str, Any]:
         return asdict(self)
@@ -37,7 +39,8 @@ class Ran:
 
 def from_plain(plain: Mapping[str, Any]) -> Ran:
     lists = {name: tuple(plain[name]) for name in ("uncalled", "called", "left")}
-    return Ran(path=plain["path"], test=plain["test"], node=plain["node"], **lists)
+    values = tuple((name, value) for name, value in plain["values"])
+    return Ran(path=plain["path"], test=plain["test"], node=plain["node"], values=values, **lists)
 
 
 def findings_of(passes: Iterable[Ran], hollow: Mapping[str, str], origins: Origins, path: str) -> list[Finding]:

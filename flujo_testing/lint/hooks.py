@@ -23,6 +23,7 @@ from flujo_testing.lint.library import Library, Unreadable, text_of
 from flujo_testing.lint.linter import lint_text
 from flujo_testing.lint.origins import Origins
 from flujo_testing.lint.show import counts, lines, one_line
+from flujo_testing.lint.values import filled_in, values_of
 
 PLUGIN: Final = "flujo-lint"
 WORKER_OUTPUT: Final = "flujo_lint"
@@ -93,11 +94,14 @@ class LintHooks:
 def _of_file(path: Path, passes: list[Ran], hollow: dict[str, str], library: Library, root: Path) -> Report:
     shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
-    def facts(origins: Origins) -> list[Finding]:
-        return findings_of(passes, hollow, origins, shown)
+    def seen(findings: list[Finding], origins: Origins) -> list[Finding]:
+        values: dict[str, list[dict[str, str]]] = {}
+        for one in passes:
+            values.setdefault(one.test, []).append(dict(one.values))
+        return filled_in(findings, values, origins) + findings_of(passes, hollow, origins, shown)
 
     ran = {one.test for one in passes}
-    return lint_text(text_of(path), path, library, shown=shown, ran=ran, facts=facts)
+    return lint_text(text_of(path), path, library, shown=shown, ran=ran, seen=seen)
 
 
 def _seen(item: pytest.Item, now: Pass) -> Ran:
@@ -114,6 +118,7 @@ def _seen(item: pytest.Item, now: Pass) -> Ran:
             for fake, state in fakes
             if not state.misused and (left := fake.left_over(state)) is not None
         ),
+        values=tuple(values_of(now.runs[0].events).items()) if len(now.runs) == 1 else (),
     )
 
 

@@ -29,12 +29,12 @@ def lint_text(
     *,
     shown: str | None = None,
     ran: Collection[str] | None = None,
-    facts: Callable[[Origins], list[Finding]] | None = None,
+    seen: Callable[[list[Finding], Origins], list[Finding]] | None = None,
 ) -> Report:
     """The findings in a file; ``shown`` is how its path is told.
 
     ``ran`` names the tests that are known to have run a pipeline, ``Class.test``: then only these, and the
-    functions that are no tests, are looked at. ``facts`` adds what was seen when they ran.
+    functions that are no tests, are looked at. ``seen`` adds what was seen when they ran.
     """
     told = shown or str(path)
     tree = parsed(text, told)
@@ -51,8 +51,8 @@ def lint_text(
         used_by = users.get(scope, "")
         mine = findings_in(scope, origins, told, runs=running)
         found += [replace(finding, test=f"{finding.test}{used_by}") for finding in mine]
-    if facts is not None:
-        found += facts(origins)
+    if seen is not None:
+        found = seen(found, origins)
     excuses = excuses_in(text, tree)
     standing, excused = judged(told, _once(found), excuses, needless=ran is None)
     return Report(tuple(sorted(standing, key=_place)), tuple(sorted(excused, key=_place)), 1, tests)

@@ -9,6 +9,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -60,9 +61,13 @@ class Scope:
         arguments = self.node.args
         return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
 
-    def own(self) -> Iterator[ast.AST]:
+    def own(self) -> tuple[ast.AST, ...]:
         """Every node of it but those of functions inside."""
-        return own_nodes(self.body)
+        return self._own
+
+    @cached_property
+    def _own(self) -> tuple[ast.AST, ...]:
+        return tuple(own_nodes(self.body))
 
     @property
     def returned(self) -> list[ast.expr]:

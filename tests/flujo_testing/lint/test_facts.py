@@ -22,11 +22,11 @@ def ran(**seen: object) -> Ran:
 
 
 def found(body: str, *passes: Ran, hollow: dict[str, str] | None = None) -> list[tuple[str, str]]:
-    def judged(origins: Origins) -> list[Finding]:
-        return facts.findings_of(passes, hollow or {}, origins, "test_rain.py")
+    def judged(findings: list[Finding], origins: Origins) -> list[Finding]:
+        return findings + facts.findings_of(passes, hollow or {}, origins, "test_rain.py")
 
     names = {one.test for one in passes}
-    report = lint_text(test_of(body), NOWHERE, Library(), shown="test_rain.py", ran=names, facts=judged)
+    report = lint_text(test_of(body), NOWHERE, Library(), shown="test_rain.py", ran=names, seen=judged)
     return [(finding.code, finding.found) for finding in report.findings]
 
 
@@ -96,5 +96,5 @@ def test_a_golden_is_hollow_if_result_and_steps_are_one_and_the_same_value(text:
 
 
 def test_what_a_process_of_xdist_sends_is_plain() -> None:
-    seen = ran(uncalled=("a",), called=("b", "c"), left=("d",))
+    seen = ran(uncalled=("a",), called=("b", "c"), left=("d",), values=(("status", '"completed"'),))
     assert from_plain(json.loads(json.dumps(seen.as_plain()))) == seen
