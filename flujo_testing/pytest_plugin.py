@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from flujo_testing.cassette.fixture import Cassette
     from flujo_testing.clock import VirtualClock
     from flujo_testing.golden.assertion import Golden
 
@@ -61,6 +62,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="What the summary says of tests that run pipelines and would not notice if they lied: nothing, "
         "each weak place (default), or each weak place, and the run fails.",
     )
+    group.addoption(
+        "--flujo-record",
+        dest="flujo_record",
+        choices=("none", "once", "new", "all"),
+        help="none: answer from cassettes, nothing goes live (default). once: record cassettes that do not exist. "
+        "new: record what they do not hold. all: record everything anew.",
+    )
+    parser.addini(
+        "flujo_cassette_dir",
+        "Folder of the cassettes, relative to the file that sets it (default: cassettes)",
+        default="cassettes",
+    )
     parser.addini(
         "flujo_golden_dir",
         "Folder of the goldens, relative to the file that sets it (default: golden)",
@@ -86,6 +99,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from flujo_testing.schedules.plugin import register
 
         register(config)
+    config.addinivalue_line(
+        "markers",
+        "flujo_cassette(agents, redact): functions to record by the paths of their steps; fields to replace.",
+    )
     if config.getoption("flujo_golden") is not None:
         from flujo_testing.golden.fixture import announce
 
@@ -161,6 +178,14 @@ def flujo_golden(request: pytest.FixtureRequest) -> Iterator[Golden]:
     from flujo_testing.golden.fixture import compared_with_golden
 
     yield from compared_with_golden(request)
+
+
+@pytest.fixture
+def cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
+    """Answers for the agents of a test's runs from its cassette, or records them: ``--flujo-record=once``."""
+    from flujo_testing.cassette.fixture import cassette_in
+
+    yield from cassette_in(request)
 
 
 @pytest.fixture

@@ -61,12 +61,14 @@ class _Part:
         return self.key is not None and self.key.fullmatch(key) is not None
 
 
-def redacted(story: Mapping[str, Any], replacements: Mapping[str, Replacement]) -> dict[str, Any]:
+def redacted(
+    story: Mapping[str, Any], replacements: Mapping[str, Replacement], *, everywhere: bool = True
+) -> dict[str, Any]:
     """A copy of the story with the values at these paths replaced, in this order.
 
     A function is called with the value that it replaces. What it returns is told as plain data. Raises
     RedactionError for a path with nothing at it: a redaction that does nothing hides that the run has
-    changed.
+    changed. Where one of many stories is redacted, which need not all have it (``everywhere=False``), it does not.
     """
     told: Any = dict(story)
     for path, replacement in replacements.items():
@@ -77,7 +79,7 @@ def redacted(story: Mapping[str, Any], replacements: Mapping[str, Replacement]) 
             return plain(replacement(value) if callable(replacement) else replacement)
 
         told = _mapped(told, parts, replace)
-        if not found:
+        if not found and everywhere:
             raise RedactionError(path, f"there is nothing at this path{_nearby(told, parts)}")
     return told  # type: ignore[no-any-return]
 
