@@ -68,7 +68,7 @@ def error_from(data: Mapping[str, Any]) -> Exception:
     known = vars(builtins).get(name)
     if isinstance(known, type) and issubclass(known, Exception) and "reported" not in data:
         return known(message)
-    named = type(name, (RecordedError,), {"__module__": __name__})
+    named: type[RecordedError] = type(name, (RecordedError,), {"__module__": __name__})
     return named(message, **report_from(data.get("reported", {})))
 
 

@@ -36,7 +36,10 @@ def apply_change(context: PipelineContext, change: Mapping[str, Any]) -> None:
     declared = type(context).model_fields
     for name, data in change.get("set", {}).items():
         field = declared.get(name)
-        value = data if field is None else TypeAdapter(field.annotation).validate_json(canonical_json(data))
-        setattr(context, name, value)
+        if field is None:
+            setattr(context, name, data)
+        else:
+            declared_as: Any = field.annotation
+            setattr(context, name, TypeAdapter(declared_as).validate_json(canonical_json(data)))
     for name in change.get("deleted", ()):
         delattr(context, name)

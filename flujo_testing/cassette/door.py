@@ -50,9 +50,10 @@ class RecordingDoor:
             return False
         if _is_plugin(path):
             return callee.meter is not None
-        return not inspect.isroutine(callee.source) or any(
-            fnmatchcase(place, pattern) for pattern in self._patterns for place in (path, path.rpartition("/attempt:")[0])
-        )
+        if not inspect.isroutine(callee.source):
+            return True
+        places = (path, path.rpartition("/attempt:")[0])
+        return any(fnmatchcase(place, pattern) for pattern in self._patterns for place in places)
 
 
 @dataclass(slots=True)
@@ -148,7 +149,9 @@ class _Recorded:
         """Keep what the block brings, or what it raises; a call that is broken off has brought nothing."""
         take = _Take()
         context = offered.get("context")
-        before = context_data(self._path, context) if isinstance(context, PipelineContext) else None
+        if not isinstance(context, PipelineContext):
+            context = PipelineContext()
+        before = context_data(self._path, context)
         try:
             yield take
         except Exception as error:
@@ -159,7 +162,7 @@ class _Recorded:
             raise
         try:
             answer = self._told(take)
-            if before is not None and (change := change_of(before, context_data(self._path, context))):
+            if change := change_of(before, context_data(self._path, context)):
                 answer["context"] = change
         except NotRecordable as problem:
             self._player.refuse(problem)

@@ -48,7 +48,8 @@ class Shelf:
             return None
         known, exchanges = read(content, shown)
         if known != owner:
-            raise CassetteCorrupt(shown, 1, f"belongs to {known}, not to {owner}: rename it with its test, or record again")
+            reason = f"belongs to {known}, not to {owner}: 'flujo cassette rename' moves it with its test"
+            raise CassetteCorrupt(shown, 1, reason)
         return exchanges
 
     def keep(self, cassette: str, owner: str, exchanges: Sequence[Exchange]) -> None:

@@ -16,30 +16,36 @@ class LiveConnection(CassetteError):
 
 
 @contextmanager
-def no_connections(*, allowed: bool = False) -> Iterator[None]:
-    """Within the block every connection to another machine raises LiveConnection, in all threads."""
-    if allowed:
-        yield
-        return
-    before = socket.socket.connect, socket.socket.connect_ex
+def no_connections() -> Iterator[None]:
+    """Within the block every connection to another machine raises LiveConnection, in all threads.
+
+    So does asking for the address of a name that is not of this machine.
+    """
+    doors: Any = socket.socket  # typed as what may be set, unlike the class
+    before = doors.connect, doors.connect_ex, socket.getaddrinfo
 
     def connect(self: socket.socket, address: Any) -> None:
-        _refuse(self, address)
+        _refuse(self.family, address)
         before[0](self, address)
 
-    def connect_ex(self: socket.socket, address: Any) -> int:
-        _refuse(self, address)
+    def connect_ex(self: socket.socket, address: Any) -> Any:
+        _refuse(self.family, address)
         return before[1](self, address)
 
-    socket.socket.connect, socket.socket.connect_ex = connect, connect_ex  # type: ignore[method-assign]
+    def getaddrinfo(host: Any, port: Any, *args: Any, **options: Any) -> Any:
+        name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+        _refuse(socket.AF_INET, (name or "", port))
+        return before[2](host, port, *args, **options)
+
+    doors.connect, doors.connect_ex, socket.getaddrinfo = connect, connect_ex, getaddrinfo
     try:
         yield
     finally:
-        socket.socket.connect, socket.socket.connect_ex = before  # type: ignore[method-assign]
+        doors.connect, doors.connect_ex, socket.getaddrinfo = before
 
 
-def _refuse(connecting: socket.socket, address: Any) -> None:
-    if connecting.family not in (socket.AF_INET, socket.AF_INET6) or _stays_here(str(address[0])):
+def _refuse(family: int, address: Any) -> None:
+    if family not in (socket.AF_INET, socket.AF_INET6) or _stays_here(str(address[0])):
         return
     raise LiveConnection(
         f"a connection to {address[0]}:{address[1]} was refused: while a cassette answers, nothing goes live. "

@@ -148,8 +148,7 @@ async def test_what_differs_in_every_run_is_redacted_before_it_is_compared(deck:
     replayed = await deck.run(Step("say", Echo(deck.live)), {"id": 2, "text": "rain"}, redact=redact)
     assert replayed.output == "rain"
     assert deck.live.asked == 1
-    assert deck.content is not None
-    assert b'"id":"<id>"' in deck.content
+    assert b'"id":"<id>"' in (deck.content or b"")
 
 
 async def test_a_call_that_never_ended_ends_in_the_same_timeout(deck: Deck, virtual_clock: object) -> None:
