@@ -50,7 +50,7 @@ def cassette_in(request: pytest.FixtureRequest) -> Iterator[Cassette]:
         hooks = hooks_of(request.config)
         cassette, ticker = _put_in(request, hooks)
     except (CassetteError, GoldenError) as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     player = cassette.player
     listeners = [ticker.listen] if player.records else []
     guard: AbstractContextManager[None] = nullcontext() if player.records else no_connections()
@@ -65,7 +65,8 @@ def cassette_in(request: pytest.FixtureRequest) -> Iterator[Cassette]:
     try:
         player.finish(ended=ended)
     except (CassetteError, GoldenError) as problem:
-        pytest.fail("\n".join([str(problem), *getattr(problem, "__notes__", [])]), pytrace=False)
+        failure = pytest.fail.Exception("\n".join([str(problem), *getattr(problem, "__notes__", [])]), pytrace=False)
+        raise failure from None
 
 
 def _put_in(request: pytest.FixtureRequest, hooks: CassetteHooks) -> tuple[Cassette, Ticker]:

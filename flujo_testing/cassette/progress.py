@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from flujo.events import Event, Paid
+from flujo.money import show_usd
 from flujo_testing.cassette.exchange import Exchange
 from flujo_testing.golden.inert import inert
 
@@ -36,12 +37,12 @@ class Ticker:
 
     def close(self) -> None:
         if self._answers:
-            self._write(f"{self._told()}; done")
+            self._write(f"\n{self._told()}; done")
 
     def _told(self) -> str:
         answers = "1 answer" if self._answers == 1 else f"{self._answers} answers"
         unpriced = f" and {self._unpriced} requests without a price" if self._unpriced else ""
-        return f"recording {self._shown}: {answers}, {self._known:f} USD so far{unpriced}"
+        return f"recording {self._shown}: {answers}, {show_usd(self._known)} USD so far{unpriced}"
 
     def _write(self, text: str) -> None:
         if self._reporter is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
@@ -34,9 +34,15 @@ _HIDDEN = "***"
 
 @dataclass(frozen=True, slots=True)
 class SecretScan:
-    """``needles``: what must not be written, each with what it is called."""
+    """``needles``: what must not be written, each with what it is called.
+
+    ``fields`` finds the keys and texts of a file, each with its path, as an escape may hide a secret in the bytes;
+    ``remedy`` says how a field is redacted.
+    """
 
     needles: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    fields: Callable[[bytes], Iterable[tuple[str, bytes]]] = field(default=lambda data: _fields(data), repr=False)
+    remedy: str = "golden.check(result, redact={...})"
 
     def refuse(self, data: bytes, shown: str) -> None:
         """Raise SecretFound if a secret is in the bytes of the file ``shown``."""
@@ -44,13 +50,12 @@ class SecretScan:
         if found is not None:
             raise SecretFound(
                 shown,
-                f"{found} holds a secret. Redact the field (golden.check(result, redact={{...}})), or keep "
-                "the secret out of the run",
+                f"{found} holds a secret. Redact the field ({self.remedy}), or keep the secret out of the run",
             )
 
     def find(self, data: bytes) -> str | None:
         """Where the first secret is and what it is called; None if there is none."""
-        for where, text in _fields(data):
+        for where, text in self.fields(data):
             if called := self._called(text):
                 return f"the field {self._hidden(where)} ({called})"
         if called := self._called(data):
@@ -107,12 +112,17 @@ def _name_of(match: re.Match[bytes]) -> str:
 
 
 def _fields(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Every key and text of a golden with its path: in the bytes, an escape may hide a secret."""
+    """Every key and text of a golden with its path."""
     try:
         story = plain_data(data.decode("utf-8"))
     except (UnicodeDecodeError, Refused):
         return
-    stack: list[tuple[str, object]] = [("", story)]
+    yield from texts_of(story)
+
+
+def texts_of(data: object) -> Iterator[tuple[str, bytes]]:
+    """Every key and text within plain data with its path."""
+    stack: list[tuple[str, object]] = [("", data)]
     while stack:
         path, value = stack.pop()
         if isinstance(value, str):
