@@ -38,6 +38,12 @@ class Cassette:
         """How many answers it holds."""
         return len(self.player.tape.exchanges)
 
+    def transport(self, library: Any, inner: Any = None) -> Any:
+        """A transport for an SDK's own HTTP client, of the module httpx or httpx2; ``inner`` sends what is recorded."""
+        from flujo_testing.cassette.http import transport
+
+        return transport(library, self.player, inner)
+
     @property
     def unused(self) -> int:
         """How many of them nobody has asked for yet."""
