@@ -23,7 +23,7 @@ from flujo_testing.cassette.player import Player
 from flujo_testing.recordings.vcr import body_of
 
 KEPT_HEADERS: Final = ("content-type", "retry-after", "retry-after-ms")
-SECRET_PARAMETERS: Final = frozenset("access_token api-key api_key apikey key sig signature token".split())
+SECRET_PARAMETERS: Final = frozenset({"access_token", "api-key", "api_key", "apikey", "key", "sig", "token"})
 """Parameters of addresses in which providers take keys."""
 OUTSIDE: Final = "outside of all runs"
 
@@ -57,10 +57,12 @@ def transport(library: Any, player: Player, inner: Any = None) -> Any:
                 raise library.ReadTimeout("no answer was recorded", request=request)
             if found is not None:
                 return _response(library, found)
-            with _Recording(player, asked) as recording:
-                with contextlib.closing(inner or library.HTTPTransport()) as network:
-                    recording.response = network.handle_request(request)
-                    recording.content = b"".join(recording.response.iter_bytes())
+            with (
+                _Recording(player, asked) as recording,
+                contextlib.closing(inner or library.HTTPTransport()) as network,
+            ):
+                recording.response = network.handle_request(request)
+                recording.content = b"".join(recording.response.iter_bytes())
             return _response(library, recording.exchange)
 
     return CassetteTransport()
