@@ -14,6 +14,8 @@ from typing import Any
 from flujo.canonical import digest
 
 Data = Mapping[str, Any]
+ANYWHERE = "anywhere"
+"""The place of what was recorded elsewhere: it answers wherever it is asked."""
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class _Recording:
     @property
     def exchange(self) -> Exchange:
         headers = {name: value for name in KEPT_HEADERS if (value := self.response.headers.get(name)) is not None}
-        answer = {"status": self.response.status_code, "headers": headers, **_body_told(self.content)}
+        answer = {"status": self.response.status_code, "headers": headers, **body_told(self.content)}
         return Exchange(self._at, self._asked, answer)
 
 
@@ -115,7 +115,7 @@ def address(url: str) -> str:
     return urlunsplit((parts.scheme.lower(), parts.netloc.rpartition("@")[2].lower(), parts.path, query, ""))
 
 
-def _body_told(content: bytes) -> dict[str, Any]:
+def body_told(content: bytes) -> dict[str, Any]:
     try:
         return {"text": content.decode("utf-8")}
     except UnicodeDecodeError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from flujo.canonical import canonical_json
@@ -40,16 +40,32 @@ def written(owner: str, exchanges: Sequence[Exchange]) -> bytes:
 
 def read(content: bytes, shown: str) -> tuple[str, list[Exchange]]:
     """The owner and the exchanges of a cassette. Raises CassetteCorrupt for the file ``shown``."""
-    number = 1
+    owner, exchanges, _ = _read(content, shown, _refuse_unsealed)
+    return owner, exchanges
+
+
+def read_unsealed(content: bytes, shown: str) -> tuple[str, list[Exchange], int]:
+    """The same of a file that a hand has changed, and how many exchanges it has changed."""
+    return _read(content, shown, lambda exchange, data: None)
+
+
+def _read(
+    content: bytes, shown: str, check: Callable[[Exchange, dict[str, Any]], None]
+) -> tuple[str, list[Exchange], int]:
+    number, changed = 1, 0
+    exchanges: list[Exchange] = []
     try:
         lines = _lines(content)
         owner = _owner(_data(lines[0]))
-        exchanges = []
         for number, line in enumerate(lines[1:], 2):
-            exchanges.append(_exchange(_data(line), number))
+            data = _data(line)
+            exchange = _exchange(data, number)
+            check(exchange, data)
+            changed += (exchange.key, exchange.seal) != (data["key"], data["seal"])
+            exchanges.append(exchange)
     except _Refused as refused:
         raise CassetteCorrupt(shown, number, str(refused)) from None
-    return owner, exchanges
+    return owner, exchanges, changed
 
 
 def _lines(content: bytes) -> list[str]:
@@ -132,12 +148,14 @@ def _exchange(data: dict[str, Any], line: int) -> Exchange:
             raise _Refused(f"is no exchange: its field {name!r} is {data.get(name)!r:.60}")
     if strange := sorted(data.keys() - _FIELDS.keys()):
         raise _Refused(f"has the unknown field {strange[0]!r:.60}")
-    exchange = Exchange(data["at"], data["request"], data["answer"], line)
+    return Exchange(data["at"], data["request"], data["answer"], line)
+
+
+def _refuse_unsealed(exchange: Exchange, data: dict[str, Any]) -> None:
     if exchange.key != data["key"]:
         _unlike("request", data["key"], exchange.key)
     if exchange.seal != data["seal"]:
         _unlike("answer", data["seal"], exchange.seal)
-    return exchange
 
 
 def _unlike(what: str, recorded: str, found: str) -> NoReturn:

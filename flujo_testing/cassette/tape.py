@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable, Sequence
 
 from flujo_testing.cassette.errors import CassetteMiss
-from flujo_testing.cassette.exchange import Data, Exchange
+from flujo_testing.cassette.exchange import ANYWHERE, Data, Exchange
 from flujo_testing.recordings.difference import first_difference, weight
 
 
@@ -32,7 +32,7 @@ class Tape:
         asked = Exchange(at, request, {})
         with self._lock:
             for number, exchange in enumerate(self._waiting):
-                if exchange.at == at and exchange.key == asked.key:
+                if exchange.at in (at, ANYWHERE) and exchange.key == asked.key:
                     return self._waiting.pop(number)
         return None
 
@@ -80,7 +80,7 @@ class Tape:
         return f"{head}; the nearest is {where}\n  {path}: {difference}", path
 
     def _told_equal(self, asked: Exchange, equal: Sequence[Exchange]) -> str:
-        here = [exchange for exchange in equal if exchange.at == asked.at]
+        here = [exchange for exchange in equal if exchange.at in (asked.at, ANYWHERE)]
         if here:
             times = "once" if len(here) == 1 else f"{len(here)} times"
             return f"it was recorded {times} there, and is asked once more"
