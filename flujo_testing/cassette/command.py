@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-
 from flujo.cli.endings import CLEAN, FINDINGS, SECRET, Refused
 
 if TYPE_CHECKING:

@@ -84,7 +84,7 @@ def _put_in(request: pytest.FixtureRequest, hooks: CassetteHooks) -> tuple[Casse
     exchanges = shelf.load(path, owner.node_id)
     ticker = Ticker(request.config, shown)
     player = Player(
-        Tape(shown, exchanges or ()),
+        Tape(shown, exchanges or (), mask=shelf.scan.masked),
         Mode.NONE if shown in hooks.recorded else Mode(request.config.getoption("flujo_record") or "none"),
         existed=exchanges is not None,
         keep=partial(shelf.keep, path, owner.node_id),

@@ -1,4 +1,4 @@
-"""All cassettes of a project: found, counted, moved and removed. What the commands of ``flujo cassette`` are made of."""
+"""All cassettes of a project: found, counted, moved, removed. What the commands of ``flujo cassette`` are made of."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from flujo_testing.cassette.exchange import Exchange

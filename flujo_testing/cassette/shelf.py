@@ -6,17 +6,16 @@ file that sets ``flujo_cassette_dir``.
 
 from __future__ import annotations
 
-import json
-from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flujo_testing.cassette.errors import CassetteCorrupt, CassetteMisuse
 from flujo_testing.cassette.exchange import Exchange
+from flujo_testing.cassette.layers import texts_within
 from flujo_testing.cassette.lines import MAX_BYTES, read, written
 from flujo_testing.golden.errors import GoldenCorrupt
-from flujo_testing.golden.leak import SecretScan, texts_of
+from flujo_testing.golden.leak import SecretScan
 from flujo_testing.golden.location import SUFFIX as GOLDEN_SUFFIX
 from flujo_testing.golden.location import OwningTest, place_of
 from flujo_testing.golden.reading import read_bounded
@@ -66,16 +65,7 @@ def shelf_of(anchor: Path, setting: str, scan: SecretScan) -> Shelf:
     if not setting.strip() or folder == anchor:
         raise CassetteMisuse(f"flujo_cassette_dir = {setting!r} is no folder of its own: name one, such as 'cassettes'")
     remedy = "@pytest.mark.flujo_cassette(redact={...})"
-    return Shelf(anchor, folder, replace(scan, fields=_fields, remedy=remedy))
-
-
-def _fields(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Every key and text of a cassette with its line and path; what is in base64 also as what it stands for."""
-    for number, line in enumerate(content.split(b"\n"), 1):
-        for path, text in texts_of(json.loads(line) if line else None):
-            yield f"{path} of line {number}", text
-            if path.endswith("$base64"):
-                yield f"{path} of line {number}", b64decode(text)
+    return Shelf(anchor, folder, replace(scan, fields=texts_within, remedy=remedy))
 
 
 def cassette_of(test: OwningTest) -> str:

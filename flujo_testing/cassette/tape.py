@@ -6,8 +6,9 @@ Knows nothing of files, agents or HTTP.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from flujo.canonical import digest
 from flujo_testing.cassette.errors import CassetteMiss
 from flujo_testing.cassette.exchange import ANYWHERE, Data, Exchange
 from flujo_testing.recordings.difference import first_difference, weight
@@ -16,11 +17,15 @@ from flujo_testing.recordings.difference import first_difference, weight
 class Tape:
     """Hands out each recorded exchange once, to the equal request at the same place.
 
-    ``shown`` is the file as a user finds it. Runs in several threads may ask at once.
+    ``shown`` is the file as a user finds it, ``mask`` hides secrets in data that a message shows. Runs in several
+    threads may ask at once.
     """
 
-    def __init__(self, shown: str, recorded: Iterable[Exchange] = ()) -> None:
+    def __init__(
+        self, shown: str, recorded: Iterable[Exchange] = (), *, mask: Callable[[Data], Data] = lambda data: data
+    ) -> None:
         self.shown = shown
+        self._mask = mask
         self.added: list[Exchange] = []
         self.misses: list[CassetteMiss] = []
         self._recorded = list(recorded)
@@ -75,7 +80,10 @@ class Tape:
         if equal := [exchange for exchange in self._recorded if exchange.key == asked.key]:
             return f"{head}: {self._told_equal(asked, equal)}", None
         nearest = min(self._recorded, key=lambda exchange: _distance(exchange, asked))
-        path, difference = first_difference(nearest.request, asked.request)
+        recorded_shown, asked_shown = self._mask(nearest.request), self._mask(asked.request)
+        if digest(recorded_shown) == digest(asked_shown):
+            recorded_shown, asked_shown = {"a secret": "one"}, {"a secret": "another"}
+        path, difference = first_difference(recorded_shown, asked_shown)
         where = f"line {nearest.line}, recorded at '{nearest.at}'" if nearest.line else f"recorded at '{nearest.at}'"
         return f"{head}; the nearest is {where}\n  {path}: {difference}", path
 

@@ -7,9 +7,11 @@ has the shape of a well-known key. The shapes are those that the providers docum
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 from flujo_testing.golden.errors import SecretFound
@@ -62,6 +64,16 @@ class SecretScan:
             return f"line {self._first_line(data)} ({called})"
         return None
 
+    def masked(self, data: Any) -> Any:
+        """Plain data with every secret in its texts hidden, to be shown."""
+        if isinstance(data, str):
+            return self._hidden(data) if self._called(data.encode("utf-8", "surrogatepass")) else data
+        if isinstance(data, list):
+            return [self.masked(item) for item in data]
+        if isinstance(data, dict):
+            return {self.masked(key): self.masked(item) for key, item in data.items()}
+        return data
+
     def _called(self, data: bytes) -> str | None:
         for called, needle in self.needles:
             if needle in data:
@@ -98,6 +110,8 @@ def _spellings(value: str) -> Iterator[bytes]:
     yield quote(data, safe="").encode()
     yield quote(data).encode()
     yield quote_plus(data).encode()
+    yield json.dumps(value)[1:-1].encode("utf-8", "surrogateescape")
+    yield json.dumps(value, ensure_ascii=False)[1:-1].encode("utf-8", "surrogateescape")
     for before in range(3):
         # What stands before and after a secret shifts its base64: only whole groups of its own are searched
         # for.
