@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from flujo_testing.cassette.fixture import Cassette
+    from flujo_testing.cassette.playing import Cassette
     from flujo_testing.clock import VirtualClock
     from flujo_testing.golden.assertion import Golden
 

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 import pytest
 
-from flujo import override
-from flujo_testing.cassette.door import RecordingDoor
 from flujo_testing.cassette.errors import CassetteError, CassetteMisuse
 from flujo_testing.cassette.hooks import CALL_ENDED, CassetteHooks, hooks_of
 from flujo_testing.cassette.mode import Mode
-from flujo_testing.cassette.player import Player
+from flujo_testing.cassette.playing import Cassette, inserted, put_in
 from flujo_testing.cassette.progress import Ticker
 from flujo_testing.cassette.shelf import cassette_of
-from flujo_testing.cassette.socket_guard import no_connections
-from flujo_testing.cassette.tape import Tape
 from flujo_testing.golden.errors import GoldenError
 from flujo_testing.golden.owner import owning_test
 
@@ -27,71 +21,41 @@ MARKER: Final = "flujo_cassette"
 _OPTIONS: Final = ("agents", "redact")
 
 
-class Cassette:
-    """The cassette of a test, while it is in."""
-
-    def __init__(self, player: Player, door: RecordingDoor) -> None:
-        self.player = player
-        self.door = door
-
-    def __len__(self) -> int:
-        """How many answers it holds."""
-        return len(self.player.tape.exchanges)
-
-    def transport(self, library: Any, inner: Any = None) -> Any:
-        """A transport for an SDK's own HTTP client, of the module httpx or httpx2; ``inner`` sends what is recorded."""
-        from flujo_testing.cassette.http import transport
-
-        return transport(library, self.player, inner)
-
-    @property
-    def unused(self) -> int:
-        """How many of them nobody has asked for yet."""
-        return len(self.player.tape.unused)
-
-
 def cassette_in(request: pytest.FixtureRequest) -> Iterator[Cassette]:
     """Every agent of the test's runs answers from its cassette, or is recorded, as ``--flujo-record`` says."""
     try:
         hooks = hooks_of(request.config)
-        cassette, ticker = _put_in(request, hooks)
+        settings = settings_of(request.node)
+        cassette, ticker = _put_in(request, hooks, settings)
     except (CassetteError, GoldenError) as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
-    player = cassette.player
-    listeners = [ticker.listen] if player.records else []
-    guard: AbstractContextManager[None] = nullcontext() if player.records else no_connections()
-    with override(door=cassette.door, listeners=listeners), guard:
+    with inserted(cassette, settings.agents, ticker):
         yield cassette
-    if player.tape.added:
-        hooks.recorded.add(player.tape.shown)
-        ticker.close()
-    ended = request.node.stash.get(CALL_ENDED, False)
-    if ended and player.tape.unused and player.mode is not Mode.ALL:
-        hooks.unused[player.tape.shown] = len(player.tape.unused)
+    _note(cassette, hooks, ticker)
     try:
-        player.finish(ended=ended)
+        cassette.player.finish(ended=request.node.stash.get(CALL_ENDED, False))
     except (CassetteError, GoldenError) as problem:
-        failure = pytest.fail.Exception("\n".join([str(problem), *getattr(problem, "__notes__", [])]), pytrace=False)
-        raise failure from None
+        text = "\n".join([str(problem), *getattr(problem, "__notes__", [])])
+        raise pytest.fail.Exception(text, pytrace=False) from None
 
 
-def _put_in(request: pytest.FixtureRequest, hooks: CassetteHooks) -> tuple[Cassette, Ticker]:
-    shelf = hooks.shelf
-    settings = settings_of(request.node)
-    owner = owning_test(request.node, shelf.anchor)
+def _put_in(request: pytest.FixtureRequest, hooks: CassetteHooks, settings: Settings) -> tuple[Cassette, Ticker]:
+    owner = owning_test(request.node, hooks.shelf.anchor)
     path = cassette_of(owner)
-    shown = shelf.shown(path)
-    exchanges = shelf.load(path, owner.node_id)
+    shown = hooks.shelf.shown(path)
     ticker = Ticker(request.config, shown)
-    player = Player(
-        Tape(shown, exchanges or (), mask=shelf.scan.masked),
-        Mode.NONE if shown in hooks.recorded else Mode(request.config.getoption("flujo_record") or "none"),
-        existed=exchanges is not None,
-        keep=partial(shelf.keep, path, owner.node_id),
-        redact=settings.redact,
-        progress=ticker.tell,
-    )
-    return Cassette(player, RecordingDoor(player, settings.agents)), ticker
+    mode = Mode.NONE if shown in hooks.recorded else Mode(request.config.getoption("flujo_record") or "none")
+    return put_in(hooks.shelf, path, owner.node_id, mode, redact=settings.redact, ticker=ticker), ticker
+
+
+def _note(cassette: Cassette, hooks: CassetteHooks, ticker: Ticker) -> None:
+    """What the summary says of this cassette."""
+    shown = cassette.player.tape.shown
+    if cassette.recorded:
+        hooks.recorded.add(shown)
+        ticker.close()
+    if cassette.unused and cassette.player.mode is not Mode.ALL:
+        hooks.unused[shown] = cassette.unused
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,8 +87,8 @@ class Player:
         self.refuse(problem)
         return problem
 
-    def finish(self, *, ended: bool) -> None:
-        """The test is over; ``ended`` says that nobody broke it off. Raises the first problem, if there is one."""
+    def close(self, *, ended: bool) -> None:
+        """The test is over; ``ended`` says that nobody broke it off."""
         if self.records and ended:
             with self._lock:
                 for exchange in self._given_up:
@@ -96,6 +96,10 @@ class Player:
                 kept = self.tape.added if self.mode is Mode.ALL else self.tape.exchanges
                 if self._given_up or self.mode is Mode.ALL:
                     self._write(kept)
+
+    def finish(self, *, ended: bool) -> None:
+        """Close, and raise the first problem, if there is one."""
+        self.close(ended=ended)
         found = [*self.tape.misses, *self.problems]
         for other in found[1:]:
             found[0].add_note(f"and {type(other).__name__}: {other}")
