@@ -69,6 +69,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="none: answer from cassettes, nothing goes live (default). once: record cassettes that do not exist. "
         "new: record what they do not hold. all: record everything anew.",
     )
+    group.addoption(
+        "--flujo-prune-cassettes",
+        dest="flujo_prune_cassettes",
+        action="store_true",
+        help="Drop from cassettes the answers that their test, which passed, did not ask for.",
+    )
     parser.addini(
         "flujo_cassette_dir",
         "Folder of the cassettes, relative to the file that sets it (default: cassettes)",

@@ -5,7 +5,8 @@ from __future__ import annotations
 CLEAN = 0
 FINDINGS = 1
 USAGE = 2
-FAULT = 3
+SECRET = 3
+FAULT = 70  # EX_SOFTWARE of sysexits.h
 
 
 class Refused(Exception):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
 from flujo.cli.endings import CLEAN, FINDINGS, SECRET, Refused
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def prune(
         return
     for held in gone:
         typer.echo(f"{'would remove' if dry_run else 'removed'} {shelf.shown(held.path)}: {held.owner} is gone")
-    typer.echo(f"{len(gone)} cassettes without a test")
+    typer.echo(f"{len(gone)} without a test")
 
 
 @cassette.command()
@@ -136,7 +137,7 @@ def seal(name: Name, folder: Folder = CASSETTES) -> None:
     with _refusing():
         shelf = _shelf(folder)
         changed = sealed(shelf, _path_of(shelf, name))
-    typer.echo(f"{changed} exchanges sealed anew")
+    typer.echo(f"{changed} of its exchanges sealed anew")
 
 
 def _shelf(folder: Path) -> Shelf:

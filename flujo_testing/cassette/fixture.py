@@ -31,9 +31,10 @@ def cassette_in(request: pytest.FixtureRequest) -> Iterator[Cassette]:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
     with inserted(cassette, settings.agents, ticker):
         yield cassette
-    _note(cassette, hooks, ticker)
+    passed = request.node.stash.get(CALL_ENDED, None)
+    _note(cassette, hooks, ticker, prune=hooks.prunes and passed is True)
     try:
-        cassette.player.finish(ended=request.node.stash.get(CALL_ENDED, False))
+        cassette.player.finish(ended=passed is not None)
     except (CassetteError, GoldenError) as problem:
         text = "\n".join([str(problem), *getattr(problem, "__notes__", [])])
         raise pytest.fail.Exception(text, pytrace=False) from None
@@ -48,9 +49,11 @@ def _put_in(request: pytest.FixtureRequest, hooks: CassetteHooks, settings: Sett
     return put_in(hooks.shelf, path, owner.node_id, mode, redact=settings.redact, ticker=ticker), ticker
 
 
-def _note(cassette: Cassette, hooks: CassetteHooks, ticker: Ticker) -> None:
-    """What the summary says of this cassette."""
+def _note(cassette: Cassette, hooks: CassetteHooks, ticker: Ticker, *, prune: bool) -> None:
+    """What the summary says of this cassette, and what becomes of the answers that nobody asked for."""
     shown = cassette.player.tape.shown
+    if prune and cassette.unused and not cassette.player.tape.misses:
+        hooks.pruned[shown] = cassette.player.prune()
     if cassette.recorded:
         hooks.recorded.add(shown)
         ticker.close()

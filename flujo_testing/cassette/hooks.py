@@ -14,7 +14,7 @@ from flujo_testing.golden.leak import secrets_in
 
 PLUGIN: Final = "flujo-cassette"
 CALL_ENDED: Final = pytest.StashKey[bool]()
-"""The test came to an end by itself: nobody interrupted it."""
+"""The test came to an end by itself: nobody interrupted it. True if it passed."""
 
 
 def hooks_of(config: pytest.Config) -> CassetteHooks:
@@ -28,12 +28,16 @@ def hooks_of(config: pytest.Config) -> CassetteHooks:
 
 
 class CassetteHooks:
-    """``recorded``: cassettes of this run, which another backend of their test plays. ``unused``: what none asked."""
+    """``recorded``: cassettes of this run, which another backend of their test plays.
+
+    ``unused``: in which, and how many answers nobody asked for; ``pruned``: the same of those that were dropped.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         self.shelf = shelf_for(config)
         self.recorded: set[str] = set()
-        self.played = 0
+        self.prunes: bool = config.getoption("flujo_prune_cassettes")
+        self.pruned: dict[str, int] = {}
         self.unused: dict[str, int] = {}
 
     @pytest.hookimpl(wrapper=True)
@@ -42,17 +46,23 @@ class CassetteHooks:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         if report.when == "call":
-            item.stash[CALL_ENDED] = True
+            item.stash[CALL_ENDED] = report.passed
         return report
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self.recorded or self.unused:
+        if self.recorded or self.unused or self.pruned:
             terminalreporter.section("cassettes")
         for shown in sorted(self.recorded):
             terminalreporter.write_line(inert(f"recorded {shown}"))
+        for shown, count in sorted(self.pruned.items()):
+            terminalreporter.write_line(inert(f"dropped {_answers(count)} that nothing asks for from {shown}"))
         for shown, count in sorted(self.unused.items()):
-            answers = "1 answer that nothing asks" if count == 1 else f"{count} answers that nothing asks"
-            terminalreporter.write_line(inert(f"{shown} holds {answers} for: record it again to drop them"))
+            text = f"{shown} holds {_answers(count)} that nothing asks for: --flujo-prune-cassettes drops what is unused"
+            terminalreporter.write_line(inert(text))
+
+
+def _answers(count: int) -> str:
+    return "1 answer" if count == 1 else f"{count} answers"
 
 
 def shelf_for(config: pytest.Config) -> Shelf:

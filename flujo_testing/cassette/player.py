@@ -97,6 +97,13 @@ class Player:
                 if self._given_up or self.mode is Mode.ALL:
                     self._write(kept)
 
+    def prune(self) -> int:
+        """Drop what was recorded and not asked for; how much that was."""
+        with self._lock:
+            unused = self.tape.drop_unused()
+            self._write(self.tape.exchanges)
+        return unused
+
     def finish(self, *, ended: bool) -> None:
         """Close, and raise the first problem, if there is one."""
         self.close(ended=ended)

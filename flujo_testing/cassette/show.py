@@ -23,13 +23,14 @@ def table(summaries: Sequence[Mapping[str, Any]]) -> None:
     if not summaries:
         console.print("no cassettes: record one with the fixture 'cassette' and --flujo-record=once")
         return
-    rows = Table("cassette", "test", box=None, header_style="bold", pad_edge=False)
+    rows = Table(box=None, header_style="bold", pad_edge=False)
+    rows.add_column("test", overflow="fold")
     for name in ("answers", "tokens"):
         rows.add_column(name, justify="right")
     rows.add_column("models")
     for one in summaries:
         models = ", ".join(f"{model} x{times}" if times > 1 else model for model, times in one["models"].items())
-        cells = (one["path"], one["test"], one["answers"], one["tokens"], models)
+        cells = (one["test"], one["answers"], one["tokens"], models)
         rows.add_row(*(Text(inert(str(cell))) for cell in cells))
     console.print(rows)
     console.print(f"{len(summaries)} cassettes, {sum(one['answers'] for one in summaries)} answers", style="dim")

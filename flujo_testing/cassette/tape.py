@@ -68,6 +68,13 @@ class Tape:
         """Recorded exchanges that nobody has asked for yet."""
         return list(self._waiting)
 
+    def drop_unused(self) -> int:
+        """Forget what nobody has asked for; how much that was."""
+        with self._lock:
+            unused, self._waiting = self._waiting, []
+            self._recorded = [exchange for exchange in self._recorded if not _is_among(exchange, unused)]
+            return len(unused)
+
     @property
     def exchanges(self) -> list[Exchange]:
         """What the file should hold, whoever asks for what is left."""

@@ -81,7 +81,12 @@ def test_answers_that_nothing_asks_for_are_reported(project: Project) -> None:
     project.write("tests/test_rain.py", "import pytest\n@pytest.mark.anyio\nasync def test_rain(cassette): ...\n")
     result = project.run(plugins=("anyio", "syrupy"))
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines([f"{CASSETTE} holds 1 answer that nothing asks for: record it again to drop them"])
+    result.stdout.fnmatch_lines(
+        [f"{CASSETTE} holds 1 answer that nothing asks for: --flujo-prune-cassettes drops what is unused"]
+    )
+    result = project.run("--flujo-prune-cassettes", plugins=("anyio", "syrupy"))
+    result.stdout.fnmatch_lines([f"dropped 1 answer that nothing asks for from {CASSETTE}"])
+    assert len((project.path / CASSETTE).read_text(encoding="ascii").splitlines()) == 1
 
 
 def test_a_secret_of_the_environment_is_not_written(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
