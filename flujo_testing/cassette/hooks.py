@@ -57,7 +57,7 @@ class CassetteHooks:
         for shown, count in sorted(self.pruned.items()):
             terminalreporter.write_line(inert(f"dropped {_answers(count)} that nothing asks for from {shown}"))
         for shown, count in sorted(self.unused.items()):
-            text = f"{shown} holds {_answers(count)} that nothing asks for: --flujo-prune-cassettes drops what is unused"
+            text = f"{shown} holds {_answers(count)} that nothing asks for: --flujo-prune-cassettes drops them"
             terminalreporter.write_line(inert(text))
 
 

@@ -82,7 +82,7 @@ def test_answers_that_nothing_asks_for_are_reported(project: Project) -> None:
     result = project.run(plugins=("anyio", "syrupy"))
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
-        [f"{CASSETTE} holds 1 answer that nothing asks for: --flujo-prune-cassettes drops what is unused"]
+        [f"{CASSETTE} holds 1 answer that nothing asks for: --flujo-prune-cassettes drops them"]
     )
     result = project.run("--flujo-prune-cassettes", plugins=("anyio", "syrupy"))
     result.stdout.fnmatch_lines([f"dropped 1 answer that nothing asks for from {CASSETTE}"])

@@ -36,7 +36,7 @@ SECRETS = st.text(
     st.characters(min_codepoint=33, max_codepoint=0x2FFF, exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp", "Cn"]),
     min_size=12,
     max_size=40,
-)
+).map(lambda text: f"Ǝ{text}")  # none of our own words
 
 
 class Speaker:
