@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flujo import override
+from flujo_testing.agents import live_calls
 from flujo_testing.cassette.door import RecordingDoor
 from flujo_testing.cassette.mode import Mode
 from flujo_testing.cassette.player import Player
@@ -99,6 +100,6 @@ def inserted(cassette: Cassette, agents: Sequence[str], ticker: Ticker | None = 
     """Every run within the block has the cassette at its door; while it only answers, nothing leaves the machine."""
     player = cassette.player
     listeners = [ticker.listen] if ticker is not None and player.records else []
-    guard: AbstractContextManager[None] = nullcontext() if player.records else no_connections()
+    guard = live_calls() if player.records else no_connections()
     with override(door=RecordingDoor(player, agents), listeners=listeners), guard:
         yield
