@@ -304,7 +304,8 @@ def held_by(begin: Callable[[dict[str, Any]], State[Any]], data: dict[str, Any])
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: "+".join(config))
 def test_data_are_read_as_the_class_is_configured(config: ConfigDict) -> None:
     model: Any = type("Configured", (Letters,), {"model_config": config})
-    assert newness(model) is not None
+    new: Any = newness(model)
+    assert [name for name, _, _ in new.looks] == ["rate", "words", "sub"]
     for data in GIVEN:
         whole = held_by(lambda data: State.take(model.model_validate(data)), data)
         assert held_by(lambda data: State.begin(model, data), data) == whole

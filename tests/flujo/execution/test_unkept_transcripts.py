@@ -48,8 +48,8 @@ async def test_a_stream_is_read_to_its_result() -> None:
     await ended(BRANCHES, listeners=[whole.append])
     runner = Flujo(BRANCHES, context_model=Notes, cost_model=PRICES, clock=STILL, keep_transcript=False)
     async with runner.stream_async("x", run_id="r") as events:
-        *heard, result = [event async for event in events]
-    assert isinstance(result, PipelineResult)
+        told: list[Any] = [event async for event in events]
+    *heard, result = told
     assert (heard, result.total_cost_usd) == (whole, usd(13, 17, 7, 7, 11))
 
 
