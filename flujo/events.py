@@ -386,26 +386,3 @@ def record(kind: Callable[..., Event], at: float, scope: Scope, name: str, *rest
     elif kind in CARRYING:
         rest = tuple(value.told if value.__class__ is Carried else value for value in rest)
     return kind(scope.path_of(name), at, *rest)
-
-
-class TeeLog(list[Any]):
-    """A log that also hands every record to ``publish`` the moment it is written. It may keep what was paid only."""
-
-    __slots__ = ("keeps_all", "publish")
-
-    def __init__(self, publish: Callable[[Event], None] | None, keeps_all: bool) -> None:
-        super().__init__()
-        self.publish = publish
-        self.keeps_all = keeps_all
-
-    def extend(self, entry: Any) -> None:
-        kind = entry[0]
-        if self.keeps_all or kind is Paid:
-            super().extend(entry)
-        if self.publish is None or kind in UNTOLD:
-            return
-        if kind in AS_WRITTEN:
-            _, at, scope, name, *rest = entry
-            self.publish(kind(scope.path_of(name), at, *rest))
-        else:
-            self.publish(record(*entry))

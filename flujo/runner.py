@@ -23,7 +23,7 @@ from flujo.errors import (
     StepFailedError,
     told,
 )
-from flujo.events import Event, RunEnded, RunResumed, RunStarted, RunStatus, Scope, TeeLog
+from flujo.events import Event, RunEnded, RunResumed, RunStarted, RunStatus, Scope
 from flujo.execution.account import Account, Purse, RunId, budget_of_run
 from flujo.execution.audience import Audience, EventStream, streamed
 from flujo.execution.frame import Frame, Run
@@ -33,6 +33,7 @@ from flujo.execution.past import Beginning, Past
 from flujo.execution.plan import Node, compiled
 from flujo.execution.sequence import run_sequence
 from flujo.execution.signals import Aborted, Breached, Paused
+from flujo.execution.tee_log import TeeLog
 from flujo.functions import can, why_not_plain
 from flujo.isolation import State
 from flujo.laws import DEFAULT

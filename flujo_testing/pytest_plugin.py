@@ -6,6 +6,7 @@ library only; a fixture imports what it needs when a test asks for it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -18,97 +19,21 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("flujo", "Flujo: goldens and schedules of pipelines")
-    group.addoption(
-        "--golden",
-        dest="flujo_golden",
-        choices=("check", "pending", "update"),
-        help="check: compare goldens and write nothing (default in CI). "
-        "pending: leave proposals in golden/.pending (default elsewhere). "
-        "update: write the goldens of the tests that run.",
-    )
-    group.addoption(
-        "--golden-artifacts",
-        dest="flujo_golden_artifacts",
-        metavar="DIR",
-        help="Leave proposals in DIR, also where nothing else is written.",
-    )
-    group.addoption(
-        "--flujo-schedules",
-        dest="flujo_schedules",
-        type=int,
-        metavar="N",
-        help="Run each test in up to N orders in which its parallel branches can finish.",
-    )
-    group.addoption(
-        "--flujo-schedule",
-        dest="flujo_schedule",
-        metavar="ORDER",
-        help="Run the tests in one order, such as 0.0.1, as a failure of --flujo-schedules tells it.",
-    )
-    group.addoption(
-        "--flujo-schedules-seed",
-        dest="flujo_schedules_seed",
-        type=int,
-        default=0,
-        metavar="SEED",
-        help="Which orders are tried where there are more than N (default: 0).",
-    )
-    group.addoption(
-        "--flujo-lint",
-        dest="flujo_lint",
-        choices=("off", "warn", "error"),
-        default="warn",
-        help="What the summary says of tests that run pipelines and would not notice if they lied: nothing, "
-        "each weak place (default), or each weak place, and the run fails.",
-    )
-    group.addoption(
-        "--flujo-record",
-        dest="flujo_record",
-        choices=("none", "once", "new", "all"),
-        help="none: answer from cassettes, nothing goes live (default). once: record cassettes that do not exist. "
-        "new: record what they do not hold. all: record everything anew.",
-    )
-    group.addoption(
-        "--flujo-prune-cassettes",
-        dest="flujo_prune_cassettes",
-        action="store_true",
-        help="Drop from cassettes the answers that their test, which passed, did not ask for.",
-    )
-    parser.addini(
-        "flujo_cassette_dir",
-        "Folder of the cassettes, relative to the file that sets it (default: cassettes)",
-        default="cassettes",
-    )
-    parser.addini(
-        "flujo_golden_dir",
-        "Folder of the goldens, relative to the file that sets it (default: golden)",
-        default="golden",
-    )
-    parser.addini(
-        "flujo_follow",
-        "Whose runs of pipelines are checked: those of all tests, or of tests with our fixtures (default: all)",
-        default="all",
-    )
+    from flujo_testing.pytest_options import add_options
+
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     from flujo_testing.following import follow_tests
+    from flujo_testing.pytest_options import name_markers
 
+    name_markers(config)
     follow_tests(config)
-    config.addinivalue_line(
-        "markers",
-        "flujo_schedules(orders, reason=None): run the test in up to so many orders in which its parallel branches "
-        "can finish; 0, with a reason, for a test with one order.",
-    )
     if (config.getoption("flujo_schedules"), config.getoption("flujo_schedule")) != (None, None):
         from flujo_testing.schedules.plugin import register
 
         register(config)
-    config.addinivalue_line(
-        "markers",
-        "flujo_cassette(agents, redact): functions to record by the paths of their steps; fields to replace.",
-    )
     if config.getoption("flujo_golden") is not None:
         from flujo_testing.golden.fixture import announce
 

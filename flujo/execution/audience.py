@@ -11,9 +11,10 @@ from typing import Any
 import anyio
 
 from flujo.errors import PipelineAbort, StepFailedError
-from flujo.events import Event, RunEnded, TeeLog
+from flujo.events import Event, RunEnded
 from flujo.execution.frame import Run
 from flujo.execution.signals import Aborted, Breached
+from flujo.execution.tee_log import TeeLog
 from flujo.ports import Listener
 
 

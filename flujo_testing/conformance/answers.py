@@ -91,7 +91,7 @@ CHANGES: Final[tuple[tuple[str, Any], ...]] = (
     ("about", {}),
 )
 
-ANSWER: Final = RecordedAnswer({"lines": ["grey"]}, ENTRIES, None, (("note", "kept"),), {"cache_hit": False})
+ANSWER: Final = RecordedAnswer({"lines": ["grey"]}, ENTRIES, None, (("note", "kept"),), metadata={"cache_hit": False})
 
 ERRORS: Final = (
     AskFailure("error", AgentError("overloaded")),

@@ -264,7 +264,7 @@ class JournalConformance:
 
 
 def _poem() -> RecordedAnswer:
-    return RecordedAnswer({"lines": ["grey"]}, (), None, (("drafts", ["grey"]),), {"notes": ["grey"]})
+    return RecordedAnswer({"lines": ["grey"]}, (), None, (("drafts", ["grey"]),), metadata={"notes": ["grey"]})
 
 
 def _mended() -> RecordedAnswer:

@@ -142,9 +142,9 @@ def _hollow(config: pytest.Config) -> Iterable[tuple[str, str]]:
     """By node id, the goldens that were compared and tell nothing, if goldens were in use."""
     if "flujo_testing.golden.hooks" not in sys.modules:
         return
-    from flujo_testing.golden.hooks import PLUGIN as GOLDENS
     from flujo_testing.golden.hooks import GoldenHooks
     from flujo_testing.golden.parsing import read_data
+    from flujo_testing.golden.readonly import PLUGIN as GOLDENS
 
     hooks = config.pluginmanager.get_plugin(GOLDENS)
     if not isinstance(hooks, GoldenHooks):
