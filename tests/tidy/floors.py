@@ -23,7 +23,9 @@ FLOORS = (
     ("flujo",),
 )
 TEST_LIBRARIES = {"_pytest", "flujo_testing", "hypothesis", "mock", "pytest", "syrupy", "unittest"}
-LOADED_WITH_PYTEST = tuple(f"flujo_testing/{name}.py" for name in ("__init__", "following", "pytest_options", "pytest_plugin"))
+LOADED_WITH_PYTEST = tuple(
+    f"flujo_testing/{name}.py" for name in ("__init__", "following", "pytest_options", "pytest_plugin")
+)
 
 
 def room(module: str) -> str:
