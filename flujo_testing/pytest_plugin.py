@@ -6,7 +6,7 @@ library only; a fixture imports what it needs when a test asks for it.
 
 from __future__ import annotations
 
-import sys
+import sys  # to look which of our modules are loaded, without loading them
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 

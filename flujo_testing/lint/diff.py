@@ -75,19 +75,23 @@ def _origins(path: Path, text: str | None, library: Library) -> Origins | None:
 
 
 def _news(path: Path, shown: str, old: str | None, new: str, library: Library) -> Report:
-    """What the lint finds in the new version and did not find in the old one."""
+    """What the lint finds in the new version and did not find in the old one, excused or not."""
     now = lint_text(new, path, library, shown=shown)
     if old is None:
         return now
     before = lint_text(old, path, library, shown=shown)
     known = Counter(_same(finding) for finding in (*before.findings, *before.excused))
+    return replace(now, findings=_not_in(known, now.findings), excused=_not_in(known, now.excused))
+
+
+def _not_in(known: Counter[tuple[str, str, str]], findings: Sequence[Finding]) -> tuple[Finding, ...]:
     fresh: list[Finding] = []
-    for finding in now.findings:
+    for finding in findings:
         if known[_same(finding)]:
             known[_same(finding)] -= 1
         else:
             fresh.append(finding)
-    return replace(now, findings=tuple(fresh))
+    return tuple(fresh)
 
 
 def _same(finding: Finding) -> tuple[str, str, str]:

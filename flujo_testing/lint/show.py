@@ -21,7 +21,7 @@ def counts(report: Report) -> str:
     """What was found, of how much, and how much of it is excused."""
     files = len({finding.path for finding in report.findings})
     found = f"{_many(len(report.findings), 'finding')} in {_many(files, 'file')}" if files else "nothing loose"
-    looked = f"{_many(report.files, 'file')} with {_many(report.tests, 'test')} that run pipelines"
+    looked = f"{_many(report.files, 'file')} with {_many(report.tests, 'test')} of pipelines"
     return f"{found}; looked at {looked}; {len(report.excused)} excused by comments"
 
 

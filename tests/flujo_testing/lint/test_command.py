@@ -48,7 +48,7 @@ def test_clean_tests_are_0_and_counted(folder: Path, capsys: pytest.CaptureFixtu
     (folder / "tests" / "test_rain.py").write_text(EXACT)
     assert lint() == CLEAN
     assert capsys.readouterr().out == (
-        "nothing loose; looked at 1 file with 1 test that run pipelines; 0 excused by comments\n"
+        "nothing loose; looked at 1 file with 1 test of pipelines; 0 excused by comments\n"
     )
 
 
@@ -57,7 +57,7 @@ def test_findings_are_1_and_a_line_each(folder: Path, capsys: pytest.CaptureFixt
     (folder / "test_snow.py").write_text(LOOSE)
     line = '.py:16:5: FL104 test_rain: `result.output` only has to be true; write: assert result.output == "..."'
     assert lint() == FINDINGS
-    counted = "1 finding in 1 file; looked at 1 file with 1 test that run pipelines; 0 excused by comments"
+    counted = "1 finding in 1 file; looked at 1 file with 1 test of pipelines; 0 excused by comments"
     assert capsys.readouterr().out.splitlines() == [f"tests/test_rain{line}", counted]
     assert lint("test_snow.py", "tests", "tests/test_rain.py") == FINDINGS
     assert capsys.readouterr().out.splitlines()[:2] == [f"test_snow{line}", f"tests/test_rain{line}"]
@@ -155,7 +155,7 @@ def test_a_change_is_compared_with_where_the_work_began(folder: Path, capsys: py
         ["tests/test_rain.py:16:5:", "FL301", "test_rain:"],
         ["tests/test_rain.py:17:1:", "FL303", "test_snow:"],
     ]
-    counted = "3 findings in 2 files; looked at 2 files with 2 tests that run pipelines"
+    counted = "3 findings in 2 files; looked at 2 files with 2 tests of pipelines"
     assert lines[-1] == f"{counted}; 0 excused by comments"
 
 

@@ -45,7 +45,7 @@ FOUND = [
     "test_rain.py:10:1: FL101 test_silent: runs a pipeline and compares nothing; write: *",
     "test_rain.py:20:1: FL202 test_uncalled: EchoAgent 'small' at write/fallback:small was never called, *",
     "test_rain.py:26:9: FL112 TestInside.test_loose: *",
-    "lint: 4 findings in 1 file; looked at 1 file with 6 tests that run pipelines; 1 excused by comments",
+    "lint: 4 findings in 1 file; looked at 1 file with 6 tests of pipelines; 1 excused by comments",
 ]
 
 
