@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from decimal import Decimal
 from fractions import Fraction
@@ -12,6 +12,7 @@ from operator import attrgetter
 from flujo import PipelineResult, StepResult, Usage
 from flujo.entries import LedgerEntry
 from flujo.events import CacheHit
+from flujo.execution.ledger import Grouping
 from flujo_testing.conservation.account import Account, Execution, listed
 from flujo_testing.conservation.paths import branch_of, step_of
 from flujo_testing.conservation.reading import shown_usd
@@ -89,16 +90,17 @@ def _spend_violated(
 
 
 def _groups_violated(result: PipelineResult, entries: Sequence[LedgerEntry], sums: Sums) -> Iterator[str]:
-    keys: dict[str, Callable[[LedgerEntry], str]] = {
-        "step": lambda entry: step_of(entry.path),
-        "model": lambda entry: entry.model or "",
-        "branch": lambda entry: branch_of(entry.path) or "",
+    costs = [sums.cost((entry,)) for entry in entries]
+    keys: dict[Grouping, list[str]] = {
+        "step": [step_of(entry.path) for entry in entries],
+        "model": [entry.model or "" for entry in entries],
+        "branch": [branch_of(entry.path) or "" for entry in entries],
     }
-    for grouping, key in keys.items():
-        said = result.cost_by(grouping)  # type: ignore[arg-type]
+    for grouping, names in keys.items():
+        said = result.cost_by(grouping)
         counted: dict[str, int] = {}
-        for entry in entries:
-            counted[key(entry)] = counted.get(key(entry), 0) + sums.cost([entry])
+        for name, cost in zip(names, costs, strict=True):
+            counted[name] = counted.get(name, 0) + cost
         for name in sorted(said.keys() | counted.keys()):
             if name in said and name in counted and sums.is_cost(said[name], counted[name]):
                 continue

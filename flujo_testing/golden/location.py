@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from flujo_testing.golden.errors import GoldenMisuse
@@ -73,6 +74,7 @@ def golden_folder(anchor: Path, setting: str, snapshot_dirname: str) -> GoldenFo
     return GoldenFolder(anchor, folder)
 
 
+@lru_cache(4096)
 def place_of(test: OwningTest, name: str | None = None) -> Place:
     """Where the golden of a test lies; ``name`` tells a second run in one test from the first."""
     *folders, file = PurePosixPath(test.file).parts

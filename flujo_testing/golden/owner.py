@@ -11,12 +11,15 @@ from flujo_testing.golden.errors import GoldenMisuse
 from flujo_testing.golden.location import OwningTest
 
 BACKEND = "anyio_backend"
+_OWNER = pytest.StashKey[OwningTest]()
 
 
 def owning_test(item: pytest.Function, anchor: Path) -> OwningTest:
     """The owner of a test's goldens: the same on every backend, and wherever pytest was called from."""
-    classes = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
-    return OwningTest(_relative(item.path, anchor), (*classes, _name_on_any_backend(item)))
+    if _OWNER not in item.stash:
+        classes = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
+        item.stash[_OWNER] = OwningTest(_relative(item.path, anchor), (*classes, _name_on_any_backend(item)))
+    return item.stash[_OWNER]
 
 
 def _relative(file: Path, anchor: Path) -> str:
