@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from flujo_testing.golden.errors import SecretFound
-from flujo_testing.golden.parsing import Refused, plain_data
+from flujo_testing.golden.limits import Refused
+from flujo_testing.golden.parsing import plain_data
 
 MIN_LENGTH = 8
 """Shorter values are words that may stand anywhere."""

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from flujo_testing.golden.errors import GoldenCorrupt
 from flujo_testing.golden.leak import SecretScan
+from flujo_testing.golden.limits import MAX_BYTES
 from flujo_testing.golden.location import SUFFIX, GoldenFolder
-from flujo_testing.golden.parsing import MAX_BYTES
 from flujo_testing.golden.reading import read_bounded
 from flujo_testing.golden.writing import DISK, Disk, remove_file, write_file
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flujo_testing.golden.errors import GoldenCorrupt
+from flujo_testing.golden.limits import MAX_BYTES
 from flujo_testing.golden.location import SUFFIX, GoldenFolder
-from flujo_testing.golden.parsing import MAX_BYTES
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 

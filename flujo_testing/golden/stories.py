@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from flujo_testing.golden.errors import GoldenMisuse
+from flujo_testing.golden.limits import MAX_BYTES
 from flujo_testing.golden.location import Place
-from flujo_testing.golden.parsing import FORMAT, MAX_BYTES
+from flujo_testing.golden.parsing import FORMAT
 
 Story = dict[str, Any]
 Redactions = Mapping[str, object]

@@ -11,6 +11,7 @@ import pytest
 
 # Runs in this process forget what they import; YAML's C extension cannot be imported twice.
 import flujo_testing.golden.assertion
+import flujo_testing.golden.documents
 import flujo_testing.golden.hooks  # noqa: F401
 
 REPOSITORY = Path(__file__).parents[2]

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from flujo_testing.golden import GoldenCorrupt
-from flujo_testing.golden.parsing import MAX_BYTES, MAX_DEPTH, MAX_NODES, decoded, plain_data, read_data
+from flujo_testing.golden.limits import MAX_BYTES, MAX_DEPTH, MAX_NODES
+from flujo_testing.golden.parsing import decoded, plain_data, read_data
 from tests.flujo_testing.golden_project import REPOSITORY
 
 HEADER = 'format: "flujo-golden/1"\nowner: "tests/test_rain.py::test_it"\n'
