@@ -301,6 +301,13 @@ class Drawn(AskEvent):
     draws: tuple[Draw, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered(Event):
+    """For resuming only, never told: what was known when the run went on, for it may end before it gets that far."""
+
+    past: object
+
+
 class Uneventful:
     """In the log only: a step of one attempt that nobody judged, and that paid nothing.
 
@@ -322,9 +329,9 @@ Log = list[Any]
 RECORDS: tuple[type[Event], ...] = (
     RunStarted, RunEnded, StepStarted, StepEnded, Asked, Answered, AskFailed, FeedbackLost, Judged, BackedOff, FellBack,
     Paid, NotAdmitted, LimitPassed, ContextChanged, BranchEnded, Merged, Chunk, RunResumed, ItemEnded, Decided,
-    CacheHit, CacheMissed, Questioned, Replied, Kept, Drawn,
+    CacheHit, CacheMissed, Questioned, Replied, Kept, Drawn, Remembered,
 )  # fmt: skip
-UNTOLD: frozenset[Callable[..., Event]] = frozenset({Kept, Drawn})
+UNTOLD: frozenset[Callable[..., Event]] = frozenset({Kept, Drawn, Remembered})
 HOLDING_VALUES: frozenset[Callable[..., Event]] = frozenset({ContextChanged, Merged})
 CARRYING: frozenset[Callable[..., Event]] = frozenset({AskFailed, Judged, CacheHit, RunResumed})
 AS_WRITTEN: frozenset[Callable[..., Event]] = frozenset(RECORDS) - HOLDING_VALUES - CARRYING - UNTOLD - {RunStarted}

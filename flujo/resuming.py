@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from flujo.errors import MisuseError, StepFailedError
-from flujo.events import Replied
 from flujo.execution.past import Past, human_path, past_of
 from flujo.execution.plugins import read_as
 from flujo.isolation import private_copy
@@ -43,9 +42,9 @@ def resumption(
         raise MisuseError(
             "the run ended at its limits and would do so again: raise them by resume_async(..., usage_limits=...)"
         )
-    accepted = _accepted(result, answers)
     failed = result.error.path if isinstance(result.error, StepFailedError) else None
     past = past_of(result.log, failed, store)
+    accepted = _accepted(result, past, answers)
     for path, answer in accepted.items():
         past.answers[human_path(path)] = RecordedAnswer(answer)
     told = tuple((path, private_copy(answer)) for path, answer in accepted.items())
@@ -53,12 +52,11 @@ def resumption(
     return past
 
 
-def _accepted(result: PipelineResult, answers: Mapping[str, object]) -> dict[str, object]:
+def _accepted(result: PipelineResult, past: Past, answers: Mapping[str, object]) -> dict[str, object]:
     """The answers as their schemas read them, in the order of the questions."""
     questions = {question.path: question for question in result.questions}
-    replied = {event.step for event in result.transcript.of(Replied)}
     for path in answers:
-        if path in replied:
+        if path not in questions and isinstance(path, str) and human_path(path) in past.answers:
             raise MisuseError(f"the question at '{path}' has been answered already; its answer stays")
         if path not in questions:
             known = ", ".join(map(repr, questions)) or "none"

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Generic
@@ -23,7 +24,7 @@ from flujo.errors import (
     StepFailedError,
     told,
 )
-from flujo.events import Event, RunEnded, RunResumed, RunStarted, RunStatus, Scope
+from flujo.events import Event, Remembered, RunEnded, RunResumed, RunStarted, RunStatus, Scope
 from flujo.execution.account import Account, Purse, RunId, budget_of_run
 from flujo.execution.audience import Audience, EventStream, streamed
 from flujo.execution.frame import Frame, Run
@@ -246,9 +247,10 @@ class Flujo(Generic[In, Out]):
         status: RunStatus = "completed"
         try:
             log.extend((RunStarted, now(), scope, "", self.name, frame.as_told(input), frame.state))
-            if frame.run.past is not None:
-                for ended, answers in frame.run.past.resumed:
+            if (past := frame.run.past) is not None:
+                for ended, answers in past.resumed:
                     log.extend((RunResumed, now(), scope, "", ended, answers))
+                log.extend((Remembered, now(), scope, "", replace(past, store=None)))
             if audience is None:
                 output = await run_sequence(nodes, frame, input)
             else:

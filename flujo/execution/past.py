@@ -29,6 +29,7 @@ from flujo.events import (
     Log,
     Merged,
     Paid,
+    Remembered,
     Replied,
     RunResumed,
     Scope,
@@ -101,6 +102,15 @@ class Past:
             self.grants[step] = Grant(step, self.attempts.get(step, 0), self.interrupted.get(step, 0))
         self.resumed.append((Carried(status, self.grants.get(step) if step is not None else None), answers))
 
+    def remember(self, former: Past) -> None:
+        """Know also what was known before the run went on the last time: it may have ended before it got that far."""
+        self.answers = {**former.answers, **self.answers}
+        unfinished = {**former.unfinished, **self.unfinished}
+        self.unfinished = {path: asked for path, asked in unfinished.items() if path not in self.answers}
+        self.backed_off |= former.backed_off
+        for mine, theirs in ((self.attempts, former.attempts), (self.interrupted, former.interrupted)):
+            mine.update({step: max(number, mine.get(step, 0)) for step, number in theirs.items()})
+
     async def recall(self, run_id: str, path: str) -> RecordedAnswer | None:
         known = self.answers.get(path)
         return known if known is not None or self.store is None else await self.store.recall(run_id, path)
@@ -144,6 +154,7 @@ class _Reader:
         self.entries: dict[str, list[LedgerEntry]] = {}
         self.draws: dict[str, list[Draw]] = {}
         self.deltas: dict[str, Delta] = {}
+        self.former: Past | None = None
 
     def read(self, log: Log) -> None:
         start, end = 0, len(log)
@@ -157,6 +168,8 @@ class _Reader:
                     note(self, scope, name, *rest)
         for path, answer in self._asks():
             self.past.answers[path] = answer
+        if self.former is not None:
+            self.past.remember(self.former)
 
     def _asks(self) -> Iterator[tuple[str, RecordedAnswer]]:
         for path, value in self.brought.items():
@@ -178,6 +191,9 @@ class _Reader:
     ) -> RecordedAnswer:
         entries, draws = self.entries.pop(path, ()), self.draws.pop(path, ())
         return RecordedAnswer(value, tuple(entries), error, delta, tuple(draws))
+
+    def remembered(self, scope: Scope, name: str, past: Past) -> None:
+        self.former = past
 
     def asked(self, scope: Scope, name: str, attempt: int, *_: object) -> None:
         self.past.attempts[scope.path_of(name)] = attempt
@@ -278,4 +294,5 @@ _NOTES: dict[type, Callable[..., None]] = {
     Replied: _Reader.replied,
     BackedOff: _Reader.backed_off,
     RunResumed: _Reader.run_resumed,
+    Remembered: _Reader.remembered,
 }

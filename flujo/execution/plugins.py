@@ -122,6 +122,7 @@ async def _outcome(
         feedback=attempt.rejections,
     )
     offered: dict[str, Any] = {}
+    attempt.kept = None
     if "context" in plugin.takes:
         if attempt.context is None:
             attempt.context = laws.context_for_attempt(attempt.base)

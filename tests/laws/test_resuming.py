@@ -66,6 +66,25 @@ async def test_r2_some_questions_may_stay_open(flujo_run: FlujoRun) -> None:
     assert [event.step for event in whole.transcript.of(Questioned)] == ["fan/branch:a/ask", "fan/branch:b/ask"]
 
 
+async def test_r2_what_was_answered_is_known_though_a_resumed_run_ended_before_it_got_that_far(
+    flujo_run: FlujoRun,
+) -> None:
+    """One branch at a time: the first fails when the run goes on, and the second is not reached."""
+    breaks = FailingAgent(on_call=1, error="offline", then="fine")
+    first = ASK >> Step("publish", breaks, max_retries=0)
+    second = writer("Rain")
+    flow = runner(Step.parallel("fan", {"a": first, "b": Step("write", second) >> ASK}, max_concurrency=1))
+    paused = await flujo_run(flow, "rain")
+    answers = {"fan/branch:b/ask": "b"}
+    half = await resumed(flow, paused, answers)
+    failed = await resumed(flow, half, {"fan/branch:a/ask": "a"})
+    assert (failed.status, asked(failed)) == ("failed", ["fan/branch:a/publish/attempt:1"])
+    with pytest.raises(MisuseError, match="the question at 'fan/branch:b/ask' has been answered already"):
+        await flow.resume_async(failed, answers)
+    result = await resumed(flow, failed)
+    assert (result.status, result.output, len(second.calls)) == ("completed", {"a": "fine", "b": "b"}, 1)
+
+
 async def test_r2_recorded_answers_bring_their_changes_of_the_context(flujo_run: FlujoRun) -> None:
     flow = runner(Step("one", noting("one")) >> ASK >> Step("two", noting("two")), context=True)
     paused = await flujo_run(flow, "rain")

@@ -69,7 +69,13 @@ def outcome_of(story: Story, past: Past | None = None, cache: Kept | None = None
     run.time.run(whole())
     frame.tell("RunEnded", "", outcome.status, outcome.output, outcome.error)
     waits = {path: cut for path, cut in run.waits.items() if not (cut and "/plugin:" in path)}  # who is asked again
-    outcome.past = replace(run.past, waits=waits, doubts=run.doubts, passed=frozenset(run.passed))
+    before = run.past  # a run may end before it gets as far as the one that it goes on with
+    outcome.past = replace(
+        before,
+        waits={**before.waits, **waits},
+        doubts={**before.doubts, **run.doubts},
+        passed=before.passed | run.passed,
+    )
     if outcome.status == "failed" and outcome.error[2] is not None:
         _, path, made, _ = outcome.error
         failed_at = run.past.failed_at

@@ -5,7 +5,21 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from flujo import AgentError, Draft, Flujo, PipelineContext, PipelineResult, PluginOutcome, Step, Usage, UsageLimits
+import anyio
+import anyio.lowlevel
+
+from flujo import (
+    AgentError,
+    Draft,
+    Flujo,
+    MergeStrategy,
+    PipelineContext,
+    PipelineResult,
+    PluginOutcome,
+    Step,
+    Usage,
+    UsageLimits,
+)
 
 
 class Notes(PipelineContext):
@@ -111,3 +125,38 @@ async def test_what_a_plugin_changed_is_kept_though_its_verdict_passed_the_limit
     limited = await runner.run_async("x")
     result = await runner.resume_async(limited, usage_limits=UsageLimits(total_tokens_limit=200))
     assert (result.status, result.context) == ("completed", Notes(drafts=["x"]))
+
+
+class WaitsForEver:
+    """Judges last, and never comes to an end."""
+
+    name = "waits"
+    priority = -1
+
+    async def validate(self, draft: Draft) -> PluginOutcome:
+        await anyio.sleep_forever()
+        raise AssertionError("never")
+
+
+async def test_what_a_plugin_changed_is_kept_though_the_attempt_was_broken_off_while_the_next_one_judged() -> None:
+    calls = 0
+
+    async def fails_once(x: str) -> str:
+        nonlocal calls
+        calls += 1
+        await anyio.lowlevel.checkpoint()
+        if calls == 1:
+            raise ValueError("offline")
+        return x
+
+    class Sees(WaitsForEver):
+        async def validate(self, draft: Draft) -> PluginOutcome:
+            return await super().validate(draft) if calls == 0 else PluginOutcome(True)
+
+    judged = Step("s", echo, plugins=[NotesAtACost(), Sees()])
+    branches = {"a": judged, "b": Step("s", fails_once, max_retries=0)}
+    fan: Any = Step.parallel("fan", branches, merge_strategy=MergeStrategy.CONTEXT_UPDATE)
+    runner: Flujo = Flujo(fan, context_model=Notes)
+    failed = await runner.run_async("x")
+    result = await runner.resume_async(failed)
+    assert (failed.status, result.status, result.context) == ("failed", "completed", Notes(drafts=["x"]))
