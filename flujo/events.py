@@ -362,16 +362,6 @@ def read(log: Log) -> Iterator[Event]:
         start += width
 
 
-def draws_in(log: Log) -> Iterator[Draw]:
-    """What limits count beside the entries in a log."""
-    start, end = 0, len(log)
-    while start < end:
-        kind = log[start]
-        if kind is Drawn:
-            yield from log[start + kind.WIDTH - 1]
-        start += kind.WIDTH
-
-
 def spelt_out(
     at: float, scope: Scope, name: str, agent: str, input: object, output: object, changes: object, ended_at: float
 ) -> Iterator[tuple[Any, ...]]:

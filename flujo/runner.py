@@ -228,6 +228,9 @@ class Flujo(Generic[In, Out]):
         elif not self.keep_transcript:
             run.new_log = partial(TeeLog, None, False)
         purse = Purse(account, budget_of_run(limits, laws))
+        if past is not None:
+            account.before = past.paid
+            purse.expecting()
         frame = run.new_frame(run, Scope(None, ""), run.new_log(), begun.state, purse)
         status, output, error = await self._run_to_end(frame, nodes, begun.input, audience)
         log = frame.log if type(frame.log) is list else list(frame.log)

@@ -20,14 +20,15 @@ from flujo.binding import BoundAgent, Meter
 from flujo.entries import Draw, LedgerEntry
 from flujo.errors import AgentError, MisuseError, PriceError, UsageLimitExceededError
 from flujo.events import Drawn, LimitPassed, Log, NotAdmitted, Paid
+from flujo.execution.amount import known
 from flujo.execution.budget import Amount, Breach, Budget, BudgetRefused, Hold
 from flujo.execution.ledger import price_entry
 from flujo.execution.signals import AskFailure, Breached
 from flujo.laws import Laws
-from flujo.money import ZERO, multiply, subtract, total
+from flujo.money import ZERO, add, multiply, subtract, total
 from flujo.ports import AgentOutput, Clock, PluginOutcome, RecordedAnswer
 from flujo.prices import CostModel
-from flujo.usage import RequestOutcome, RequestUsage, UsageLimits
+from flujo.usage import Dimension, RequestOutcome, RequestUsage, UsageLimits
 
 if TYPE_CHECKING:
     from flujo.execution.frame import Place
@@ -84,6 +85,9 @@ def drawing_on(purse: Purse, hold: Hold | None, place: Place, log: Log) -> Itera
             purse.write_draws(log, place, tuple(draw for run in runs for draw in run.draws()))
 
 
+NOTHING_BEFORE: Mapping[str, RecordedAnswer] = {}
+
+
 class RunId:
     """What a run is called: as it was told, or made up when somebody asks; most runs are never asked."""
 
@@ -101,9 +105,12 @@ class RunId:
 
 
 class Account:
-    """What all purses of a run share. ``strict`` refuses a metered call that cannot be priced (law A4)."""
+    """What all purses of a run share. ``strict`` refuses a metered call that cannot be priced (law A4).
 
-    __slots__ = ("clock", "cost_model", "laws", "name", "strict")
+    ``before`` is what was paid before a run went on, by path of the ask; budgets that are ``expecting`` count it.
+    """
+
+    __slots__ = ("before", "clock", "cost_model", "expecting", "laws", "name", "strict")
 
     def __init__(self, name: RunId, clock: Clock, laws: Laws, cost_model: CostModel | None, strict: bool) -> None:
         self.name = name
@@ -111,6 +118,8 @@ class Account:
         self.laws = laws
         self.cost_model = cost_model
         self.strict = strict
+        self.before: Mapping[str, RecordedAnswer] = NOTHING_BEFORE
+        self.expecting: set[Budget] = set()
 
     @property
     def run_id(self) -> str:
@@ -129,7 +138,20 @@ class Purse:
     def inner(self, limits: UsageLimits, name: str) -> Purse:
         """A purse inside this one: its own limits, and all those above (law A7)."""
         laws = self.account.laws
-        return Purse(self.account, Budget(limits, self.budget, name, admits=laws.admits, passes=laws.passes))
+        purse = Purse(self.account, Budget(limits, self.budget, name, admits=laws.admits, passes=laws.passes))
+        return purse.expecting(f"{name}/", f"{name}/fallback:") if self.account.before else purse
+
+    def expecting(self, within: str = "", but: str | None = None) -> Purse:
+        """This purse, of which the budget counts what was used before by asks whose paths begin like this.
+
+        A run that goes on comes to some of them late; what they have used is not for others.
+        """
+        if self.budget is not None:
+            self.account.expecting.add(self.budget)
+            for path, recorded in self.account.before.items():
+                if path.startswith(within) and not (but and path.startswith(but)):
+                    self.budget.expect(_counted(recorded, self.budget, 1))
+        return self
 
     async def hold(
         self, meter: Meter, place: Place, value: object, offered: Mapping[str, Any], log: Log
@@ -233,8 +255,10 @@ class Purse:
             log.extend((Paid, self.account.clock.now(), place.scope, place.name, entry))
         self.write_draws(log, place, recorded.draws)
         if self.budget is not None:
-            spent = (Amount.of(entry.usage, entry.cost_usd) for entry in recorded.entries)
-            self.budget.book(*spent, draws=recorded.draws)
+            for budget in self.budget.chain:
+                if budget in self.account.expecting:
+                    budget.expect(_counted(recorded, budget, -1))
+            self.budget.book(*_amounts(recorded), draws=recorded.draws)
         self._judge_limits(place, log)
 
     def _entries(
@@ -284,6 +308,19 @@ class Purse:
         log.extend((LimitPassed, at, place.scope, place.name, breach.dimension, breach.spent, breach.limit))
         message = f"{place.path} passed a limit: {breach.told()}"
         return Breached(breach.budget, UsageLimitExceededError(message, path=place.path, dimension=breach.dimension))
+
+
+def _amounts(recorded: RecordedAnswer) -> Iterator[Amount]:
+    return (Amount.of(entry.usage, entry.cost_usd) for entry in recorded.entries)
+
+
+def _counted(recorded: RecordedAnswer, budget: Budget, sign: int) -> dict[Dimension, Decimal]:
+    """What ``budget`` counts of what was recorded, or that less than nothing."""
+    sums, _ = known(_amounts(recorded))
+    for draw in recorded.draws:
+        if draw.budget in (None, budget.name):
+            sums[draw.dimension] = add(sums[draw.dimension], add(draw.spent, draw.in_doubt))
+    return {dimension: multiply(amount, sign) for dimension, amount in sums.items() if amount}
 
 
 def _bound_the_lost(entries: list[LedgerEntry], most: Decimal | None) -> None:

@@ -183,6 +183,11 @@ class Budget:
         self._changed()
         return self.breaches()
 
+    def expect(self, amounts: Mapping[Dimension, Decimal]) -> None:
+        """Count what was used before and is booked later; less than nothing when it is booked."""
+        for dimension, amount in amounts.items():
+            self._record(dimension, ZERO, ZERO, amount)
+
     def breaches(self) -> tuple[Breach, ...]:
         """Every limit that is passed here or above, the outermost first: it outranks those within it."""
         with localcontext(EXACT):

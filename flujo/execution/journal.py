@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from flujo.binding import BoundAgent
+from flujo.entries import Draw
 from flujo.errors import told
-from flujo.events import Paid, draws_in, read
+from flujo.events import Drawn, Log, Paid, read
 from flujo.execution.account import Purse
 from flujo.execution.frame import Frame, Place
 from flujo.execution.past import Replayed, decision_path, human_path
@@ -96,7 +97,7 @@ class JournaledFrame(Frame):
                 change = delta(self.state, self.state.commit(offered["context"]))
             except Exception:  # it holds what cannot be copied: the end of the attempt says so
                 change = ()
-        return RecordedAnswer(own(answer), entries, failure, change, tuple(draws_in(told)))
+        return RecordedAnswer(own(answer), entries, failure, change, tuple(_draws_in(told)))
 
     def _replayed(
         self,
@@ -123,6 +124,16 @@ class JournaledFrame(Frame):
         if isinstance(known, AskFailure):
             raise AskFailure(known.outcome, known.error, retryable=known.retryable)
         return own(recorded.value)
+
+
+def _draws_in(log: Log) -> Iterator[Draw]:
+    """What limits count beside the entries in a log."""
+    start = 0
+    while start < len(log):
+        kind = log[start]
+        if kind is Drawn:
+            yield from log[start + kind.WIDTH - 1]
+        start += kind.WIDTH
 
 
 def own(answer: object) -> object:

@@ -111,6 +111,12 @@ class Past:
         for mine, theirs in ((self.attempts, former.attempts), (self.interrupted, former.interrupted)):
             mine.update({step: max(number, mine.get(step, 0)) for step, number in theirs.items()})
 
+    @property
+    def paid(self) -> dict[str, RecordedAnswer]:
+        """What asks have used, by their paths."""
+        told = {**self.unfinished, **self.answers}
+        return {path: recorded for path, recorded in told.items() if recorded.entries or recorded.draws}
+
     async def recall(self, run_id: str, path: str) -> RecordedAnswer | None:
         known = self.answers.get(path)
         return known if known is not None or self.store is None else await self.store.recall(run_id, path)

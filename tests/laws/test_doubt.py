@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flujo import AgentError, AgentOutput, Backoff, Flujo, PipelineResult, Step, UsageLimits
+from flujo import AgentError, AgentOutput, Backoff, Flujo, Pipeline, PipelineResult, Step, UsageLimits
 from flujo.events import LimitPassed, NotAdmitted
 from flujo.stores.memory import MemoryJournal
 from flujo.usage import RequestUsage
@@ -35,8 +35,9 @@ def slow(**options: Any) -> ScriptedAgent:
     return bounded("late", delay_s=60, **options)
 
 
-def refusals(result: PipelineResult) -> list[tuple[str, str]]:
-    return [(event.path, str(event.left)) for event in result.transcript.of(NotAdmitted)]
+def refusals(result: PipelineResult) -> list[tuple[str, Decimal]]:
+    """Paths of asks that were not admitted, and what was left."""
+    return [(event.path, event.left) for event in result.transcript.of(NotAdmitted)]
 
 
 async def test_a5_what_is_known_of_some_requests_of_a_call_counts(flujo_run: FlujoRun) -> None:
@@ -51,7 +52,7 @@ async def test_a5_what_was_held_beyond_what_is_known_of_a_call_stays_counted(flu
     cut_off = bounded(AgentError("cut off", requests=(KNOWN, LOST)), max_output_tokens=60)
     part = Step("s", cut_off, max_retries=0, fallback=Step("f", echo(max_output_tokens=41)))
     result = await flujo_run(part, "rain", usage_limits=OUTPUT_100)
-    assert refusals(result) == [("s/fallback:f/attempt:1", "40")]
+    assert refusals(result) == [("s/fallback:f/attempt:1", 40)]
 
 
 async def test_a5_a_request_that_was_lost_with_some_usage_keeps_its_bound(flujo_run: FlujoRun) -> None:
@@ -59,14 +60,14 @@ async def test_a5_a_request_that_was_lost_with_some_usage_keeps_its_bound(flujo_
     cut_off = bounded(AgentError("cut off", requests=(lost,)), max_output_tokens=60)
     part = Step("s", cut_off, max_retries=0, fallback=Step("f", echo(max_output_tokens=41)))
     result = await flujo_run(part, "rain", usage_limits=OUTPUT_100)
-    assert refusals(result) == [("s/fallback:f/attempt:1", "40")]
+    assert refusals(result) == [("s/fallback:f/attempt:1", 40)]
     assert result.ledger.possible_cost_usd == result.ledger.entries[0].possible_usd
 
 
 async def test_a5_a_call_that_says_nothing_may_have_made_all_its_requests(flujo_run: FlujoRun) -> None:
     part = hanging(slow(max_requests=3)) >> Step("next", echo())
     result = await flujo_run(part, "rain", usage_limits=UsageLimits(request_limit=3))
-    assert refusals(result) == [("next/attempt:1", "0")]
+    assert refusals(result) == [("next/attempt:1", 0)]
 
 
 async def test_a5_one_lost_request_among_several_may_have_cost_the_rest(flujo_run: FlujoRun) -> None:
@@ -82,15 +83,15 @@ async def test_a5_one_lost_request_among_several_may_have_cost_the_rest(flujo_ru
 BOUNDS: dict[str, dict[str, Any]] = {"declared": {"max_output_tokens": 60}, "unknown": {"max_output_tokens": None}}
 
 
-@pytest.mark.parametrize(("bound", "left"), [("declared", "40"), ("unknown", "0")])
+@pytest.mark.parametrize(("bound", "left"), [("declared", 40), ("unknown", 0)])
 async def test_r3_doubt_stays_counted_when_a_run_goes_on(
-    flujo_run: FlujoRun, virtual_clock: VirtualClock, bound: str, left: str
+    flujo_run: FlujoRun, virtual_clock: VirtualClock, bound: str, left: int
 ) -> None:
     flow = runner(hanging(slow(**BOUNDS[bound])) >> ASK >> Step("next", echo(max_output_tokens=41)), limits=OUTPUT_100)
     result = await resumed(flow, await flujo_run(flow, "rain"), {"ask": "yes"})
     assert (result.status, refusals(result)) == ("limited", [("next/attempt:1", left)])
     again = await resumed(flow, result, usage_limits=UsageLimits(output_tokens_limit=101))
-    assert refusals(again) == ([] if bound == "declared" else [("next/attempt:1", "1")])
+    assert refusals(again) == ([] if bound == "declared" else [("next/attempt:1", 1)])
 
 
 async def test_r3_higher_limits_let_calls_without_a_bound_go_on(
@@ -100,7 +101,7 @@ async def test_r3_higher_limits_let_calls_without_a_bound_go_on(
     part = Step("s", bounded("late", "late", delay_s=60, max_output_tokens=None), timeout_s=5, max_retries=1)
     flow = runner(part, limits=OUTPUT_100)
     stopped = await flujo_run(flow, "rain")
-    assert (stopped.status, refusals(stopped)) == ("limited", [("s/attempt:2", "0")])
+    assert (stopped.status, refusals(stopped)) == ("limited", [("s/attempt:2", 0)])
     result = await resumed(flow, stopped, usage_limits=UsageLimits(output_tokens_limit=150))
     assert (result.status, refusals(result), len(result.ledger.entries)) == ("failed", [], 2)
 
@@ -119,6 +120,21 @@ def unmetered() -> FunctionAgent:
         return AgentOutput(x, usage=DRAFT, model="test:writer")
 
     return FunctionAgent(pays)
+
+
+@pytest.mark.parametrize("whose", ["run", "nested pipeline"])
+async def test_a5_what_was_spent_counts_before_a_resumed_run_gets_to_it(flujo_run: FlujoRun, whose: str) -> None:
+    """One branch at a time: the second has paid before, and what it has paid is not there for the first."""
+    late, limit = echo(), usd("0.00104")
+    branches = {"a": ASK >> Step("s", late), "b": Step("s", bounded("x")) >> ASK}
+    fan: Any = Step.parallel("fan", branches, max_concurrency=1)
+    if whose == "run":
+        flow, at = runner(fan, limits=limit), "fan"
+    else:
+        flow, at = runner(Pipeline.of(fan).as_step("n", usage_limits=limit)), "n/fan"
+    result = await resumed(flow, await flujo_run(flow, "rain"), {f"{at}/branch:a/ask": "yes"})
+    assert (result.status, len(late.calls)) == ("limited" if whose == "run" else "failed", 0)
+    assert refusals(result) == [(f"{at}/branch:a/s/attempt:1", 0)]
 
 
 async def test_r3_tools_that_were_called_before_count(flujo_run: FlujoRun) -> None:
@@ -152,7 +168,7 @@ async def test_a8_a_journal_keeps_what_is_in_doubt(virtual_clock: VirtualClock) 
     part = hanging(agent) >> Step("next", after)
     flow = Flujo(part, usage_limits=OUTPUT_100, store=MemoryJournal())
     told = [await flow.run_async("rain", run_id="r") for _ in range(2)]
-    assert [refusals(result) for result in told] == [[("next/attempt:1", "0")]] * 2
+    assert [refusals(result) for result in told] == [[("next/attempt:1", 0)]] * 2
     assert (len(agent.calls), len(after.calls)) == (1, 0)
 
 
@@ -162,7 +178,7 @@ async def test_a8_a_journal_keeps_what_is_in_doubt(virtual_clock: VirtualClock) 
 async def test_r3_a_retry_that_was_refused_is_made_under_higher_limits(flujo_run: FlujoRun) -> None:
     flow = runner(Step("s", bounded(AgentError("cut off", usage=DRAFT), "x"), max_retries=1), limits=usd("0.00104"))
     stopped = await flujo_run(flow, "rain")
-    assert (stopped.status, refusals(stopped)) == ("limited", [("s/attempt:2", "0.000000")])
+    assert (stopped.status, refusals(stopped)) == ("limited", [("s/attempt:2", 0)])
     result = await resumed(flow, stopped, usage_limits=usd("0.00208"))
     assert (result.status, result.output) == ("completed", "x")
 
@@ -174,7 +190,7 @@ async def test_r3_a_refusal_by_a_steps_own_limit_is_told_again(flujo_run: FlujoR
     paused = await flujo_run(flow, "rain")
     result = await resumed(flow, paused, {"s/fallback:ask": "yes"})
     assert (paused.status, result.status) == ("paused", "completed")
-    assert refusals(paused) == refusals(result) == [("s/attempt:2", "0")]
+    assert refusals(paused) == refusals(result) == [("s/attempt:2", 0)]
 
 
 async def test_r3_a_retry_that_was_stopped_while_its_step_backed_off_is_made(

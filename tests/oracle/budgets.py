@@ -15,6 +15,8 @@ PRICES = {"m:a": (3, 17), "m:b": (5, 11)}
 """USD per million tokens of input and output."""
 MORE_THAN_NOTHING = Decimal("1E-9")
 Tokens = tuple[int, int] | None
+Paid = list[tuple[Any, Tokens]]
+"""Requests of an ask, as (model, tokens)."""
 Doubts = dict[tuple[str, str], Decimal]
 """What stays in doubt of an ask, by what the limit is of and its dimension."""
 
@@ -38,14 +40,22 @@ def amount(dimension: str, model: str | None, tokens: Tokens) -> Decimal | None:
 
 @dataclass(eq=False)
 class Budget:
-    """One limit of the run, or of the nested pipeline or step at the path ``of``."""
+    """One limit of the run, or of the nested pipeline or step at the path ``of``.
+
+    ``ahead`` is what was used before a run was resumed, and is not told yet: it counts for those who want to be asked.
+    """
 
     dimension: str
     limit: Decimal
     of: str = ""
     spent: Decimal = Decimal(0)
+    ahead: Decimal = Decimal(0)
     doubtful: Decimal = Decimal(0)
     reserved: Decimal = Decimal(0)
+
+    @property
+    def gone(self) -> Decimal:
+        return self.spent + self.ahead + self.doubtful
 
 
 @dataclass(eq=False)
@@ -65,13 +75,13 @@ class Hold:
     def refusal(self) -> Budget | None:
         """The budget of which too much is spent, whatever others still hold."""
         return next(
-            (each for each in self.budgets if self._needs(each) + each.spent + each.doubtful > each.limit), None
+            (each for each in self.budgets if self._needs(each) + each.gone > each.limit), None
         )
 
     def decide(self) -> bool:
         """Admit or refuse the ask if either can be said now."""
         self.refused = self.refusal()
-        left = {each: each.limit - each.spent - each.doubtful - each.reserved for each in self.budgets}
+        left = {each: each.limit - each.gone - each.reserved for each in self.budgets}
         if self.refused is None and all(self._needs(each) <= left[each] for each in self.budgets):
             for each in self.budgets:
                 bound = self.bounds[each.dimension]
@@ -117,7 +127,7 @@ class Queue:
 
 
 def settle(
-    queue: Queue, time: Time, hold: Hold | None, budgets: tuple[Budget, ...], paid: list[tuple[Any, Tokens]], *,
+    queue: Queue, time: Time, hold: Hold | None, budgets: tuple[Budget, ...], paid: Paid, *,
     in_doubt: bool = False,
 ) -> Doubts:  # fmt: skip
     """Count what was paid, as (model, tokens); where nobody knows how much, what was held stays in doubt."""
@@ -135,7 +145,14 @@ def settle(
     return doubts
 
 
-def doubt_again(budgets: tuple[Budget, ...], doubts: Doubts) -> None:
-    """What stayed in doubt before a run was resumed still does."""
+def used(budget: Budget, paid: Paid, doubts: Doubts) -> Decimal:
+    """What an ask counts under a limit, with what is in doubt of it."""
+    amounts = [amount(budget.dimension, model, tokens) for model, tokens in paid]
+    return sum((one for one in amounts if one is not None), doubts.get((budget.of, budget.dimension), Decimal(0)))
+
+
+def told_again(budgets: tuple[Budget, ...], paid: Paid, doubts: Doubts) -> None:
+    """What stayed in doubt before a run was resumed still does; what was ahead is told now."""
     for each in budgets:
+        each.ahead -= used(each, paid, doubts)
         each.doubtful += doubts.get((each.of, each.dimension), Decimal(0))

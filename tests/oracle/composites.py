@@ -11,8 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.oracle import deeds, merging
-from tests.oracle.budgets import Budget
-from tests.oracle.frames import Failed, Frame, Limited, Paused, decided, mapped, play, play_all, plays
+from tests.oracle.frames import Failed, Frame, Limited, Paused, budgets_of, decided, mapped, play, play_all, plays
 from tests.oracle.moments import Ended, Task, Turns
 from tests.oracle.pipelines import Cached, Conditional, Human, Loop, Map, Nested, Parallel, Part, Rule
 
@@ -227,7 +226,7 @@ def play_human(frame: Frame, here: str, step: Human, value: Any) -> Any:
 
 @plays(Nested, "pipeline")
 def play_nested(frame: Frame, here: str, step: Nested, value: Any) -> Turns:
-    own = tuple(Budget(*limit, here) for limit in step.limits)
+    own = budgets_of(frame.run, step.limits, here)
     inner = replace(frame, budgets=(*frame.budgets, *own))
     try:
         return (yield from play_all(inner, here, step.steps, value))

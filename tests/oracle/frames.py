@@ -10,9 +10,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.oracle import deeds
-from tests.oracle.budgets import Budget, Doubts, Queue
+from tests.oracle.budgets import Budget, Doubts, Paid, Queue, used
 from tests.oracle.moments import Ended, Time, Turns
-from tests.oracle.pipelines import Cached, Map, Part, Rule
+from tests.oracle.pipelines import Cached, Limits, Map, Part, Rule
 
 Event = tuple[Any, ...]
 """Kind, path of the step, and the fields of the engine's record in their order, without the time."""
@@ -46,12 +46,14 @@ class Past:
     """What a resumed run knows: answers of people, at which attempts steps had failed that got further ones, and what
     was waited for before, by path, True if that was cut off.
 
-    ``doubts`` are what asks left in doubt, ``passed`` the asks that failed and had passed a limit of the run.
+    ``paid`` is what asks paid, ``doubts`` are what they left in doubt, ``passed`` the asks that failed and had passed a
+    limit of the run.
     """
 
     answers: Mapping[str, Any] = field(default_factory=dict)
     failed_at: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     waits: Mapping[str, bool] = field(default_factory=dict)
+    paid: Mapping[str, Paid] = field(default_factory=dict)
     doubts: Mapping[str, Doubts] = field(default_factory=dict)
     passed: frozenset[str] = frozenset()
 
@@ -66,6 +68,7 @@ class Run:
     time: Time = field(default_factory=Time)
     queue: Queue = field(default_factory=Queue)
     waits: dict[str, bool] = field(default_factory=dict)
+    paid: dict[str, Paid] = field(default_factory=dict)
     doubts: dict[str, Doubts] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)
     uncertain: bool = False
@@ -84,6 +87,16 @@ class Frame:
 
     def tell(self, kind: str, path: str, *fields: Any) -> None:
         self.log.append((kind, path, *deepcopy(fields)))
+
+
+def budgets_of(run: Run, limits: Limits, path: str) -> tuple[Budget, ...]:
+    """One for each limit of the run, or of the step or nested pipeline at the path; a fallback is none of its step."""
+    budgets = tuple(Budget(dimension, most, path) for dimension, most in limits)
+    for ask, paid in run.past.paid.items():
+        if not path or (ask.startswith(f"{path}/") and not ask.startswith(f"{path}/fallback:")):
+            for each in budgets:
+                each.ahead += used(each, paid, run.past.doubts.get(ask, {}))
+    return budgets
 
 
 def waited(run: Run, path: str, seconds: float) -> Turns:

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.oracle import composites, deeds, plain
-from tests.oracle.budgets import Budget
-from tests.oracle.frames import Event, Frame, Kept, Past, Run, play_all
+from tests.oracle.frames import Event, Frame, Kept, Past, Run, budgets_of, play_all
 from tests.oracle.moments import Ended, Turns
 from tests.oracle.pipelines import Story
 
@@ -54,9 +53,8 @@ class Outcome:
 
 def outcome_of(story: Story, past: Past | None = None, cache: Kept | None = None) -> Outcome:
     """What becomes of a story, if this is known of its ``past``; what it caches is left in ``cache``."""
-    budgets = tuple(Budget(*limit) for limit in story.limits)
     run = Run(past or Past(), story.tempo, {} if cache is None else cache)
-    frame = Frame(run, deeds.fresh_context(story.log), budgets)
+    frame = Frame(run, deeds.fresh_context(story.log), budgets_of(run, story.limits, ""))
     outcome = Outcome(frame.log, {}, run.past)
 
     def whole() -> Turns:
@@ -73,6 +71,7 @@ def outcome_of(story: Story, past: Past | None = None, cache: Kept | None = None
     outcome.past = replace(
         before,
         waits={**before.waits, **waits},
+        paid={**before.paid, **run.paid},
         doubts={**before.doubts, **run.doubts},
         passed=before.passed | run.passed,
     )

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.oracle import deeds, merging
-from tests.oracle.budgets import Budget, Hold, amount, cost_of, doubt_again, settle
-from tests.oracle.frames import Failed, Frame, Limited, play, plays, waited
+from tests.oracle.budgets import Budget, Hold, amount, cost_of, settle, told_again
+from tests.oracle.frames import Failed, Frame, Limited, budgets_of, play, plays, waited
 from tests.oracle.moments import Ended, Turns
 from tests.oracle.pipelines import TIMEOUT_S, Agent, Pay, Plain, Plugin, Rule
 
@@ -81,7 +81,7 @@ def play_plain(frame: Frame, here: str, step: Plain, value: Any) -> Turns:
 
 
 def attempted(frame: Frame, here: str, step: Plain, value: Any) -> Turns:
-    budgets = (*frame.budgets, *(Budget(*limit, here) for limit in step.limits))
+    budgets = (*frame.budgets, *budgets_of(frame.run, step.limits, here))
     failed_at = frame.run.past.failed_at.get(here, ())
     allowed = 1 + step.max_retries
     rejections: deeds.Told = ()
@@ -211,7 +211,7 @@ def admitted(attempt: Attempt, agent: Agent) -> Turns:
             yield from queue.wait(frame.run.time, frame.order, hold)
         refused = hold.refused
     if refused is not None:
-        left = max(refused.limit - refused.spent - refused.doubtful, Decimal(0))
+        left = max(refused.limit - refused.gone, Decimal(0))
         amounts = bounds[refused.dimension], left, refused.limit
         attempt.tell("NotAdmitted", refused.dimension, *map(deeds.exact, amounts))
         raise Limited(refused)
@@ -242,9 +242,10 @@ def book(
         outcome = "in_doubt" if pays[number - 1].lost else transport if len(pays) == 1 else "ok"
         entry = (path, number, attempt.number, frame.branch, model, tokens, cost_of(model, tokens), outcome)
         frame.tell("Paid", attempt.here, entry)
+    run.paid[path] = paid
     if path in run.past.waits:
         run.doubts[path] = run.past.doubts.get(path, {})
-        doubt_again(attempt.budgets, run.doubts[path])
+        told_again(attempt.budgets, paid, run.doubts[path])
         settle(run.queue, run.time, None, attempt.budgets, paid)
     else:
         run.doubts[path] = settle(run.queue, run.time, hold, attempt.budgets, paid, in_doubt=in_doubt)

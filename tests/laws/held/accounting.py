@@ -271,7 +271,8 @@ A8 = law(
     promise(
         "Limits count after a replay what they counted before: what is in doubt, too, and tools, and runs inside.",
         {
-            at.DOUBT: "test_a8_* test_r3_doubt_* test_r3_tools_that_were_called_before_count test_a7_*",
+            at.DOUBT: "test_a8_* test_r3_doubt_* test_r3_tools_that_were_called_before_count test_a7_* "
+            "test_a5_what_was_spent_counts_before_a_resumed_run_gets_to_it",
             at.ENDINGS: "test_a_replayed_timeout_stays_in_doubt_so_the_limit_still_holds",
             at.ORACLE_RESUMING: "test_limits_count_what_they_counted_before_a_run_goes_on",
         },
