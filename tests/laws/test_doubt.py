@@ -35,7 +35,7 @@ def slow(**options: Any) -> ScriptedAgent:
     return bounded("late", delay_s=60, **options)
 
 
-def refusals(result: PipelineResult) -> list[tuple[str, Decimal]]:
+def refusals(result: PipelineResult) -> list[tuple[str, Any]]:
     """Paths of asks that were not admitted, and what was left."""
     return [(event.path, event.left) for event in result.transcript.of(NotAdmitted)]
 
