@@ -6,7 +6,7 @@ whoever breaches a limit has been booked in full.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -86,6 +86,7 @@ def drawing_on(purse: Purse, hold: Hold | None, place: Place, log: Log) -> Itera
 
 
 NOTHING_BEFORE: Mapping[str, RecordedAnswer] = {}
+NOBODY: Set[Budget] = frozenset()
 
 
 class RunId:
@@ -119,7 +120,7 @@ class Account:
         self.cost_model = cost_model
         self.strict = strict
         self.before: Mapping[str, RecordedAnswer] = NOTHING_BEFORE
-        self.expecting: set[Budget] = set()
+        self.expecting: Set[Budget] = NOBODY
 
     @property
     def run_id(self) -> str:
@@ -147,7 +148,7 @@ class Purse:
         A run that goes on comes to some of them late; what they have used is not for others.
         """
         if self.budget is not None:
-            self.account.expecting.add(self.budget)
+            self.account.expecting |= {self.budget}
             for path, recorded in self.account.before.items():
                 if path.startswith(within) and not (but and path.startswith(but)):
                     self.budget.expect(_counted(recorded, self.budget, 1))
@@ -217,7 +218,6 @@ class Purse:
         Raises Breached if a limit is passed by it, AskFailure if the cost model breaks; the entries stand all the same.
         """
         requests = requests_of(brought, outcome)
-        in_doubt = any(request.outcome == "in_doubt" for request in requests)
         if not requests and (callee.meter is None or explicit(brought)):
             if hold is not None:
                 hold.release()
@@ -227,6 +227,8 @@ class Purse:
             assert callee.meter is not None
             requests = (RequestUsage(usage=None, model=callee.meter.model, outcome=outcome),)
             in_doubt = True
+        else:
+            in_doubt = any(request.outcome == "in_doubt" for request in requests)
         entries, broken = self._entries(requests, callee, place, price_context_of(brought), hold, asked_at)
         for entry in self.account.laws.entries_to_book(entries):
             log.extend((Paid, self.account.clock.now(), place.scope, place.name, entry))
