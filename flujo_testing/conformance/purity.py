@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,17 +29,20 @@ def reached_by(function: Callable[[], object]) -> list[str]:
 
 @contextmanager
 def _calls_told_to(tell: Callable[[Any], None]) -> Iterator[None]:
-    before = sys.getprofile()
+    before, collects = sys.getprofile(), gc.isenabled()
 
     def note(frame: FrameType, event: str, called: Any) -> None:
         if event == "c_call":
             tell(called)
 
+    gc.disable()  # what a collection calls, finalizers and callbacks, is not the function's
     sys.setprofile(note)
     try:
         yield
     finally:
         sys.setprofile(before)
+        if collects:
+            gc.enable()
 
 
 def _reaching(called: Any) -> str | None:

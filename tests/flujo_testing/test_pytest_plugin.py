@@ -27,13 +27,13 @@ def pytest_unconfigure():
 
 
 @pytest.mark.parametrize("arguments", [(), ("-n1", "-p", "xdist"), ("--collect-only",), ("--help",)])
-def test_who_does_not_use_it_loads_two_files(project: Project, arguments: tuple[str, ...]) -> None:
+def test_who_does_not_use_it_loads_three_files(project: Project, arguments: tuple[str, ...]) -> None:
     project.write("conftest.py", WITNESS)
     project.write(
         "test_plain.py", "def test_it():\n    assert True\n\ndef test_other(tmp_path):\n    assert False\n"
     )
     result = project.run_apart(*arguments, plugins=())
-    ours = "'flujo_testing', 'flujo_testing.following', 'flujo_testing.pytest_plugin'"
+    ours = "'flujo_testing', 'flujo_testing.following', 'flujo_testing.pytest_options', 'flujo_testing.pytest_plugin'"
     result.stdout.fnmatch_lines([f"loaded [[]{ours}[]]"])
     result.stdout.no_fnmatch_line("goldens:*")
 

@@ -81,7 +81,7 @@ BROKEN: list[tuple[type[Any], set[str], str, str]] = [
         bad.GivesEmptyAnswers,
         {ABSENT, INTENTION, APART, RUN},
         "an ask without an answer is None",
-        "it is RecordedAnswer(value=None, entries=(), error=None, context_change=(), metadat...",
+        "it is RecordedAnswer(value=None, entries=(), error=None, context_change=(), draws=(...",
     ),
     (
         bad.SortsKeys,
@@ -174,7 +174,7 @@ BROKEN: list[tuple[type[Any], set[str], str, str]] = [
         bad.AnswersIntentions,
         {INTENTION},
         "an intention is no answer",
-        "it is recalled as RecordedAnswer(value='pending', entries=(), error=None, context_change=(), me...",
+        "it is recalled as RecordedAnswer(value='pending', entries=(), error=None, context_change=(), dr...",
     ),
     (
         bad.TakesTheLastAnswer,
