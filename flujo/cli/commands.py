@@ -58,14 +58,19 @@ def app_of(entries: Iterable[EntryPoint]) -> typer.Typer:
     return app
 
 
-def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a fault.")] = False,
-    show_version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
-) -> None:
-    """Options that stand before the command."""
-    if show_version:
+def _tell_version(asked: bool) -> None:
+    if asked:
         typer.echo(f"flujo {version(DISTRIBUTION)}")
         raise typer.Exit
+
+
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a fault.")] = False,
+    tell_version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_tell_version)
+    ] = False,
+) -> None:
+    """Options that stand before the command; ``run`` looks for ``--debug``."""
 
 
 def _absent(name: str, error: ImportError) -> Callable[..., Any]:

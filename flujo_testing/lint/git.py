@@ -89,5 +89,6 @@ def _git_bytes(folder: Path, *arguments: str) -> bytes:
     done = subprocess.run([program, *_PLAIN, *arguments], cwd=folder, capture_output=True, check=False)
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise GitError(said[-1].removeprefix("fatal: ") if said else f"git {arguments[0]} failed with exit code {done.returncode}")
+        told = said[-1] if said else f"git {arguments[0]} failed with exit code {done.returncode}"
+        raise GitError(told.removeprefix("fatal: "))
     return done.stdout

@@ -19,7 +19,9 @@ def test_pytest_loads_no_library_for_our_sake() -> None:
 
 
 def test_the_wheel_holds_both_packages_and_nothing_else() -> None:
-    paths = [str(path) for path in files("flujo-pipelines") or ()]
+    outside = [path for path in files("flujo-pipelines") or () if path.parts[0] == ".."]
+    assert [path.stem for path in outside] == ["flujo"]  # the command
+    paths = [str(path) for path in files("flujo-pipelines") or () if path not in outside]
     folders = {path.partition("/")[0] for path in paths}
     assert folders == {"flujo", "flujo_testing", f"flujo_pipelines-{version('flujo-pipelines')}.dist-info"}
     typed = {path for path in paths if path.endswith("py.typed")}

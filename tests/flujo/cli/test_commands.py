@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, version
 from pathlib import Path
 
 import pytest
@@ -91,6 +91,11 @@ def test_help_lists_all_commands_also_one_that_cannot_be_loaded(capsys: pytest.C
     assert run(["--help"], [*HERE, ABSENT]) == CLEAN
     shown = capsys.readouterr().out
     assert [name for name in ("fine", "several", "absent") if name not in shown] == []
+
+
+def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"], HERE) == CLEAN
+    assert capsys.readouterr().out == f"flujo {version('flujo-pipelines')}\n"
 
 
 WITHOUT = """
