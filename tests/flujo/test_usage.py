@@ -161,6 +161,14 @@ def test_one_usage_alone_is_its_own_sum_and_none_is_no_usage() -> None:
     assert (added([FULL]), added([])) == (FULL, NO_USAGE)
 
 
+class Tokens(int):
+    """A user's own kind of int."""
+
+
+def test_a_kind_of_int_is_a_count() -> None:
+    assert Usage(input_tokens=Tokens(3)) == Usage(input_tokens=3)
+
+
 def test_total_tokens_count_a_child_only_once() -> None:
     assert FULL.total_tokens == 1009 + 401
 
