@@ -45,6 +45,8 @@ class Summary:
         if self.settings.schedule is not None:
             yield f"schedules: every test was run in the order {self.settings.schedule}"
             return
+        if self.settings.orders is None and not self.tests:
+            return
         yield (
             f"schedules: {self.tests} tests in {self.orders} orders, {self.with_all_orders} of them in all orders "
             f"there are; {self.with_one_order} more have one order only (seed {self.settings.seed})"

@@ -93,6 +93,8 @@ def test_exploring_nothing_is_no_success(project: Project) -> None:
         "schedules: no test that passed has two orders: nothing was explored",
     ])  # fmt: skip
     assert project.run("--flujo-schedule=0").ret == pytest.ExitCode.OK
+    project.write("test_it.py", MARKED.partition("def test_many")[0])
+    project.run().stdout.no_fnmatch_line("schedules: *")
 
 
 @pytest.mark.parametrize(
