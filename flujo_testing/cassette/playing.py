@@ -100,6 +100,6 @@ def inserted(cassette: Cassette, agents: Sequence[str], ticker: Ticker | None = 
     """Every run within the block has the cassette at its door; while it only answers, nothing leaves the machine."""
     player = cassette.player
     listeners = [ticker.listen] if ticker is not None and player.records else []
-    guard = live_calls() if player.records else no_connections()
+    guard = live_calls() if player.records else no_connections(player.refuse)
     with override(door=RecordingDoor(player, agents), listeners=listeners), guard:
         yield
