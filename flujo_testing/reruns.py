@@ -144,8 +144,9 @@ def _error_of_case(item: pytest.Function) -> BaseException | None:
 
 @contextmanager
 def _unseen(item: pytest.Function) -> Iterator[None]:
-    """Leave nothing of a pass on the item, nor warnings in the summary."""
+    """Leave nothing of a pass on the item, nor warnings in the summary, nor anything for the lint to look at."""
     sections, properties = len(item._report_sections), len(item.user_properties)
+    looked_at = len(_passes_for_lint(item.config))
     if isinstance(item.parent, pytest.Class):  # each pass has a fresh instance of a test class
         vars(item).pop("_instance", None)
         vars(item).pop("_obj", None)
@@ -155,7 +156,14 @@ def _unseen(item: pytest.Function) -> Iterator[None]:
             yield
         finally:
             del item._report_sections[sections:], item.user_properties[properties:]
+            del _passes_for_lint(item.config)[looked_at:]
             _let_go(item)
+
+
+def _passes_for_lint(config: pytest.Config) -> list[Any]:
+    """What the lint has kept of passes, if it is in use."""
+    hooks: Any = config.pluginmanager.get_plugin("flujo-lint")
+    return [] if hooks is None else hooks.passes  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -81,9 +81,10 @@ class Schedules:
             terminalreporter.write_line(line)
 
     def _is_to_be_explored(self, item: pytest.Function) -> bool:
-        """Hypothesis runs a test many times by itself; ``--trace`` and ``--snapshot-update`` want one pass."""
+        """Hypothesis runs a test many times by itself; who traces, updates snapshots or records wants one pass."""
         one_pass = any(self.config.getoption(name, False) for name in ("trace", "update_snapshots"))
-        if one_pass or item.get_closest_marker("hypothesis") is not None:
+        records = self.config.getoption("flujo_record") not in (None, "none")
+        if one_pass or records or item.get_closest_marker("hypothesis") is not None:
             return False
         return self.settings.schedule is not None or self.settings.orders_of(item) > 0
 

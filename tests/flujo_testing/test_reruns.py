@@ -52,8 +52,10 @@ def room(house):
 def chair(room):
     yield from lived("chair")
 
-def pytest_unconfigure():
+def pytest_unconfigure(config):
     print("seen:", *SEEN)
+    lint = config.pluginmanager.get_plugin("flujo-lint")
+    print("passes that the lint looks at:", 0 if lint is None else len(lint.passes))
 """
 
 
@@ -114,9 +116,10 @@ def test_fixtures_of_the_function_are_made_for_each_pass_and_wider_ones_once(pro
     method = ["+chair", "fresh", "-chair"]
     case = ["setUp", "fresh", "tearDown"]
     assert seen(result) == ["+house", "+room", *once * 2, *method * 2, *case * 2, "-room", "-house"]
-    result.stdout.fnmatch_lines(
-        ["schedules: 3 tests in 6 orders, 3 of them in all orders there are; 0 more have one order only (seed 0)"]
-    )
+    result.stdout.fnmatch_lines([
+        "schedules: 3 tests in 6 orders, 3 of them in all orders there are; 0 more have one order only (seed 0)",
+        "passes that the lint looks at: 3",
+    ])  # fmt: skip
 
 
 ASYNC = """

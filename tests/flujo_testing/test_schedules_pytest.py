@@ -70,8 +70,13 @@ def test_counts():
             "2 tests in 5 orders, 1 of them in all orders there are; 0 more have one order only (seed 5)",
         ),
         (("--flujo-schedules=9", "--trace"), "1 1 1", "no test that passed has two orders: nothing was explored"),
+        (
+            ("--flujo-schedules=9", "--flujo-record=once"),
+            "1 1 1",
+            "no test that passed has two orders: nothing was explored",
+        ),
     ],
-    ids=["marked only", "all", "traced"],
+    ids=["marked only", "all", "traced", "recorded"],
 )
 def test_the_option_is_for_all_tests_and_a_marker_for_its_own(
     project: Project, arguments: tuple[str, ...], passes: str, summary: str
