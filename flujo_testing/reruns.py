@@ -163,7 +163,7 @@ def _unseen(item: pytest.Function) -> Iterator[None]:
 def _passes_for_lint(config: pytest.Config) -> list[Any]:
     """What the lint has kept of passes, if it is in use."""
     hooks: Any = config.pluginmanager.get_plugin("flujo-lint")
-    return [] if hooks is None else hooks.passes  # type: ignore[no-any-return]
+    return [] if hooks is None else hooks.passes
 
 
 @contextmanager
