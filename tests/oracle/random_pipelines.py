@@ -232,7 +232,7 @@ class Builder:
         max_retries, plugins = dice.pick((0, 1, 2)), dice.pick(((), ("p",), ("q", "p")))
         options: dict[str, Any] = {
             "retry_on": "KeyError" if dice.one_in(4) else "Exception",
-            "backoff_s": dice.pick((None, None, 0, 3)),
+            "backoff_s": dice.pick((None, None, 1, 3)),
             "input_processor": dice.processor(),
             "output_processor": dice.processor(),
             "updates_context": dice.one_in(12),
