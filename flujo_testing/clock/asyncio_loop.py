@@ -6,8 +6,9 @@ Only selector event loops: uvloop and the Windows proactor wait where Python can
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from contextvars import Context
 from functools import partial
 from math import inf
 from time import perf_counter
@@ -104,6 +105,9 @@ class AsyncioLoop(HeldLoop):
 
     def open_sockets(self) -> set[int]:
         return {key.fd for key in self._selector.get_map().values()} - {internals.wakeup_of_asyncio(self._loop)}
+
+    def readers(self) -> Iterator[tuple[int, Context]]:
+        return internals.readers_on_asyncio(self._loop)
 
     def tasks(self) -> list[WaitingTask]:
         every = (

@@ -6,10 +6,12 @@ How a loop is switched over, and what it can tell about its tasks, is the busine
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextvars import Context
 from math import inf
 from typing import Any
 
+from flujo_testing.clock import loopback
 from flujo_testing.clock.errors import DeadlockError, VirtualClockError
 from flujo_testing.clock.open_sockets import leads_outside
 from flujo_testing.clock.portal_calls import PortalCalls
@@ -55,6 +57,10 @@ class HeldLoop(ABC):
         """The file descriptors on which the loop waits, without its own to wake it up."""
 
     @abstractmethod
+    def readers(self) -> Iterator[tuple[int, Context]]:
+        """Those that it waits to read, each with the context of who waits; none if it does not tell."""
+
+    @abstractmethod
     def tasks(self) -> list[WaitingTask]: ...
 
     @abstractmethod
@@ -74,8 +80,15 @@ class HeldLoop(ABC):
             return max(0.0, deadline - self.clock.loop_time() - self._waited_s)
         self._waited_s = 0.0
         if deadline < inf:
-            return self.clock.socket_grace_s if self.open_sockets() else 0.0
+            return self._patience_with(self.open_sockets())
         return self.clock.deadlock_after_s * (OUTSIDE_PATIENCE if leads_outside(self.open_sockets()) else 1)
+
+    def _patience_with(self, sockets: set[int]) -> float:
+        """Before a timer: long where a client is about to be answered, none where all are kept waiting on purpose."""
+        known = loopback.of_known_servers(self.readers()) if sockets else []
+        if any(map(loopback.is_about_to_be_answered, known)):
+            return self.clock.deadlock_after_s
+        return self.clock.socket_grace_s if sockets.difference(reader.descriptor for reader in known) else 0.0
 
     def _holding_threads(self) -> int:
         """Threads that work, and the one that drives the loop; without those that wait for a call of a portal."""

@@ -8,8 +8,10 @@ fails there first.
 from __future__ import annotations
 
 import asyncio
+import select
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from contextvars import Context
 from math import inf
 from random import Random
 from selectors import BaseSelector
@@ -61,6 +63,13 @@ def set_resolution(loop: Any, seconds: float) -> float:
     before: float = loop._clock_resolution
     loop._clock_resolution = seconds
     return before
+
+
+def readers_on_asyncio(loop: Any) -> Iterator[tuple[int, Context]]:
+    """The file descriptors that a selector event loop waits to read, each with the context of who waits."""
+    for key in loop._selector.get_map().values():
+        if key.data is not None and key.data[0] is not None:
+            yield key.fd, key.data[0]._context
 
 
 def awaited_future(task: Any) -> Any:
@@ -157,6 +166,19 @@ def awaited_by_trio(runner: Any) -> set[int]:
         return set(runner.io_manager._afd_waiters)
     awaited = {key if isinstance(key, int) else key[0] for key in runner.io_manager._registered}
     return awaited - {runner.entry_queue.wakeup.wakeup_sock.fileno()}
+
+
+def readers_on_trio(runner: Any) -> Iterator[tuple[int, Context]]:
+    """The file descriptors that trio waits to read, each with the context of who waits; none on Windows."""
+    if sys.platform == "win32":
+        return
+    for key, waiting in runner.io_manager._registered.items():
+        if sys.platform == "linux":
+            descriptor, task = key, waiting.read_task
+        else:
+            descriptor, task = key[0], waiting if key[1] == select.KQ_FILTER_READ else None
+        if task is not None:
+            yield descriptor, task.context
 
 
 def throw_into(task: Any, error: BaseException) -> None:

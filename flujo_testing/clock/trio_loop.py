@@ -7,7 +7,8 @@ spins where no timer is left.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import Context
 from math import inf
 from time import perf_counter
 from typing import Any
@@ -91,6 +92,9 @@ class TrioLoop(HeldLoop, trio.abc.Clock, trio.abc.Instrument):
 
     def open_sockets(self) -> set[int]:
         return internals.awaited_by_trio(self._runner)
+
+    def readers(self) -> Iterator[tuple[int, Context]]:
+        return internals.readers_on_trio(self._runner)
 
     def tasks(self) -> list[WaitingTask]:
         tasks: list[trio.lowlevel.Task] = [self._runner.main_task]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf, nan
@@ -45,6 +46,10 @@ class PlainLoop(HeldLoop):
 
     def open_sockets(self) -> set[int]:
         return self.sockets
+
+    def readers(self) -> Iterator[tuple[int, Context]]:
+        """Which sockets these are, it does not tell."""
+        return iter(())
 
     def tasks(self) -> list[WaitingTask]:
         return []
@@ -194,9 +199,7 @@ def test_moving_on_jumps_to_the_next_timer(loop: PlainLoop) -> None:
 
 def test_moving_on_without_a_timer_gives_the_test_up(loop: PlainLoop) -> None:
     loop.move_on(inf)
-    assert loop.interrupted_by == [
-        "virtual deadlock: every task waits, and no timer or thread is left to wake one:"
-    ]
+    assert loop.interrupted_by == ["virtual deadlock: every task waits, and no timer or thread is left to wake one:"]
     assert loop.clock.now() == 0.0
 
 
@@ -204,7 +207,5 @@ def test_too_many_jumps_give_the_test_up(loop: PlainLoop) -> None:
     loop.clock.max_jumps = 2
     for deadline in (701.0, 702.0, 703.0):
         loop.move_on(deadline)
-    assert loop.interrupted_by == [
-        "virtual deadlock: time jumped 2 times (max_jumps), and no end is in sight:"
-    ]
+    assert loop.interrupted_by == ["virtual deadlock: time jumped 2 times (max_jumps), and no end is in sight:"]
     assert loop.clock.now() == 2.0
