@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flujo_testing.cassette.playing import Cassette
     from flujo_testing.clock import VirtualClock
     from flujo_testing.golden.assertion import Golden
+    from flujo_testing.server import LLMServer
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -149,3 +150,11 @@ def cost_model() -> Any:
     from flujo_testing import fixtures
 
     return fixtures.cost_model()
+
+
+@pytest.fixture
+def llm_server(request: pytest.FixtureRequest) -> Iterator[LLMServer]:
+    """A server on loopback for the real SDKs: ``llm_server.answer("Grey rain")``, ``base_url=llm_server.url``."""
+    from flujo_testing.server import fixture
+
+    yield from fixture.llm_server(request)

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from flujo_testing.clock import VirtualClock
     from flujo_testing.fixtures import FlujoRun, UseAgents
     from flujo_testing.golden.assertion import Golden
+    from flujo_testing.server import LLMServer
 
 
 class PipelineTestCase(unittest.TestCase):
-    """``self.flujo_run.sync(pipeline, data)``, ``self.flujo_agents({...})``, ``self.golden.check(result)``.
+    """``self.flujo_run.sync(pipeline, data)``, ``self.flujo_agents({...})``, ``self.golden.check(result)``,
+    ``self.llm_server.answer(...)``.
 
     Works under pytest only; a fixture is set up when its attribute is first used.
     """
@@ -45,3 +47,8 @@ class PipelineTestCase(unittest.TestCase):
     def flujo_agents(self) -> UseAgents:
         use: UseAgents = self._request.getfixturevalue("flujo_agents")
         return use
+
+    @property
+    def llm_server(self) -> LLMServer:
+        server: LLMServer = self._request.getfixturevalue("llm_server")
+        return server

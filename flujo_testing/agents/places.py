@@ -7,8 +7,9 @@ inherit it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextvars import ContextVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from weakref import ref
@@ -105,3 +106,18 @@ def at_the_same_time(one: Place, other: Place) -> str | None:
             both = left.startswith("branch:") and right.startswith("branch:")
             return f"the concurrent branches '{one.path}' and '{other.path}'" if both else None
     return None
+
+
+def place_in(context: Context) -> Place | None:
+    """The place of whoever has this context."""
+    return context.get(_here)
+
+
+@contextmanager
+def standing_at(place: Place | None) -> Iterator[None]:
+    """Be at this place within the block: for those who act for somebody else, in a task of their own."""
+    token = _here.set(place)
+    try:
+        yield
+    finally:
+        _here.reset(token)

@@ -64,9 +64,9 @@ class Chunks:
 
 @dataclass(frozen=True, slots=True)
 class Scripts:
-    """All that a fake may answer: one script in order, or several that a call finds by its path or input."""
+    """All that a fake may answer: one script in order, or several that a call finds by its path, input or model."""
 
-    found_by: Literal["order", "path", "input"]
+    found_by: Literal["order", "path", "input", "model"]
     tracks: tuple[tuple[Any, tuple[Any, ...]], ...]
 
     @classmethod
@@ -82,11 +82,15 @@ class Scripts:
         pairs = scripts.items() if isinstance(scripts, Mapping) else scripts
         return cls("input", tuple((copied(key, "the input"), _kept(_items(script))) for key, script in pairs))
 
+    @classmethod
+    def by_model(cls, scripts: Mapping[str, Any]) -> Scripts:
+        return cls("model", tuple((model, _kept(_items(script))) for model, script in scripts.items()))
+
     def track_for(self, given: object, path: str | None) -> int | None:
         """The number of the script that answers ``given`` at ``path``; None if there is none."""
         if self.found_by == "order":
             return 0
-        keys = [given] if self.found_by == "input" else path_and_what_is_around(path or "")
+        keys = path_and_what_is_around(path or "") if self.found_by == "path" else [given]
         for key in keys:
             for number, (known, _) in enumerate(self.tracks):
                 if type(known) is type(key) and known == key:
@@ -121,7 +125,7 @@ def take(
     number = scripts.track_for(given, path)
     if number is None:
         known = ", ".join(shown(key) for key, _ in scripts.tracks) or "nothing"
-        asked = f"the {scripts.found_by} {shown(given if scripts.found_by == 'input' else path)}"
+        asked = f"the {scripts.found_by} {shown(path if scripts.found_by == 'path' else given)}"
         raise ScriptUnmatched(f"{who} was asked{at}, but has no script for {asked}; it has: {known}", path=path)
     key, items = scripts.tracks[number]
     with state.lock:
