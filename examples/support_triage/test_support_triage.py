@@ -9,7 +9,6 @@ import sys
 from dataclasses import replace
 
 import anyio.to_thread
-import httpx2
 import pytest
 from openai import AsyncOpenAI
 from rich.console import Console
@@ -24,7 +23,7 @@ from flujo_testing import FlujoRun
 from flujo_testing.clock import VirtualClock
 from flujo_testing.golden.assertion import Golden
 from flujo_testing.recordings import Replay
-from flujo_testing.recordings.transport import ReplayTransport
+from flujo_testing.server import LLMServer
 
 on_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio"])  # as the demonstration itself
 
@@ -44,11 +43,12 @@ async def demonstrated(setup: Setup) -> tuple[int, str]:
     return code, told
 
 
-async def test_the_example_ticket_is_answered(flujo_run: FlujoRun, golden: Golden, virtual_clock: VirtualClock) -> None:
-    transport = ReplayTransport(ANSWERS)
-    async with AsyncOpenAI(api_key="none", http_client=httpx2.AsyncClient(transport=transport)) as client:
+async def test_the_example_ticket_is_answered(
+    flujo_run: FlujoRun, golden: Golden, llm_server: LLMServer, virtual_clock: VirtualClock
+) -> None:
+    llm_server.answer_from(ANSWERS)
+    async with AsyncOpenAI(base_url=llm_server.url, api_key="none") as client:
         result = await flujo_run(build(client, Setup()), EXAMPLE, context_data={"ticket": EXAMPLE})
-    assert (transport.replay.misses, transport.replay.unused) == ([], ())
     golden.check(result)
 
 
