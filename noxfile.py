@@ -86,7 +86,7 @@ def install(session: nox.Session, *what: str, group: str | None = None) -> None:
 
 
 def install_all(session: nox.Session, group: str) -> None:
-    install(session, "--editable", ".[testing,openai,cli]", group=group)
+    install(session, "--editable", ".[testing,anthropic,cli,google,http,openai,pydantic-ai]", group=group)
 
 
 @nox.session(python=INSTALLED)
@@ -105,7 +105,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=INSTALLED[0])
 def demo(session: nox.Session) -> None:
-    """The main job: a support pipeline on the real OpenAI SDK, answered in process."""
+    """The main job: a support pipeline on the real OpenAI SDK, answered by a server on loopback."""
     install(session, "--editable", ".[openai,cli,testing]")
     session.run("python", "-m", "examples.support_triage", *session.posargs)
 
