@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from flujo.prices import LineItem
-from flujo.usage import Dimension, RequestOutcome, Usage, UsageSource, not_negative
+from flujo.usage import Dimension, OtherUsage, RequestOutcome, Usage, UsageSource, not_negative
 
 CostSource = Literal["table", "provider", "estimate", "unpriced"]
 
@@ -23,6 +23,8 @@ class LedgerEntry:
     ``provider:model``, ``table_id`` that of the cost model in force. ``cost_usd`` is None where the cost is
     unknown, never 0 for that reason; ``possible_usd`` is then the most it may have cost, where a bound is
     known. ``provider_cost_usd`` is what the provider says.
+    ``other_usage`` is what the request used besides the kinds of ``usage`` (web searches, for one): no price
+    table knows it, so ``cost_usd`` does not hold it, unless it comes from the provider.
     """
 
     entry_id: str
@@ -41,6 +43,7 @@ class LedgerEntry:
     provider_cost_usd: Decimal | None
     possible_usd: Decimal | None
     outcome: RequestOutcome
+    other_usage: OtherUsage = ()
 
     def __post_init__(self) -> None:
         if (self.cost_usd is None) != (self.cost_source == "unpriced"):

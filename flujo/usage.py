@@ -15,6 +15,9 @@ from typing import Literal
 
 from flujo.money import usd
 
+OtherUsage = tuple[tuple[str, Decimal], ...]
+"""What was used besides the known kinds of tokens: the provider's name of it, and how much."""
+
 UsageSource = Literal["provider", "estimate", "absent"]
 Dimension = Literal["cost_usd", "input_tokens", "output_tokens", "total_tokens", "requests", "tool_calls"]
 """What a limit can be set for."""
@@ -86,7 +89,7 @@ class RequestUsage:
     """One of the model requests that an agent made within one call, in the order it made them.
 
     ``cost_usd`` is what the provider says it charged, where it says so. ``usage_source`` becomes ``absent``
-    where there is no usage.
+    where there is no usage. ``other_usage`` is kept and told, but never priced: no table has prices for it.
     """
 
     usage: Usage | None
@@ -95,9 +98,12 @@ class RequestUsage:
     usage_source: UsageSource = "provider"
     outcome: RequestOutcome = "ok"
     tool_calls: int = 0
+    other_usage: OtherUsage = ()
 
     def __post_init__(self) -> None:
         count("tool_calls", self.tool_calls)
+        for name, amount in self.other_usage:
+            not_negative(f"other_usage {name!r}", amount)
         check_report(self.usage, self.model)
         if self.usage is None:
             object.__setattr__(self, "usage_source", "absent")

@@ -120,6 +120,7 @@ def price_entry(
         provider_cost_usd=request.cost_usd,
         possible_usd=possible_usd,
         outcome=request.outcome,
+        other_usage=request.other_usage,
     )
 
 

@@ -36,6 +36,8 @@ def payment(entry: LedgerEntry, number: int) -> dict[str, Any]:
     """
     told: dict[str, Any] = {} if entry.model is None else {"model": entry.model}
     told |= {"usage": "absent"} if entry.usage is None else counts(entry.usage)
+    if entry.other_usage:
+        told["other"] = {name: show_usd(amount) for name, amount in entry.other_usage}
     told["usd"] = usd(entry.cost_usd)
     return told | _exceptions(entry) | _misplacements(entry, number)
 

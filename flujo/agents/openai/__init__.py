@@ -14,10 +14,10 @@ except ModuleNotFoundError as missing:
         "flujo.agents.openai needs the OpenAI SDK: pip install 'flujo-pipelines[openai]'", name=missing.name
     ) from missing
 
-from flujo.agents.openai.answers import ToolCall, ToolCalls
 from flujo.agents.openai.chat import OpenAIChat
 from flujo.agents.openai.compaction import OpenAICompaction
 from flujo.agents.openai.responses import BackgroundResponse, OpenAIResponses
+from flujo.agents.wire.answers import ToolCall, ToolCalls
 
 __all__ = [
     "BackgroundResponse",

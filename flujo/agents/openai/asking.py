@@ -1,135 +1,92 @@
-"""What asking a model has in common over both APIs: how a request is put together, and when it is streamed.
-
-Not an agent: ``OpenAIChat`` and ``OpenAIResponses`` say what their API calls things and read its answers.
-"""
+"""What both APIs have in common: the SDK's client and exceptions, and what of a request is only text."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
-from openai import AsyncOpenAI
+from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, AsyncOpenAI, OpenAIError
 
-from flujo.agents.openai.connection import Connection
-from flujo.agents.openai.requests import (
-    Body,
-    as_items,
-    bound_of_input,
-    check_model,
-    check_output,
-    conversation,
-    largest_output,
-    not_asked,
-    plain,
-    schema_of,
-    told_again,
+from flujo.agents.outgoing import about_to_send
+from flujo.agents.wire.connection import Clients
+from flujo.agents.wire.failures import not_asked
+from flujo.agents.wire.requests import Body
+from flujo.agents.wire.stainless import Errors
+
+ERRORS = Errors(OpenAIError, APIError, APIConnectionError, APITimeoutError, APIStatusError)
+
+_TEXT_ITEMS = (
+    "message",
+    "text",
+    "input_text",
+    "output_text",
+    "refusal",
+    "function_call",
+    "function_call_output",
+    "custom_tool_call",
+    "custom_tool_call_output",
 )
-from flujo.ports import AgentOutput, Rejection
+_TEXT_TOOLS = ("function", "custom")
+# Each brings tokens that are not in the request: history, prompts and search results on the provider's side.
+_ELSEWHERE = frozenset({"previous_response_id", "conversation", "prompt", "web_search_options"})
 
-Settings = Mapping[str, Any]
-Said = AsyncGenerator[str | AgentOutput[Any], None]
+
+def _made() -> AsyncOpenAI:
+    return AsyncOpenAI(max_retries=0)
 
 
-class Asking(ABC):
-    """An agent's declarations, and the request it makes of them; what declares what is told by the agents."""
+_clients = Clients("openai", _made)
 
-    items: ClassVar[str]
-    """The key of the conversation in a request."""
-    caps: ClassVar[tuple[str, ...]]
-    """The settings that bound the output, the one that is sent first."""
-    forms: ClassVar[tuple[type, ...]]
-    """What a conversation may be on the wire."""
 
-    def __init__(
-        self,
-        model: str,
-        *,
-        client: AsyncOpenAI | None,
-        provider: str,
-        settings: Settings | None,
-        output_type: Any,
-        max_output_tokens: int | None,
-        stream: bool,
-    ) -> None:
-        self.model = f"{provider}:{model}"
-        self.name = self.model
-        self.output_type = output_type
-        self.max_output_tokens = max_output_tokens
-        if max_output_tokens is None:
-            self.max_output_tokens = largest_output(settings or {}, self.caps)
-        self._wire_model = model
-        self._connection = Connection(self.model, client)
-        self._settings = dict(settings or {})
-        self._schema = schema_of(output_type)
-        self._streams = stream
+class Connection:
+    """Gives clients that never retry by themselves: the user's, or ``AsyncOpenAI()``, which reads OPENAI_API_KEY."""
 
-    async def run(
-        self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()
-    ) -> AgentOutput[Any]:
-        body = self._body(input, settings, feedback, stream=self._streams)
-        if not body.get("stream"):
-            return await self._whole(body)
-        async with aclosing(self._chunks(body)) as said:
-            return [item async for item in said if isinstance(item, AgentOutput)][-1]
+    def __init__(self, model: str, client: AsyncOpenAI | None) -> None:
+        self._model = model
+        self._given = None if client is None else client.with_options(max_retries=0)
 
-    async def stream(self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()) -> Said:
-        """Chunks of text, then the AgentOutput; only the latter if the request says ``stream: false``."""
-        body = self._body(input, settings, feedback, stream=True)
-        if not body.get("stream"):
-            yield await self._whole(body)
-            return
-        async with aclosing(self._chunks(body)) as said:
-            async for item in said:
-                yield item
+    def client(self) -> AsyncOpenAI:
+        """The client for one request that is about to be sent."""
+        client = self._given or self._made()
+        about_to_send(self._model, client.base_url, client._client)
+        return client
 
-    def estimate_input(
-        self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()
-    ) -> int | None:
-        """Tokens that the request can have at most.
+    def _made(self) -> AsyncOpenAI:
+        try:
+            return _clients.of_this_loop()
+        except OpenAIError as error:
+            about_to_send(self._model)  # who must not send needs no key
+            raise not_asked(f"{self._model} could not be asked: {error}") from error
 
-        None if nobody can tell: images, files, hosted tools, history kept by the provider.
-        """
-        body = self._body(input, settings, feedback, stream=False)
-        return bound_of_input(body, body[self.items])
 
-    def _body(self, input: Any, settings: Settings | None, feedback: Sequence[Rejection], *, stream: bool) -> Body:
-        body: Body = {"model": self._wire_model, **self._settings, **(settings or {})}
-        if isinstance(input, Mapping) and self.items in input:
-            body |= plain(input)
-        else:
-            body[self.items] = self._opened(conversation(input))
-        said: Any = body[self.items]
-        if not isinstance(said, self.forms):
-            raise not_asked(f"'{self.items}' of a request cannot be a {type(said).__name__}: send a list")
-        if again := told_again(feedback):
-            body[self.items] = as_items(said) + again
-        if self._schema is not None:
-            self._ask_for(self._schema, body)
-        if self.max_output_tokens is not None and not any(cap in body for cap in self.caps):
-            body[self.caps[0]] = self.max_output_tokens // (body.get("n") or 1)
-        check_model(body, self._wire_model)
-        check_output(body, self.caps, self.max_output_tokens)
-        if body.get("stream", stream):
-            body["stream"] = True
-            self._when_streamed(body)
-        return body
+def brings_only_text(body: Body, items: object) -> bool:
+    """Whether a request brings no more than its own text: no images, files, hosted tools or kept history."""
+    if _ELSEWHERE & {key for key, value in body.items() if value is not None}:
+        return False
+    tools = body.get("tools") or ()
+    if any(not isinstance(tool, Mapping) or tool.get("type") not in _TEXT_TOOLS for tool in tools):
+        return False
+    return _are_text(items)
 
-    @abstractmethod
-    def _opened(self, said: list[Any] | str) -> list[Any] | str:
-        """A conversation that was given without a request around it."""
 
-    @abstractmethod
-    def _ask_for(self, schema: Body, body: Body) -> None:
-        """Ask for an answer of this JSON schema, unless the request asks for a format of its own."""
+def _are_text(items: Any) -> bool:
+    if not isinstance(items, list):
+        return True
+    return all(
+        isinstance(item, Mapping)
+        and item.get("type", "message") in _TEXT_ITEMS
+        and _are_text(item.get("content"))
+        and _are_text(item.get("output"))
+        for item in items
+    )
 
-    @abstractmethod
-    def _when_streamed(self, body: Body) -> None:
-        """What a streamed request says besides ``stream``."""
 
-    @abstractmethod
-    async def _whole(self, body: Body) -> AgentOutput[Any]: ...
+def schema_name(output_type: Any) -> str:
+    """What a JSON schema is called; the APIs allow letters, digits, dashes and underscores."""
+    name = output_type.__name__ if isinstance(output_type, type) else "output"
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in name)[:64]
 
-    @abstractmethod
-    def _chunks(self, body: Body) -> Said: ...
+
+def asks_for_json(form: object) -> bool:
+    """Whether ``response_format``, or ``text.format``, asks for JSON."""
+    return isinstance(form, Mapping) and form.get("type") in ("json_schema", "json_object")

@@ -10,13 +10,15 @@ from typing import Any
 from openai import AsyncOpenAI
 from openai.resources.chat.completions import AsyncCompletions
 
-from flujo.agents.openai.answers import Bill, ToolCall, ToolCalls, asks_for_json, bill_of, spoken
-from flujo.agents.openai.asking import Asking, Said
-from flujo.agents.openai.calls import events, whole
+from flujo.agents.openai.asking import ERRORS, Connection, asks_for_json, brings_only_text, schema_name
 from flujo.agents.openai.chat_stream import ChatStream
-from flujo.agents.openai.failures import AGAIN
-from flujo.agents.openai.requests import Body, arguments, as_items
-from flujo.agents.openai.wire import Json, chat_usage, excerpt, rows, table, text
+from flujo.agents.openai.usage import bill_of, chat_report, chat_usage
+from flujo.agents.wire.answers import Bill, Speech, ToolCall, ToolCalls
+from flujo.agents.wire.asking import Asking, Said
+from flujo.agents.wire.failures import AGAIN
+from flujo.agents.wire.reading import Json, excerpt, rows, table, text
+from flujo.agents.wire.requests import Body, arguments
+from flujo.agents.wire.stainless import Calls
 from flujo.errors import AgentError
 from flujo.ports import AgentOutput
 
@@ -46,7 +48,6 @@ class OpenAIChat(Asking):
 
     items = "messages"
     caps = ("max_completion_tokens", "max_tokens")
-    forms = (list,)
 
     def __init__(
         self,
@@ -63,7 +64,6 @@ class OpenAIChat(Asking):
     ) -> None:
         super().__init__(
             model,
-            client=client,
             provider=provider,
             settings=settings,
             output_type=output_type,
@@ -72,12 +72,18 @@ class OpenAIChat(Asking):
         )
         self._instructions = [] if instructions is None else [{"role": "system", "content": instructions}]
         self._include_usage = include_usage
+        self._connection = Connection(self.model, client)
+        self._calls = Calls(self.model, ERRORS, chat_usage)
 
     def _opened(self, said: list[Any] | str) -> list[Any]:
-        return self._instructions + as_items(said)
+        return self._instructions + self._items(said)
 
     def _ask_for(self, schema: Body, body: Body) -> None:
-        body.setdefault("response_format", {"type": "json_schema", "json_schema": schema})
+        wanted = {"name": schema_name(self.output_type), "schema": schema, "strict": False}
+        body.setdefault("response_format", {"type": "json_schema", "json_schema": wanted})
+
+    def _only_text(self, body: Body) -> bool:
+        return brings_only_text(body, body["messages"])
 
     def _when_streamed(self, body: Body) -> None:
         if self._include_usage:
@@ -85,12 +91,12 @@ class OpenAIChat(Asking):
 
     async def _whole(self, body: Body) -> AgentOutput[Any]:
         create = self._connection.client().chat.completions.with_raw_response.create
-        return self._read(await whole(create, arguments(body, _KNOWN), self.model, chat_usage), body)
+        return self._read(await self._calls.whole(create, arguments(body, _KNOWN)), body)
 
     async def _chunks(self, body: Body) -> Said:
         create = self._connection.client().chat.completions.with_raw_response.create
         gathered = ChatStream()
-        async with aclosing(events(create, arguments(body, _KNOWN), self.model, chat_usage)) as chunks:
+        async with aclosing(self._calls.events(create, arguments(body, _KNOWN))) as chunks:
             try:
                 async for chunk in chunks:
                     if said := gathered.add(chunk):
@@ -102,36 +108,37 @@ class OpenAIChat(Asking):
         yield self._read(gathered.answer(), body)
 
     def _bill(self, answer: Json) -> Bill:
-        return bill_of(answer, self.model, chat_usage(answer.get("usage")))
+        return bill_of(answer, self.model, chat_report(answer.get("usage")))
 
     def _read(self, answer: Json, body: Body) -> AgentOutput[Any]:
         bill = self._bill(answer)
         if error := table(answer.get("error")):  # with status 200, from some who speak this API
             raise bill.failure(f"failed ({error.get('code')}): {excerpt(str(error.get('message')))}. {AGAIN}")
-        as_json = asks_for_json(body.get("response_format"))
-        outputs = [self._choice(choice, bill, as_json) for choice in rows(answer.get("choices"))]
+        speech = Speech(asks_for_json(body.get("response_format")), self.output_type is not None)
+        outputs = [_choice(choice, bill, speech) for choice in rows(answer.get("choices"))]
         if not outputs:
             raise bill.failure(f"answered without any choice. {AGAIN}")
         called = sum(len(output.calls) for output in outputs if isinstance(output, ToolCalls))
         return bill.output(outputs[0] if len(outputs) == 1 else tuple(outputs), called)
 
-    def _choice(self, choice: Json, bill: Bill, as_json: bool) -> object:
-        message = table(choice.get("message"))
-        if refusal := text(message.get("refusal")):
-            raise bill.failure(f"refused: {excerpt(refusal)}. Change what it is asked")
-        match choice.get("finish_reason"):
-            case "content_filter":
-                raise bill.failure("was stopped by the provider's content filter. Change what it is asked")
-            case "length":
-                raise bill.failure("was cut off at its limit of output tokens. Raise max_output_tokens")
-        said = text(message.get("content"))
-        if calls := tuple(_call(call) for call in rows(message.get("tool_calls"))):
-            return ToolCalls(calls, said or "", (message,))
-        if said is not None:
-            return spoken(said, as_json=as_json, forgiving=self.output_type is not None, bill=bill)
-        if audio := table(message.get("audio")):
-            return audio
-        raise bill.failure(f"answered neither text nor tool calls. {AGAIN}")
+
+def _choice(choice: Json, bill: Bill, speech: Speech) -> object:
+    message = table(choice.get("message"))
+    if refusal := text(message.get("refusal")):
+        raise bill.failure(f"refused: {excerpt(refusal)}. Change what it is asked")
+    match choice.get("finish_reason"):
+        case "content_filter":
+            raise bill.failure("was stopped by the provider's content filter. Change what it is asked")
+        case "length":
+            raise bill.failure("was cut off at its limit of output tokens. Raise max_output_tokens")
+    said = text(message.get("content"))
+    if calls := tuple(_call(call) for call in rows(message.get("tool_calls"))):
+        return ToolCalls(calls, said or "", (message,))
+    if said is not None:
+        return speech.read(said, bill)
+    if audio := table(message.get("audio")):
+        return audio
+    raise bill.failure(f"answered neither text nor tool calls. {AGAIN}")
 
 
 def _call(call: Json) -> ToolCall:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from flujo.agents.openai.wire import Json, rows, table, text
+from flujo.agents.wire.reading import Json, rows, table, text
 
 _JOINED = frozenset({"content", "refusal", "arguments", "input", "transcript", "reasoning", "reasoning_content"})
 

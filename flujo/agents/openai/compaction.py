@@ -9,11 +9,11 @@ from typing import Any
 from openai import AsyncOpenAI
 from openai.resources.responses import AsyncResponses
 
-from flujo.agents.openai.answers import bill_of
-from flujo.agents.openai.calls import whole
-from flujo.agents.openai.connection import Connection
-from flujo.agents.openai.requests import arguments, check_model, conversation, plain
-from flujo.agents.openai.wire import response_usage, rows
+from flujo.agents.openai.asking import ERRORS, Connection
+from flujo.agents.openai.usage import bill_of, response_report, response_usage
+from flujo.agents.wire.reading import rows
+from flujo.agents.wire.requests import arguments, check_model, conversation, plain
+from flujo.agents.wire.stainless import Calls
 from flujo.ports import AgentOutput
 
 _KNOWN = frozenset(inspect.signature(AsyncResponses.compact).parameters)
@@ -38,6 +38,7 @@ class OpenAICompaction:
         self.name = f"{self.model} compaction"
         self._wire_model = model
         self._connection = Connection(self.model, client)
+        self._calls = Calls(self.model, ERRORS, response_usage)
         self._settings = dict(settings or {})
 
     async def run(self, input: Any, *, settings: Mapping[str, Any] | None = None) -> AgentOutput[Any]:
@@ -48,8 +49,8 @@ class OpenAICompaction:
             body["input"] = conversation(input)
         check_model(body, self._wire_model)
         compact = self._connection.client().responses.with_raw_response.compact
-        answer = await whole(compact, arguments(body, _KNOWN), self.model, response_usage)
-        bill = bill_of(answer, self.model, response_usage(answer.get("usage")))
+        answer = await self._calls.whole(compact, arguments(body, _KNOWN))
+        bill = bill_of(answer, self.model, response_report(answer.get("usage")))
         items = rows(answer.get("output"))
         if not items:
             raise bill.failure("compacted to nothing. Retry, or go on with the whole conversation")

@@ -12,12 +12,14 @@ import anyio
 from openai import AsyncOpenAI
 from openai.resources.responses import AsyncResponses
 
-from flujo.agents.openai.answers import Bill, ToolCall, ToolCalls, asks_for_json, bill_of, spoken
-from flujo.agents.openai.asking import Asking, Said, Settings
-from flujo.agents.openai.calls import events, whole
-from flujo.agents.openai.failures import AGAIN, in_stream
-from flujo.agents.openai.requests import Body, arguments
-from flujo.agents.openai.wire import Json, excerpt, response_usage, rows, table, text
+from flujo.agents.openai.asking import ERRORS, Connection, asks_for_json, brings_only_text, schema_name
+from flujo.agents.openai.usage import bill_of, response_report, response_usage
+from flujo.agents.wire.answers import Bill, Speech, ToolCall, answered
+from flujo.agents.wire.asking import Asking, Said, Settings
+from flujo.agents.wire.failures import AGAIN, in_stream
+from flujo.agents.wire.reading import Json, excerpt, rows, table, text
+from flujo.agents.wire.requests import Body, arguments
+from flujo.agents.wire.stainless import Calls
 from flujo.errors import AgentError
 from flujo.ports import AgentOutput, Rejection
 
@@ -67,7 +69,6 @@ class OpenAIResponses(Asking):
         instructed = {} if instructions is None else {"instructions": instructions}
         super().__init__(
             model,
-            client=client,
             provider=provider,
             settings={**instructed, **(settings or {})},
             output_type=output_type,
@@ -75,6 +76,8 @@ class OpenAIResponses(Asking):
             stream=stream,
         )
         self._poll_s = poll_s
+        self._connection = Connection(self.model, client)
+        self._calls = Calls(self.model, ERRORS, response_usage)
 
     async def run(
         self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()
@@ -104,14 +107,15 @@ class OpenAIResponses(Asking):
         return said
 
     def _ask_for(self, schema: Body, body: Body) -> None:
-        body.setdefault("text", {"format": {"type": "json_schema", **schema}})
+        wanted = {"name": schema_name(self.output_type), "schema": schema, "strict": False}
+        body.setdefault("text", {"format": {"type": "json_schema", **wanted}})
 
-    def _when_streamed(self, body: Body) -> None:
-        """Nothing: usage always comes with the last event."""
+    def _only_text(self, body: Body) -> bool:
+        return brings_only_text(body, body["input"])
 
     async def _whole(self, body: Body) -> AgentOutput[Any]:
         create = self._connection.client().responses.with_raw_response.create
-        answer = await whole(create, arguments(body, _KNOWN), self.model, response_usage)
+        answer = await self._calls.whole(create, arguments(body, _KNOWN))
         response_id = text(answer.get("id"))
         if body.get("background") and answer.get("status") in _RUNNING and response_id:
             answer = await self._ended(response_id)
@@ -121,7 +125,7 @@ class OpenAIResponses(Asking):
         retrieve = self._connection.client().responses.with_raw_response.retrieve
         by_id: Body = {"response_id": response_id, "stream": False}
         while True:
-            answer = await whole(retrieve, by_id, self.model, response_usage)
+            answer = await self._calls.whole(retrieve, by_id)
             if answer.get("status") not in _RUNNING:
                 return answer
             await anyio.sleep(self._poll_s)
@@ -130,7 +134,7 @@ class OpenAIResponses(Asking):
         create = self._connection.client().responses.with_raw_response.create
         latest: Json = {}
         ended = False
-        async with aclosing(events(create, arguments(body, _KNOWN), self.model, response_usage)) as arriving:
+        async with aclosing(self._calls.events(create, arguments(body, _KNOWN))) as arriving:
             try:
                 async for event in arriving:
                     latest = table(event.get("response")) or latest
@@ -147,7 +151,7 @@ class OpenAIResponses(Asking):
         yield self._read(latest, body)
 
     def _bill(self, answer: Json) -> Bill:
-        return bill_of(answer, self.model, response_usage(answer.get("usage")))
+        return bill_of(answer, self.model, response_report(answer.get("usage")))
 
     def _read(self, answer: Json, body: Mapping[str, Any]) -> AgentOutput[Any]:
         bill = self._bill(answer)
@@ -158,15 +162,9 @@ class OpenAIResponses(Asking):
             if part.get("type") == "refusal":
                 raise bill.failure(f"refused: {excerpt(str(part.get('refusal')))}. Change what it is asked")
         texts = [text(part.get("text")) or "" for part in parts if part.get("type") == "output_text"]
-        if calls := tuple(_call(item) for item in items if item.get("type") in _CALLS):
-            return bill.output(ToolCalls(calls, "".join(texts), tuple(items)), len(calls))
-        if texts:
-            as_json = asks_for_json(table(body.get("text")).get("format"))
-            forgiving = self.output_type is not None
-            return bill.output(spoken("".join(texts), as_json=as_json, forgiving=forgiving, bill=bill))
-        if items:
-            return bill.output(list(items))
-        raise bill.failure(f"answered nothing. {AGAIN}")
+        calls = [_call(item) for item in items if item.get("type") in _CALLS]
+        as_json = asks_for_json(table(body.get("text")).get("format"))
+        return answered(texts, calls, items, Speech(as_json, self.output_type is not None), bill)
 
 
 def _call(item: Json) -> ToolCall:

@@ -14,7 +14,9 @@ from openai import APIError, AsyncOpenAI
 
 from flujo import AgentError, AgentOutput, Flujo, Step, Usage
 from flujo.agents.openai import OpenAIChat, OpenAIResponses
-from flujo.agents.openai.failures import failure_of
+from flujo.agents.openai.asking import ERRORS
+from flujo.agents.openai.usage import chat_usage
+from flujo.agents.wire.stainless import failure_of
 from tests.flujo.agents.wire import (
     ALL_KINDS,
     USAGE,
@@ -54,7 +56,7 @@ REFUSED = {
         (answer({"error": {"message": "No."}}, 403), "403: No.. Check what the API key may use"),
         (answer({"error": "gone"}, 404), "404: gone. Check the model's name and the client's base_url"),
         (answer({"error": {"type": "huge", "message": "Big."}}, 413), "413 (huge): Big.. Send less"),
-        (answer({"detail": "odd"}, 422), "422: Error code: 422. Correct the request"),
+        (answer({"detail": "odd"}, 422), "422: odd. Correct the request"),
         (
             answer({"error": {"message": "Slow.", "code": "rate"}}, 429, **{"retry-after": "7"}),
             "429 (rate): Slow.. Give the step a backoff, or let fewer steps run at once (retry-after: 7)",
@@ -296,8 +298,7 @@ async def test_a_hook_of_the_client_may_close_an_answer_before_it_is_read() -> N
 
 
 def test_another_error_of_the_sdk_is_told_in_its_own_words() -> None:
-    error = failure_of(
-        APIError("Odd.", httpx2.Request("POST", "https://api.test"), body=None), "openai:gpt-x"
-    )
+    odd = APIError("Odd.", httpx2.Request("POST", "https://api.test"), body=None)
+    error = failure_of(odd, ERRORS, "openai:gpt-x", chat_usage)
     assert str(error) == f"openai:gpt-x failed: Odd.. {AGAIN}"
     assert (error.usage, error.model, error.requests) == (None, "openai:gpt-x", None)

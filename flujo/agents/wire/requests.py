@@ -8,32 +8,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from flujo.agents.wire.failures import not_asked
 from flujo.canonical import NotRepresentable, to_data
-from flujo.errors import AgentError, MisuseError
+from flujo.errors import MisuseError
 from flujo.ports import Rejection
 
 Body = dict[str, Any]
-
-_TEXT_ITEMS = (
-    "message",
-    "text",
-    "input_text",
-    "output_text",
-    "refusal",
-    "function_call",
-    "function_call_output",
-    "custom_tool_call",
-    "custom_tool_call_output",
-)
-_TEXT_TOOLS = ("function", "custom")
-# Each brings tokens that are not in the request: history, prompts and search results on the provider's side.
-_ELSEWHERE = frozenset({"previous_response_id", "conversation", "prompt", "web_search_options"})
-
-
-def not_asked(message: str) -> AgentError:
-    """For a request that was never sent: nothing is booked."""
-    return AgentError(message, requests=())
-
 
 def conversation(value: object) -> list[Any] | str:
     """A list of the wire's items as it is; a text as it is; anything else as JSON text."""
@@ -57,19 +37,10 @@ def _is_item(item: object) -> bool:
     return isinstance(item, dict) and ("role" in item or "type" in item)
 
 
-def as_items(said: Any) -> list[Any]:
-    """A conversation as a list: a text is one message of the user's."""
-    return [user_message(said)] if isinstance(said, str) else said
-
-
-def user_message(content: str) -> Body:
-    return {"role": "user", "content": content}
-
-
-def told_again(feedback: Iterable[Rejection]) -> list[Body]:
-    """What was wrong with earlier answers, as one more message."""
+def reasons_of(feedback: Iterable[Rejection]) -> str | None:
+    """What was wrong with earlier answers, to be said in one more message; None if nothing was."""
     reasons = "\n".join(f"- {rejection.plugin}: {rejection.feedback}" for rejection in feedback)
-    return [user_message(f"Earlier answers were rejected:\n{reasons}\nAnswer again.")] if reasons else []
+    return f"Earlier answers were rejected:\n{reasons}\nAnswer again." if reasons else None
 
 
 def arguments(body: Mapping[str, Any], known: frozenset[str]) -> Body:
@@ -104,52 +75,47 @@ def check_output(body: Mapping[str, Any], caps: Sequence[str], declared: int | N
 
 def largest_output(body: Mapping[str, Any], caps: Sequence[str]) -> int | None:
     """Output tokens that a request allows, over all its choices; None if it sets no limit."""
-    limits = [body[cap] for cap in caps if isinstance(body.get(cap), int)]
+    limits = [limit for cap in caps if isinstance(limit := found(body, cap), int)]
     choices = body.get("n")
     return min(limits) * (choices if isinstance(choices, int) else 1) if limits else None
 
 
-def bound_of_input(body: Mapping[str, Any], items: object) -> int | None:
-    """Input tokens that a request can have at most; None if it brings more than its own text.
+def found(body: Mapping[str, Any], path: str) -> Any:
+    """What stands in a request at ``a.b``; None if nothing does."""
+    outer, _, inner = path.rpartition(".")
+    where = body.get(outer) if outer else body
+    return where.get(inner) if isinstance(where, Mapping) else None
 
-    A token of text is at least one byte, so the bytes of the JSON are a bound without a tokenizer, some four
-    times what English text comes to. Images, files, hosted tools and history kept by the provider have none.
+
+def says(body: Mapping[str, Any], path: str) -> bool:
+    """Whether a request has anything to say at ``a.b``, None included."""
+    outer, _, inner = path.rpartition(".")
+    where = body.get(outer) if outer else body
+    return isinstance(where, Mapping) and inner in where
+
+
+def put(body: Body, path: str, value: object) -> None:
+    """Set what stands in a request at ``a.b``, leaving alone what it was made of."""
+    outer, _, inner = path.rpartition(".")
+    if not outer:
+        body[inner] = value
+    else:
+        body[outer] = {**(body.get(outer) or {}), inner: value}
+
+
+def bytes_of(body: Mapping[str, Any]) -> int:
+    """The size of a request as JSON, which bounds its input tokens: a token of text is at least one byte.
+
+    That needs no tokenizer, and is some four times what English text comes to.
     """
-    if _ELSEWHERE & {key for key, value in body.items() if value is not None}:
-        return None
-    tools = body.get("tools") or ()
-    if any(not isinstance(tool, Mapping) or tool.get("type") not in _TEXT_TOOLS for tool in tools):
-        return None
-    if not _only_text(items):
-        return None
     return len(json.dumps(body, ensure_ascii=False, default=str).encode(errors="surrogatepass"))
 
 
-def _only_text(items: object) -> bool:
-    if not isinstance(items, list):
-        return True
-    return all(
-        isinstance(item, Mapping)
-        and item.get("type", "message") in _TEXT_ITEMS
-        and _only_text(item.get("content"))
-        and _only_text(item.get("output"))
-        for item in items
-    )
-
-
 def schema_of(output_type: Any) -> Body | None:
-    """The JSON schema to ask for an output type with; None for text.
-
-    Structured outputs need an object at the top: https://platform.openai.com/docs/guides/structured-outputs
-    """
+    """The JSON schema to ask for an output type with; None for text. Providers need an object at the top."""
     if output_type is None or output_type is str:
         return None
     schema = TypeAdapter(output_type).json_schema()
     if schema.get("type") != "object":
         raise MisuseError(f"output_type {output_type!r} is no object in JSON: put it into a field of a model")
-    return {"name": _schema_name(output_type), "schema": schema, "strict": False}
-
-
-def _schema_name(output_type: Any) -> str:
-    name = output_type.__name__ if isinstance(output_type, type) else "output"
-    return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in name)[:64]
+    return schema
