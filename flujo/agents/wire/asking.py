@@ -39,6 +39,8 @@ class Asking(ABC):
     """The settings that bound the output, the one that is sent first; ``a.b`` is a setting within another."""
     forms: ClassVar[tuple[type, ...]] = (list,)
     """What a conversation may be on the wire."""
+    unseen: ClassVar[int] = 0
+    """Input tokens that the provider may add to a request."""
 
     def __init__(
         self,
@@ -88,7 +90,7 @@ class Asking(ABC):
         None if nobody can tell: images, files, hosted tools, history kept by the provider.
         """
         body = self._body(input, settings, feedback, stream=False)
-        return bytes_of(body) if self._only_text(body) else None
+        return bytes_of(body) + self.unseen if self._only_text(body) else None
 
     def _body(self, input: Any, settings: Settings | None, feedback: Sequence[Rejection], *, stream: bool) -> Body:
         body: Body = {"model": self._wire_model, **self._settings, **(settings or {})}

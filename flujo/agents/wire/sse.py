@@ -33,6 +33,15 @@ async def arriving_events(response: Any, model: str) -> AsyncGenerator[Json, Non
             await response.aclose()
 
 
+async def read_whole(response: Any, model: str) -> bytes:
+    """All of a response of httpx or httpx2."""
+    try:
+        content: bytes = await response.aread()
+    except Exception as error:  # the HTTP client and its transport are the user's
+        raise broken_off(model, error) from error
+    return content
+
+
 async def next_of(arriving: AsyncGenerator[bytes, None], model: str) -> bytes | None:
     """The next part of a streamed answer; None at its end."""
     try:

@@ -14,7 +14,7 @@ from typing import Any
 from flujo.agents.wire.failures import failed, in_stream, not_asked, refused, timed_out, unreachable
 from flujo.agents.wire.reading import Json, json_or_none, table
 from flujo.agents.wire.requests import Body
-from flujo.agents.wire.sse import arriving_events, object_of
+from flujo.agents.wire.sse import arriving_events, object_of, read_whole
 from flujo.errors import AgentError
 from flujo.usage import Usage
 
@@ -47,7 +47,7 @@ class Calls:
     async def whole(self, method: Method, arguments: Body) -> Json:
         """The answer to one request; ``method`` is one of the SDK's ``with_raw_response``."""
         raw = await self._sent(method, arguments)
-        return object_of(raw.content, self.model)
+        return object_of(await read_whole(raw.http_response, self.model), self.model)
 
     async def events(self, method: Method, arguments: Body) -> AsyncGenerator[Json, None]:
         """The events of a streamed answer, up to ``[DONE]`` or the end; they are to be closed by the caller."""
@@ -63,7 +63,7 @@ class Calls:
             return await method(**arguments)
         except self.errors.anything as error:
             raise failure_of(error, self.errors, self.model, self.read) from error
-        except (TypeError, ValueError) as error:  # the SDK's own checks of what is to be sent
+        except (TypeError, ValueError, Warning) as error:  # the SDK's own checks of what is to be sent
             raise not_asked(f"{self.model} could not be asked: {error}") from error
 
 

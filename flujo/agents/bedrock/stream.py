@@ -1,0 +1,62 @@
+"""The events of a streamed Converse answer, gathered into the answer that a plain request would have brought.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flujo.agents.wire.reading import Json, json_or_none, table, text
+
+
+class ConverseStream:
+    """``add`` every event, then take ``answer()``; ``finished`` says whether the message came to its end."""
+
+    def __init__(self) -> None:
+        self._answer: dict[str, Any] = {}
+        self._blocks: dict[object, dict[str, Any]] = {}
+        self.finished = False
+
+    def add(self, kind: str | None, event: Json) -> str:
+        """Keep an event; returns the text that it adds."""
+        block = self._blocks.setdefault(event.get("contentBlockIndex"), {}) if "contentBlockIndex" in event else {}
+        match kind:
+            case "contentBlockStart":
+                block |= {name: dict(table(start)) for name, start in table(event.get("start")).items()}
+            case "contentBlockDelta":
+                return _grow(block, table(event.get("delta")))
+            case "messageStop":
+                self.finished = True
+                self._answer["stopReason"] = event.get("stopReason")
+            case "metadata":
+                self._answer |= event
+        return ""
+
+    def answer(self) -> Json:
+        """In the shape of an answer that was not streamed: the input of tools is JSON data, not its text."""
+        content = [_whole(block) for block in self._blocks.values() if block]
+        return {**self._answer, "output": {"message": {"role": "assistant", "content": content}}}
+
+
+def _grow(block: dict[str, Any], delta: Json) -> str:
+    for kind, value in delta.items():
+        if isinstance(value, str):
+            block[kind] = (text(block.get(kind)) or "") + value
+            continue
+        inner = block.setdefault(kind, {})
+        for name, part in table(value).items():
+            known = inner.get(name)
+            inner[name] = known + part if isinstance(known, str) and isinstance(part, str) else part
+    return text(delta.get("text")) or ""
+
+
+def _whole(block: dict[str, Any]) -> dict[str, Any]:
+    """Reasoning is an object with its text and signature when it is not streamed; the input of a tool is data."""
+    if "toolUse" in block:
+        written = text(block["toolUse"].get("input")) or "{}"
+        data = json_or_none(written)
+        return {"toolUse": {**block["toolUse"], "input": written if data is None else data}}
+    if "reasoningContent" in block and "text" in block["reasoningContent"]:
+        return {"reasoningContent": {"reasoningText": block["reasoningContent"]}}
+    return block
