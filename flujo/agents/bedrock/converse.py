@@ -107,7 +107,11 @@ class BedrockConverse(Asking):
 
     async def _messages(self, body: Body) -> AsyncGenerator[Message, None]:
         opened = self._calls.opened(f"{self._path}/converse-stream", _sent(body))
-        async with opened as response, aclosing(messages_of(response.aiter_bytes())) as arriving:
+        async with (
+            opened as response,
+            aclosing(response.aiter_bytes()) as chunks,
+            aclosing(messages_of(chunks)) as arriving,
+        ):
             while True:
                 try:
                     message = await anext(arriving, None)

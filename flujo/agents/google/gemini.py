@@ -39,6 +39,8 @@ class Gemini(Asking):
     charged. ``client`` is used without its retries; without one, ``genai.Client()`` is made when first
     needed, and reads GEMINI_API_KEY.
 
+    On trio a stream that is left early is closed when the SDK's generators are collected as garbage.
+
     A blocked prompt, an answer that was stopped or cut off and half a stream are AgentErrors; what they cost
     is booked. A request that the agent's declarations do not cover is one, too, and is not sent.
     """
