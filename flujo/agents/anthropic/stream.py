@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flujo.agents.wire.reading import Json, json_or_none, table, text
+from flujo.agents.wire.reading import Json, index, json_or_none, rows, table, text
 
 # What a delta is called, and the field of its block that it goes on with.
 _JOINED = {
@@ -24,7 +24,7 @@ class MessageStream:
 
     def __init__(self) -> None:
         self._message: dict[str, Any] = {}
-        self._blocks: dict[object, dict[str, Any]] = {}
+        self._blocks: dict[int, dict[str, Any]] = {}
         self._usage: dict[str, Any] = {}
         self.finished = False
 
@@ -35,9 +35,9 @@ class MessageStream:
                 self._message |= table(event.get("message"))
                 self._usage |= table(self._message.get("usage"))
             case "content_block_start":
-                self._blocks[event.get("index")] = dict(table(event.get("content_block")))
+                self._blocks[index(event.get("index"))] = dict(table(event.get("content_block")))
             case "content_block_delta":
-                return self._grow(event.get("index"), table(event.get("delta")))
+                return self._grow(index(event.get("index")), table(event.get("delta")))
             case "message_delta":
                 self._message |= table(event.get("delta"))
                 self._usage |= {key: value for key, value in table(event.get("usage")).items() if value is not None}
@@ -45,11 +45,11 @@ class MessageStream:
                 self.finished = True
         return ""
 
-    def _grow(self, index: object, delta: Json) -> str:
-        block = self._blocks.setdefault(index, {})
+    def _grow(self, at: int, delta: Json) -> str:
+        block = self._blocks.setdefault(at, {})
         kind = text(delta.get("type"))
         if kind == "citations_delta":
-            block["citations"] = [*(block.get("citations") or []), delta.get("citation")]
+            block["citations"] = [*rows(block.get("citations")), delta.get("citation")]
         elif kind in _JOINED:
             field, of_block = _JOINED[kind]
             known = block.get(of_block)

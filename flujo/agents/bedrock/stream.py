@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flujo.agents.wire.reading import Json, json_or_none, table, text
+from flujo.agents.wire.reading import Json, index, json_or_none, table, text
 
 
 class ConverseStream:
@@ -15,12 +15,12 @@ class ConverseStream:
 
     def __init__(self) -> None:
         self._answer: dict[str, Any] = {}
-        self._blocks: dict[object, dict[str, Any]] = {}
+        self._blocks: dict[int, dict[str, Any]] = {}
         self.finished = False
 
     def add(self, kind: str | None, event: Json) -> str:
         """Keep an event; returns the text that it adds."""
-        block = self._blocks.setdefault(event.get("contentBlockIndex"), {}) if "contentBlockIndex" in event else {}
+        block = self._blocks.setdefault(index(event.get("contentBlockIndex")), {})
         match kind:
             case "contentBlockStart":
                 block |= {name: dict(table(start)) for name, start in table(event.get("start")).items()}
@@ -44,7 +44,7 @@ def _grow(block: dict[str, Any], delta: Json) -> str:
         if isinstance(value, str):
             block[kind] = (text(block.get(kind)) or "") + value
             continue
-        inner = block.setdefault(kind, {})
+        inner = block[kind] = dict(table(block.get(kind)))
         for name, part in table(value).items():
             known = inner.get(name)
             inner[name] = known + part if isinstance(known, str) and isinstance(part, str) else part
@@ -53,10 +53,11 @@ def _grow(block: dict[str, Any], delta: Json) -> str:
 
 def _whole(block: dict[str, Any]) -> dict[str, Any]:
     """Reasoning is an object with its text and signature when it is not streamed; the input of a tool is data."""
-    if "toolUse" in block:
-        written = text(block["toolUse"].get("input")) or "{}"
+    if asked := table(block.get("toolUse")):
+        written = text(asked.get("input")) or "{}"
         data = json_or_none(written)
-        return {"toolUse": {**block["toolUse"], "input": written if data is None else data}}
-    if "reasoningContent" in block and "text" in block["reasoningContent"]:
-        return {"reasoningContent": {"reasoningText": block["reasoningContent"]}}
+        return {"toolUse": {**asked, "input": written if data is None else data}}
+    thought = table(block.get("reasoningContent"))
+    if "text" in thought:
+        return {"reasoningContent": {"reasoningText": thought}}
     return block

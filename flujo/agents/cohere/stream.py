@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flujo.agents.wire.reading import Json, rows, table, text
+from flujo.agents.wire.reading import Json, index, rows, table, text
 
 _JOINED = ("text", "thinking", "arguments")
 
@@ -16,8 +16,8 @@ class CohereStream:
     """``add`` every event, then take ``answer()``; ``finished`` says whether the message came to its end."""
 
     def __init__(self) -> None:
-        self._blocks: dict[object, dict[str, Any]] = {}
-        self._calls: dict[object, dict[str, Any]] = {}
+        self._blocks: dict[int, dict[str, Any]] = {}
+        self._calls: dict[int, dict[str, Any]] = {}
         self._plan = ""
         self._end: Json = {}
         self.finished = False
@@ -28,11 +28,11 @@ class CohereStream:
         message = table(delta.get("message"))
         match event.get("type"):
             case "content-start" | "content-delta":
-                return self._speak(event.get("index"), table(message.get("content")))
+                return self._speak(index(event.get("index")), table(message.get("content")))
             case "tool-plan-delta":
                 self._plan += text(message.get("tool_plan")) or ""
             case "tool-call-start" | "tool-call-delta":
-                call = self._calls.setdefault(event.get("index"), {"function": {}})
+                call = self._calls.setdefault(index(event.get("index")), {"function": {}})
                 part = table(message.get("tool_calls"))
                 _grow(call["function"], table(part.get("function")))
                 call |= {key: value for key, value in part.items() if key != "function"}
@@ -40,8 +40,8 @@ class CohereStream:
                 self._end, self.finished = delta, True
         return ""
 
-    def _speak(self, index: object, content: Json) -> str:
-        _grow(self._blocks.setdefault(index, {}), content)
+    def _speak(self, at: int, content: Json) -> str:
+        _grow(self._blocks.setdefault(at, {}), content)
         return text(content.get("text")) or ""
 
     def answer(self) -> Json:

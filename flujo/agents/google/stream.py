@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flujo.agents.wire.reading import Json, rows, table, text
+from flujo.agents.wire.reading import Json, index, rows, table, text
 
 
 class ContentStream:
@@ -15,19 +15,19 @@ class ContentStream:
 
     def __init__(self) -> None:
         self._answer: dict[str, Any] = {}
-        self._candidates: dict[object, dict[str, Any]] = {}
+        self._candidates: dict[int, dict[str, Any]] = {}
 
     def add(self, chunk: Json) -> str:
         """Keep a chunk; returns the text that it adds to the first candidate."""
         self._answer |= {key: value for key, value in chunk.items() if key != "candidates" and value is not None}
         said = ""
         for candidate in rows(chunk.get("candidates")):
-            index = candidate.get("index") or 0
-            known = self._candidates.setdefault(index, {"content": {"role": "model", "parts": []}})
+            at = index(candidate.get("index"))
+            known = self._candidates.setdefault(at, {"content": {"role": "model", "parts": []}})
             known |= {key: value for key, value in candidate.items() if key != "content"}
             parts = rows(table(candidate.get("content")).get("parts"))
             known["content"]["parts"] += parts
-            if index == 0:
+            if at == 0:
                 said += "".join(text(part.get("text")) or "" for part in parts if not part.get("thought"))
         return said
 

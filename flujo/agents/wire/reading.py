@@ -23,6 +23,11 @@ def text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def index(value: object) -> int:
+    """The place of a part of a streamed answer; the first where none is named."""
+    return value if isinstance(value, int) else 0
+
+
 def excerpt(value: str, size: int = 300) -> str:
     """The beginning of a text that may be a whole page, on one line."""
     line = " ".join(value.split())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -40,8 +39,8 @@ def _numbers(value: object, path: str) -> Iterator[tuple[str, Decimal]]:
     inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in inside:
         yield from _numbers(part, f"{path}.{key}" if path else str(key))
-    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 and math.isfinite(value):
-        yield path, Decimal(str(value))
+    if value and (amount := _amount(value)) is not None:
+        yield path, amount
 
 
 def _is_known(path: str, known: Collection[str]) -> bool:
@@ -58,10 +57,14 @@ def sum_of(*counts: object) -> object:
 
 def charged_usd(wire: object) -> Decimal | None:
     """``usage.cost``: USD, as OpenRouter reports it (https://openrouter.ai/docs/use-cases/usage-accounting)."""
-    cost = table(wire).get("cost")
-    if isinstance(cost, bool) or not isinstance(cost, (int, float)):
+    return _amount(table(wire).get("cost"))
+
+
+def _amount(number: object) -> Decimal | None:
+    """None for what is no number of at least 0, or none that can be kept exactly."""
+    if isinstance(number, bool) or not isinstance(number, int | float):
         return None
     try:
-        return not_negative("usage.cost", str(cost))
+        return not_negative("usage", str(number))
     except ValueError:
         return None

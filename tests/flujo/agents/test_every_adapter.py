@@ -174,7 +174,7 @@ JSON = st.recursive(
 
 
 @given(body=JSON, plain=st.booleans())
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_whatever_json_a_provider_sends_is_an_answer_or_an_agent_error(body: object, plain: bool) -> None:
     for provider in PROVIDERS:
         events = [("contentBlockDelta", body)] if provider.name == "bedrock" else [body]
