@@ -22,7 +22,11 @@ def conversation(value: object) -> list[Any] | str:
     data = plain(value)
     if isinstance(data, list) and data and all(_is_item(item) for item in data):
         return data
-    return json.dumps(data, ensure_ascii=False)
+    return as_json(data)
+
+
+def as_json(value: object) -> str:
+    return json.dumps(plain(value), ensure_ascii=False)
 
 
 def plain(value: object) -> Any:

@@ -44,7 +44,8 @@ async def failure(body: object) -> AgentError:
 
 async def test_a_request_has_a_bound_and_the_instructions_stand_beside_the_messages() -> None:
     assert await sent("Rain?") == {"model": "m", "messages": RAIN, "max_tokens": 4096}
-    told = await sent({"messages": RAIN, "thinking": {"type": "disabled"}}, instructions="Be brief.", max_output_tokens=9)
+    request = {"messages": RAIN, "thinking": {"type": "disabled"}}
+    told = await sent(request, instructions="Be brief.", max_output_tokens=9)
     assert told == {
         "model": "m",
         "messages": RAIN,
