@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flujo.errors import FlujoError
+from flujo_testing.recordings.encodings import NotDecoded, decoded
 from flujo_testing.recordings.yaml_data import MAX_BYTES, Document, Refused, read_yaml
+
+# Bodies are kept as they were before they were compressed and divided, so these do not hold for them.
+_STALE = ("content-length", "transfer-encoding", "content-encoding")
 
 
 class RecordingError(FlujoError):
@@ -142,17 +146,25 @@ def _response(response: Mapping[str, object], where: str, line: int) -> Recorded
     status = _mapping(response.get("status"), f"'status' of {where}", line).get("code")
     if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 599:
         raise Refused(line, f"'status.code' of {where} is {status!r}")
-    stale = {"content-length", "transfer-encoding"}
+    headers = _headers(_mapping(response.get("headers", {}), f"'headers' of {where}", line))
     if "parsed_body" in response:
         content = _json_bytes(response["parsed_body"], where, line)
-        stale.add("content-encoding")
     elif isinstance(body := _body(response.get("body"), where, line), bytes):
-        content = body
+        content = _decoded(body, headers, where, line)
     else:  # written as text, so it was decompressed when it was recorded
         content = body.encode(errors="surrogatepass")
-        stale.add("content-encoding")
-    headers = _headers(_mapping(response.get("headers", {}), f"'headers' of {where}", line))
-    return RecordedResponse(status, tuple(pair for pair in headers if pair[0] not in stale), content)
+    return RecordedResponse(status, tuple(pair for pair in headers if pair[0] not in _STALE), content)
+
+
+def _decoded(body: bytes, headers: list[tuple[str, str]], where: str, line: int) -> bytes:
+    for name, encodings in headers:
+        if name == "content-encoding":
+            for encoding in reversed(encodings.split(",")):
+                try:
+                    body = decoded(body, encoding.strip().lower())
+                except NotDecoded as error:
+                    raise Refused(line, f"'body' of {where}: {error}") from None
+    return body
 
 
 def _json_bytes(data: object, where: str, line: int) -> bytes:
