@@ -245,12 +245,13 @@ def frames(*events: tuple[str, object], done: bool = False) -> bytes:
     return b"".join(frame({":message-type": "event", ":event-type": kind}, data) for kind, data in events)
 
 
-def frame(headers: dict[str, str], data: object) -> bytes:
+def frame(headers: dict[str, str], data: object, more_headers: bytes = b"") -> bytes:
     payload = data if isinstance(data, bytes) else json.dumps(data).encode()
     head = b"".join(
         struct.pack(">B", len(name)) + name.encode() + struct.pack(">BH", 7, len(value)) + value.encode()
         for name, value in headers.items()
     )
+    head += more_headers
     prelude = struct.pack(">II", 16 + len(head) + len(payload), len(head))
     body = prelude + struct.pack(">I", zlib.crc32(prelude)) + head + payload
     return body + struct.pack(">I", zlib.crc32(body))
