@@ -210,6 +210,8 @@ def test_the_cost_that_a_provider_reports_is_kept_exactly() -> None:
         ({"cost_usd": 0.1}, "cost_usd must be a Decimal, .* not float 0.1"),
         ({"cost_usd": Decimal(-1)}, "cost_usd must be at least 0, not -1"),
         ({"tool_calls": -1}, "tool_calls must be at least 0, not -1"),
+        ({"other_usage": (("searches", Decimal(-1)),)}, "other_usage 'searches' must be at least 0, not -1"),
+        ({"other_usage": (("searches", 0.5),)}, "other_usage 'searches' must be a Decimal, .* not float 0.5"),
     ],
 )
 def test_what_a_request_cannot_have_cost_is_refused(fields: dict[str, object], error: str) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import httpx
 import httpx2
 import pytest
 from openai import AsyncOpenAI
@@ -19,6 +22,7 @@ from flujo_testing.recordings import (
     Replay,
     ReplayMiss,
 )
+from flujo_testing.recordings.httpx_transport import ReplayTransport as HTTPXTransport
 from flujo_testing.recordings.transport import ReplayTransport
 from flujo_testing.recordings.vcr import body_of
 
@@ -184,6 +188,48 @@ def test_the_sdk_of_synchronous_code_is_answered_as_well(tmp_path: Path) -> None
     transport = ReplayTransport(written(tmp_path))
     with httpx2.Client(transport=transport) as client:
         assert client.post(URL, json=ASKED).json()["model"] == "gpt-x-1"
+
+
+async def test_a_client_of_httpx_is_answered_in_the_same_way(tmp_path: Path) -> None:
+    transport = HTTPXTransport(written(tmp_path), recording(None, url="https://x.test/sync"))
+    async with httpx.AsyncClient(transport=transport) as client:
+        assert (await client.post(URL, json=ASKED)).json()["model"] == "gpt-x-1"
+        with pytest.raises(ReplayMiss, match="it was recorded 1 time"):
+            await client.post(URL, json=ASKED)
+    assert ask_twice_at_once(transport, "https://x.test/sync") == [200, "ReplayMiss"]
+    assert (transport.replay.unused, len(transport.replay.misses)) == ((), 2)
+
+
+def ask_twice_at_once(transport: HTTPXTransport, url: str) -> list[object]:
+    with httpx.Client(transport=transport) as client:
+        answered: list[object] = [client.post(url).status_code]
+        try:
+            client.post(url)
+        except ReplayMiss as miss:
+            answered.append(type(miss).__name__)
+    return answered
+
+
+@pytest.mark.parametrize(("module", "missing"), [("transport", "httpx2"), ("httpx_transport", "httpx")])
+def test_without_its_http_library_a_transport_names_what_to_install(module: str, missing: str) -> None:
+    script = f"""
+import sys
+sys.modules[{missing!r}] = None
+try:
+    import flujo_testing.recordings.{module}
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"flujo_testing.recordings.{module} needs {missing}, which comes with ")
+
+
+def test_what_an_sdk_marks_its_requests_with_is_not_compared() -> None:
+    replay = Replay(recording({}, url="https://x.test/v1?beta=true&a=1"))
+    assert ask(replay, {}, url="https://x.test/v1?a=1") == 1
+    other = Replay(recording({}, url="https://x.test/v1?beta=false"))
+    told = "  url: recorded https://x.test/v1?beta=false, asked https://x.test/v1"
+    assert miss(other, {}, url="https://x.test/v1").splitlines()[1] == told
 
 
 async def test_a_miss_ends_the_step_with_its_whole_story(tmp_path: Path) -> None:

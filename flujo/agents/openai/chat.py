@@ -11,7 +11,7 @@ from openai import AsyncOpenAI
 from openai.resources.chat.completions import AsyncCompletions
 
 from flujo.agents.openai.asking import ERRORS, Connection, asks_for_json, brings_only_text, schema_name
-from flujo.agents.openai.chat_stream import ChatStream
+from flujo.agents.openai.chat_stream import ChatStream, said_in
 from flujo.agents.openai.usage import bill_of, chat_report, chat_usage
 from flujo.agents.wire.answers import Bill, Speech, ToolCall, ToolCalls
 from flujo.agents.wire.asking import Asking, Said
@@ -131,7 +131,10 @@ def _choice(choice: Json, bill: Bill, speech: Speech) -> object:
             raise bill.failure("was stopped by the provider's content filter. Change what it is asked")
         case "length":
             raise bill.failure("was cut off at its limit of output tokens. Raise max_output_tokens")
-    said = text(message.get("content"))
+        case "error":  # OpenRouter's, for one that its own provider has failed
+            error = table(choice.get("error"))
+            raise bill.failure(f"failed ({error.get('code')}): {excerpt(str(error.get('message')))}. {AGAIN}")
+    said = said_in(message.get("content"))
     if calls := tuple(_call(call) for call in rows(message.get("tool_calls"))):
         return ToolCalls(calls, said or "", (message,))
     if said is not None:

@@ -1,7 +1,7 @@
 """The chunks of a streamed chat completion, gathered into the answer that a plain request would have brought.
 
-Usage may be cumulative, so the last report counts and none are added up. Streamed audio keeps its transcript
-only.
+Usage may be cumulative, so the last report counts and none are added up; Groq has it under ``x_groq``. Streamed
+audio keeps its transcript only.
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ class ChatStream:
 
     def add(self, chunk: Json) -> str:
         """Keep a chunk; returns the text that it adds to the first choice."""
+        told = {**chunk, "usage": chunk.get("usage") or table(chunk.get("x_groq")).get("usage")}
         for key in ("model", "service_tier", "usage"):
-            if chunk.get(key) is not None:
-                self._answer[key] = chunk[key]
+            if told.get(key) is not None:
+                self._answer[key] = told[key]
         said = ""
         for position, part in enumerate(rows(chunk.get("choices"))):
-            delta, index = table(part.get("delta")), part.get("index")
+            delta, index = dict(table(part.get("delta"))), part.get("index")
+            if isinstance(delta.get("content"), list):
+                delta["content"] = said_in(delta["content"])
             index = index if isinstance(index, int) else position
             choice = self._choices.setdefault(index, {"index": index, "finish_reason": None, "message": {}})
             grow(choice["message"], delta)
-            choice["finish_reason"] = part.get("finish_reason") or choice["finish_reason"]
+            choice |= {key: part[key] for key in ("finish_reason", "error") if part.get(key)}
             if index == 0:
                 said += text(delta.get("content")) or ""
         return said
@@ -46,6 +49,14 @@ class ChatStream:
             for call in rows(choice["message"].get("tool_calls")):
                 cast("dict[str, Any]", call).pop("index", None)
         return {**self._answer, "choices": list(self._choices.values())}
+
+
+def said_in(content: object) -> str | None:
+    """The text of a message; Mistral gives it in parts where thoughts stand beside it."""
+    if not isinstance(content, list):
+        return text(content)
+    texts = [text(part.get("text")) or "" for part in rows(content) if part.get("type") == "text"]
+    return "".join(texts) if texts else None
 
 
 def grow(into: dict[str, Any], delta: Json) -> None:

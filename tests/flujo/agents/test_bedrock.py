@@ -149,7 +149,8 @@ def header(kind: int, value: bytes) -> bytes:
     return b"\x01n" + bytes([kind]) + value
 
 
-KINDS = {0: b"", 1: b"", 2: b"\1", 3: b"\1" * 2, 4: b"\1" * 4, 5: b"\1" * 8, 6: b"\0\1\xff", 8: b"\1" * 8, 9: b"\1" * 16}
+SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
+KINDS = {kind: b"\1" * size for kind, size in SIZES.items()} | {6: b"\0\1\xff"}
 
 
 async def test_headers_that_are_no_text_are_passed_over() -> None:
@@ -166,7 +167,7 @@ async def test_headers_that_cannot_be_read_are_a_failure(headers: bytes) -> None
 
 async def test_caches_and_variants_are_read_from_either_name() -> None:
     usage = {"inputTokens": 3, "cacheReadInputTokenCount": 2, "outputTokens": 5, "serverToolUsage": {"searches": 1}}
-    variants = {"serviceTier": {"type": "flex"}, "performanceConfig": {"latency": "standard"}}
+    variants: dict[str, Any] = {"serviceTier": {"type": "flex"}, "performanceConfig": {"latency": "standard"}}
     body = converse({"text": "Grey."}, usage=usage, **variants)
     result = await Flujo(Step("ask", BEDROCK.make(Wire(answer(body))))).run_async("Rain?")
     (entry,) = result.ledger.entries
