@@ -16,7 +16,8 @@ def recorded(exchange: Exchange) -> Recorded:
     counting = "count_tokens" in exchange.request.url
     if error := refused(exchange):
         return Recorded(error.status, (Paid(None, FREE, Decimal(0)),), error=error.error) if counting else error
-    answer = _gathered(list(events(exchange))) if is_streamed(exchange) else json.loads(exchange.response.content)
+    arrived = list(events(exchange)) if is_streamed(exchange) else []
+    answer = _gathered(arrived) if arrived else json.loads(exchange.response.content)
     if counting:
         return Recorded(200, (Paid(None, FREE, Decimal(0)),), answer["input_tokens"])
     usage = answer["usage"]
@@ -26,8 +27,12 @@ def recorded(exchange: Exchange) -> Recorded:
         Paid(answer["model"], tokens(usage)),
         *(Paid(part.get("model", answer["model"]), tokens(part)) for part in besides),
     )
-    if answer["stop_reason"] in ("max_tokens", "refusal"):
-        return Recorded(200, paid, error="cut off" if answer["stop_reason"] == "max_tokens" else "refused")
+    broken = [event["error"]["message"] for event in arrived if event["type"] == "error"]
+    if broken:
+        return Recorded(200, paid, error=broken[0])
+    bad = {"max_tokens": "cut off", "model_context_window_exceeded": "cut off", "refusal": "refused"}
+    if answer["stop_reason"] in bad:
+        return Recorded(200, paid, error=bad[answer["stop_reason"]])
     blocks = answer["content"]
     tools = [block for block in blocks if block["type"] == "tool_use"]
     calls = [(block["name"], json.dumps(block["input"], ensure_ascii=False)) for block in tools]
@@ -50,17 +55,26 @@ def tokens(usage: dict[str, Any]) -> dict[str, int]:
 
 
 def _gathered(arrived: list[dict[str, Any]]) -> dict[str, Any]:
-    of_kind = {kind: [e for e in arrived if e["type"] == kind] for kind in {e["type"] for e in arrived}}
-    message: dict[str, Any] = of_kind["message_start"][0]["message"]
-    for delta in of_kind["message_delta"]:
-        message = {**message, **delta["delta"], "usage": {**message["usage"], **delta["usage"]}}
-    blocks = [dict(start["content_block"]) for start in of_kind["content_block_start"]]
-    for event in of_kind["content_block_delta"]:
-        block, delta = blocks[event["index"]], event["delta"]
-        if delta["type"] == "text_delta":
-            block["text"] += delta["text"]
-        if delta["type"] == "input_json_delta":
-            block["written"] = block.get("written", "") + delta["partial_json"]
-    for block in blocks:
-        block["input"] = json.loads(block.get("written") or "{}")
-    return {**message, "content": blocks}
+    message: dict[str, Any] = {}
+    blocks: dict[int, dict[str, Any]] = {}
+    written: dict[int, str] = {}
+    for event in arrived:
+        delta, at = event.get("delta") or {}, event.get("index", -1)
+        match delta.get("type") or event["type"]:
+            case "message_start":
+                message = event["message"]
+            case "message_delta":
+                reported = {key: count for key, count in event["usage"].items() if count is not None}
+                message = {**message, **delta, "usage": {**message["usage"], **reported}}
+            case "content_block_start":
+                blocks[at] = dict(event["content_block"])
+            case "text_delta" | "thinking_delta" | "signature_delta" as kind:
+                field = kind.removesuffix("_delta")
+                blocks[at][field] = blocks[at].get(field, "") + delta[field]
+            case "citations_delta":
+                blocks[at]["citations"] = [*(blocks[at].get("citations") or []), delta["citation"]]
+            case "input_json_delta":
+                written[at] = written.get(at, "") + delta["partial_json"]
+    for at, text in written.items():
+        blocks[at]["input"] = json.loads(text or "{}")
+    return {**message, "content": list(blocks.values())}

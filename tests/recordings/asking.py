@@ -10,6 +10,7 @@ import httpx2
 from anthropic import AsyncAnthropic
 from google import genai
 from google.genai import types
+from google.oauth2.credentials import Credentials
 from openai import AsyncOpenAI
 
 from flujo.agents.anthropic import AnthropicMessages, AnthropicTokenCount
@@ -71,7 +72,7 @@ def _divided(body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _openai(exchange: Exchange, provider: str, http_client: httpx2.AsyncClient) -> Call | str:
     request, endpoint = exchange.request, endpoint_of(exchange)
-    base_url = request.url.removesuffix(endpoint)
+    base_url = request.url.partition("#")[0].removesuffix(endpoint)
     client = AsyncOpenAI(api_key="unused", base_url=base_url, http_client=http_client)
     if request.method == "GET" and endpoint.startswith("responses/") and endpoint.endswith("?stream=false"):
         response_id = endpoint.removeprefix("responses/").removesuffix("?stream=false")
@@ -129,9 +130,18 @@ def _google(exchange: Exchange, http_client: httpx2.AsyncClient) -> Call | str:
     options = types.HttpOptions(
         base_url=f"{url.scheme}://{url.netloc}", api_version=version, httpx_async_client=http_client
     )
-    client = genai.Client(api_key="unused", http_options=options)
+    _, _, model = resource.rpartition("models/")
+    match resource.split("/"):
+        case ["projects", project, "locations", location, *_]:
+            key = Credentials(token="unused")  # type: ignore[no-untyped-call]
+            client = genai.Client(
+                vertexai=True, project=project, location=location, credentials=key, http_options=options
+            )
+        case ["publishers", *_]:
+            client = genai.Client(vertexai=True, api_key="unused", http_options=options)
+        case _:
+            client = genai.Client(api_key="unused", http_options=options)
     content, settings = _divided(body)
-    model = resource.removeprefix("models/")
     settings["stream"] = verb == "streamGenerateContent"
     return Call(Gemini(model, client=client), f"google:{model}", content, settings)
 

@@ -16,13 +16,15 @@ def recorded(exchange: Exchange) -> Recorded:
     content = exchange.response.content
     streamed = exchange.request.url.endswith("converse-stream")
     answer = _gathered(list(_payloads(content))) if streamed else json.loads(content)
-    paid = (Paid(None, tokens(answer["usage"])),)
+    paid = (Paid(None, tokens(answer["usage"]) if answer.get("usage") else None),)
     if answer["stopReason"] not in ("end_turn", "tool_use", "stop_sequence"):
         return Recorded(200, paid, error="cut off" if answer["stopReason"] == "max_tokens" else "was stopped")
     blocks = answer["output"]["message"]["content"]
     calls = [block["toolUse"] for block in blocks if "toolUse" in block]
     if calls:
         return Recorded(200, paid, [(call["name"], json.dumps(call["input"], ensure_ascii=False)) for call in calls])
+    if not any("text" in block for block in blocks):
+        return Recorded(200, paid, [answer["output"]["message"]])
     return Recorded(200, paid, "".join(block.get("text", "") for block in blocks))
 
 
@@ -52,11 +54,13 @@ def _gathered(arrived: list[dict[str, Any]]) -> dict[str, Any]:
         if "toolUse" in event.get("start", {}):
             block["toolUse"] = dict(event["start"]["toolUse"])
         delta = event.get("delta", {})
-        block["text"] = block.get("text", "") + delta.get("text", "")
+        if "text" in delta:
+            block["text"] = block.get("text", "") + delta["text"]
         block["written"] += delta.get("toolUse", {}).get("input", "")
     for block in blocks.values():
         if "toolUse" in block:
             block["toolUse"]["input"] = json.loads(block["written"] or "{}")
     (stop,) = [event["stopReason"] for event in arrived if "stopReason" in event]
-    (usage,) = [event["usage"] for event in arrived if "usage" in event]
-    return {"stopReason": stop, "usage": usage, "output": {"message": {"content": list(blocks.values())}}}
+    usages = [event["usage"] for event in arrived if "usage" in event]
+    message = {"content": list(blocks.values())}
+    return {"stopReason": stop, "usage": usages[-1] if usages else None, "output": {"message": message}}

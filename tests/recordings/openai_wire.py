@@ -19,7 +19,7 @@ def recorded(exchange: Exchange) -> Recorded:
     usage = answer.get("usage")
     cost = (usage or {}).get("cost")
     paid = (Paid(answer.get("model"), tokens(usage), None if cost is None else Decimal(str(cost))),)
-    broken = [event["error"]["message"] for event in arrived if event.get("error")]
+    broken = [event["error"]["message"] for event in (*arrived, answer) if event.get("error")]
     if broken:
         return Recorded(200, paid, error=broken[0], answer=answer)
     output, why = (_of_chat if "choices" in answer else _of_response)(answer)
@@ -37,7 +37,7 @@ def tokens(usage: dict[str, Any] | None) -> dict[str, int] | None:
     answered = usage.get("completion_tokens_details" if chat else "output_tokens_details") or {}
     return counts(
         input_tokens=usage["prompt_tokens" if chat else "input_tokens"],
-        cache_read_tokens=asked.get("cached_tokens"),
+        cache_read_tokens=asked.get("cached_tokens") or usage.get("prompt_cache_hit_tokens"),
         cache_write_tokens=asked.get("cache_write_tokens"),
         output_tokens=usage["completion_tokens" if chat else "output_tokens"],
         output_reasoning_tokens=answered.get("reasoning_tokens"),
@@ -54,15 +54,35 @@ def _asks_for_json(body: object) -> bool:
 
 
 def _of_chat(answer: dict[str, Any]) -> tuple[object, str | None]:
-    (choice,) = answer["choices"]
+    if not answer["choices"]:
+        return None, "without any choice"
+    told = [_of_choice(choice) for choice in answer["choices"]]
+    errors = [error for _, error in told if error]
+    if errors:
+        return None, errors[0]
+    return (told[0] if len(told) == 1 else (tuple(output for output, _ in told), None))
+
+
+def _of_choice(choice: dict[str, Any]) -> tuple[object, str | None]:
     message = choice["message"]
-    if choice["finish_reason"] in ("length", "content_filter") or message.get("refusal"):
-        return None, message.get("refusal") or choice["finish_reason"]
+    if choice["finish_reason"] in ("length", "model_length", "content_filter") or message.get("refusal"):
+        told = {"length": "cut off", "model_length": "cut off", "content_filter": "content filter"}
+        return None, message.get("refusal") or told[choice["finish_reason"]]
     calls = [call.get("function") or call["custom"] for call in message.get("tool_calls") or []]
     if calls:
         return [(call["name"], call.get("arguments") or call.get("input")) for call in calls], None
-    content = message.get("content")
+    content = _text(message.get("content"))
+    if content is None and message.get("audio"):
+        return message["audio"], None
     return content, "neither text nor tool calls" if content is None else None
+
+
+def _text(content: Any) -> str | None:
+    """Mistral gives it in parts."""
+    if not isinstance(content, list):
+        return content  # type: ignore[no-any-return]
+    texts = [part["text"] for part in content if part["type"] == "text"]
+    return "".join(texts) if texts else None
 
 
 def _of_response(answer: dict[str, Any]) -> tuple[object, str | None]:
@@ -86,17 +106,18 @@ def _gathered(arrived: list[dict[str, Any]]) -> dict[str, Any]:
     if responses:
         return responses[-1]
     parts = [choice for event in arrived for choice in event.get("choices") or []]
-    deltas = [part["delta"] for part in parts]
+    deltas = [part.get("delta") or {} for part in parts]
     message = {
-        "content": "".join(delta.get("content") or "" for delta in deltas),
+        "content": "".join(_text(delta.get("content")) or "" for delta in deltas),
         "refusal": "".join(delta.get("refusal") or "" for delta in deltas),
         "tool_calls": _streamed_calls([call for delta in deltas for call in delta.get("tool_calls") or []]),
     }
-    usages = [event["usage"] for event in arrived if event.get("usage")]
+    usages = [event.get("usage") or (event.get("x_groq") or {}).get("usage") for event in arrived]
+    reasons = [part["finish_reason"] for part in parts if part.get("finish_reason")]
     return {
-        "model": arrived[0].get("model"),
-        "usage": usages[-1] if usages else None,
-        "choices": [{"finish_reason": parts[-1]["finish_reason"] if parts else None, "message": message}],
+        "model": arrived[-1].get("model"),
+        "usage": next((usage for usage in reversed(usages) if usage), None),
+        "choices": [{"finish_reason": reasons[-1] if reasons else None, "message": message}],
     }
 
 

@@ -26,7 +26,7 @@ PROVIDERS = {
     "api.mistral.ai": "mistral",
     "api.anthropic.com": "anthropic",
     "generativelanguage.googleapis.com": "google",
-    "aiplatform.googleapis.com": "google",
+    "aiplatform.googleapis.com": "google",  # after the region
     "api.cohere.com": "cohere",
     "amazonaws.com": "bedrock",
 }
@@ -76,12 +76,12 @@ def files(folder: Path) -> list[Path]:
 
 def provider_of(exchange: Exchange) -> str:
     host = urlsplit(exchange.request.url).netloc
-    return next((name for known, name in PROVIDERS.items() if f".{host}".endswith(f".{known}")), host)
+    return next((name for known, name in PROVIDERS.items() if host.endswith(known)), host)
 
 
 def refused(exchange: Exchange) -> Recorded | None:
     """An HTTP error: nothing is charged for a request that was not accepted."""
-    status, text = exchange.response.status, exchange.response.content.decode()
+    status, text = exchange.response.status, exchange.response.content.decode(errors="replace")
     if status < 400:
         return None
     return Recorded(status, (Paid(None, None, Decimal(0) if status < 500 else None),), error=_message(text))
@@ -92,18 +92,23 @@ def _message(text: str) -> str:
         body = json.loads(text)
     except ValueError:
         return text
+    (body,) = body if isinstance(body, list) else [body]
     error = body.get("error", body)
-    return str(error.get("message")) if isinstance(error, dict) else str(error)
+    if isinstance(error, str):
+        return error
+    told = [error.get(key) for key in ("message", "detail") if isinstance(error.get(key), str)]
+    return told[0] if told else ""
 
 
 def is_streamed(exchange: Exchange) -> bool:
-    return dict(exchange.response.headers).get("content-type", "").startswith("text/event-stream")
+    return exchange.response.content.startswith((b"data:", b"event:", b":"))
 
 
 def events(exchange: Exchange) -> Iterator[Any]:
-    for line in exchange.response.content.decode().splitlines():
-        if line.startswith("data: ") and line != "data: [DONE]":
-            yield json.loads(line.removeprefix("data: "))
+    for line in exchange.response.content.decode().split("\n"):
+        data = line.removeprefix("data:").strip()
+        if line.startswith("data:") and data != "[DONE]":
+            yield json.loads(data)
 
 
 def counts(**given: int | None) -> dict[str, int]:

@@ -33,7 +33,7 @@ pytestmark = [
 ]
 
 ASKS = re.compile(
-    r"/chat/completions$|/responses(/compact)?$|/responses/[^/?]+\?stream=false$"
+    r"/chat/completions(#stream)?$|/responses(/compact)?$|/responses/[^/?]+\?stream=false$"
     r"|/v1/messages(/count_tokens)?(\?beta=true)?$|:(stream)?[gG]enerateContent(\?alt=sse)?$"
     r"|/converse(-stream)?$|/v2/chat$"
 )

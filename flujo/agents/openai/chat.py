@@ -129,7 +129,7 @@ def _choice(choice: Json, bill: Bill, speech: Speech) -> object:
     match choice.get("finish_reason"):
         case "content_filter":
             raise bill.failure("was stopped by the provider's content filter. Change what it is asked")
-        case "length":
+        case "length" | "model_length":  # the latter is Mistral's, at the end of its context window
             raise bill.failure("was cut off at its limit of output tokens. Raise max_output_tokens")
         case "error":  # OpenRouter's, for one that its own provider has failed
             error = table(choice.get("error"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -104,7 +105,7 @@ def _reason(body: object, otherwise: str) -> str:
         return excerpt(body) or "no body"
     error = _error_in(body)
     said = _first((error.get("message"), error.get("detail"), error.get("error")))
-    return excerpt(said or otherwise)
+    return excerpt(said or (json.dumps(body, ensure_ascii=False, default=str) if body else otherwise))
 
 
 def _first(values: Iterable[object]) -> str | None:

@@ -6,11 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from anthropic import AsyncAnthropic
 from pydantic import BaseModel
 
 from flujo import AgentError, AgentOutput, Flujo, Price, PriceTable, Step, Usage
 from flujo.agents.anthropic import AnthropicMessages, AnthropicTokenCount, ToolCall, ToolCalls
-from tests.flujo.agents.providers import ANTHROPIC, MESSAGE_USAGE, message
+from tests.flujo.agents.providers import ANTHROPIC, HOST, MESSAGE_USAGE, http, message
 from tests.flujo.agents.wire import Answer, Wire, answer
 
 RAIN = [{"role": "user", "content": "Rain?"}]
@@ -231,9 +232,8 @@ async def test_what_is_no_kind_of_token_is_kept_by_its_name() -> None:
 
 def counter(*answers: Answer) -> tuple[AnthropicTokenCount, Wire]:
     wire = Wire(*answers)
-    messages = ANTHROPIC.make(wire)
-    assert isinstance(messages, AnthropicMessages)
-    return AnthropicTokenCount("m", client=messages._connection._given, provider="p"), wire
+    client = AsyncAnthropic(api_key="unused", base_url=HOST, http_client=http(wire))
+    return AnthropicTokenCount("m", client=client, provider="p"), wire
 
 
 async def test_a_count_is_a_number_that_costs_nothing() -> None:
