@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from anthropic import transform_schema
@@ -16,11 +15,10 @@ from flujo.agents.anthropic.connection import ERRORS, Connection
 from flujo.agents.anthropic.stream import MessageStream
 from flujo.agents.anthropic.usage import bill_of, message_usage
 from flujo.agents.wire.answers import Bill, Speech, ToolCall, answered
-from flujo.agents.wire.asking import Asking, Said
+from flujo.agents.wire.asking import Asking
 from flujo.agents.wire.reading import Json, excerpt, rows, table, text
 from flujo.agents.wire.requests import Body, arguments
 from flujo.agents.wire.stainless import Calls
-from flujo.errors import AgentError
 from flujo.ports import AgentOutput
 
 _KNOWN = frozenset(inspect.signature(AsyncMessages.create).parameters) - {"self"}
@@ -51,6 +49,7 @@ class AnthropicMessages(Asking):
     request that the agent's declarations do not cover is one, too, and is not sent.
     """
 
+    gathering = MessageStream
     items = "messages"
     caps = ("max_tokens",)
     unseen = 1_000  # the prompt for tools, at most: https://platform.claude.com/docs/en/about-claude/pricing
@@ -87,26 +86,17 @@ class AnthropicMessages(Asking):
         own = all(table(tool).get("type", "custom") == "custom" for tool in body.get("tools") or ())
         return own and not any(body.get(key) for key in _ELSEWHERE) and _are_text(body["messages"])
 
-    async def _whole(self, body: Body) -> AgentOutput[Any]:
-        create = self._connection.messages(body).create
-        return self._read(await self._calls.whole(create, _arguments(body)), body)
+    async def _answer(self, body: Body) -> Json:
+        return await self._calls.whole(self._connection.messages(body).create, _arguments(body))
 
-    async def _chunks(self, body: Body) -> Said:
-        create = self._connection.messages(body).create
-        gathered = MessageStream()
-        async with aclosing(self._calls.events(create, _arguments(body))) as events:
-            try:
-                async for event in events:
-                    if said := gathered.add(event):
-                        yield said
-            except AgentError as error:
-                raise bill_of(gathered.answer(), self.model).on(error) from error.__cause__
-        if not gathered.finished:
-            raise bill_of(gathered.answer(), self.model).half_a_stream()
-        yield self._read(gathered.answer(), body)
+    def _events(self, body: Body) -> AsyncGenerator[Json, None]:
+        return self._calls.events(self._connection.messages(body).create, _arguments(body))
+
+    def _bill(self, answer: Json) -> Bill:
+        return bill_of(answer, self.model)
 
     def _read(self, answer: Json, body: Body) -> AgentOutput[Any]:
-        bill = bill_of(answer, self.model)
+        bill = self._bill(answer)
         _check_stop(answer, bill)
         blocks = rows(answer.get("content"))
         turn = [{"role": "assistant", "content": list(blocks)}] if blocks else []

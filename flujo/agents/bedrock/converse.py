@@ -13,14 +13,13 @@ import httpx2
 from flujo.agents.bedrock.event_stream import Message, messages_of
 from flujo.agents.bedrock.stream import ConverseStream
 from flujo.agents.bedrock.usage import bill_of
-from flujo.agents.wire.answers import Speech, ToolCall, answered
-from flujo.agents.wire.asking import Asking, Said
+from flujo.agents.wire.answers import Bill, Speech, ToolCall, answered
+from flujo.agents.wire.asking import Asking
 from flujo.agents.wire.failures import broken_off, in_stream
 from flujo.agents.wire.http import HTTPCalls
 from flujo.agents.wire.reading import Json, rows, table, text
-from flujo.agents.wire.requests import Body
+from flujo.agents.wire.requests import Body, without_our_keys
 from flujo.agents.wire.sse import object_of
-from flujo.errors import AgentError
 from flujo.ports import AgentOutput
 
 _TEXT_BLOCKS = frozenset({"text", "toolUse", "toolResult", "reasoningContent", "cachePoint"})
@@ -48,6 +47,7 @@ class BedrockConverse(Asking):
     request that the agent's declarations do not cover is one, too, and is not sent.
     """
 
+    gathering = ConverseStream
     items = "messages"
     caps = ("inferenceConfig.maxTokens",)
     unseen = 1_000  # a model's own prompt for tools
@@ -89,24 +89,12 @@ class BedrockConverse(Asking):
         own = all(block.keys() <= _TEXT_BLOCKS for block in blocks)
         return own and all(part.keys() <= {"text", "json"} for part in results)
 
-    async def _whole(self, body: Body) -> AgentOutput[Any]:
-        return self._read(await self._calls.whole(f"{self._path}/converse", _sent(body)))
+    async def _answer(self, body: Body) -> Json:
+        return await self._calls.whole(f"{self._path}/converse", without_our_keys(body))
 
-    async def _chunks(self, body: Body) -> Said:
-        gathered = ConverseStream()
-        async with aclosing(self._messages(body)) as messages:
-            try:
-                async for message in messages:
-                    if said := gathered.add(message.headers.get(":event-type"), self._event(message)):
-                        yield said
-            except AgentError as error:
-                raise bill_of(gathered.answer(), self.model).on(error) from error.__cause__
-        if not gathered.finished:
-            raise bill_of(gathered.answer(), self.model).half_a_stream()
-        yield self._read(gathered.answer())
-
-    async def _messages(self, body: Body) -> AsyncGenerator[Message, None]:
-        opened = self._calls.opened(f"{self._path}/converse-stream", _sent(body))
+    async def _events(self, body: Body) -> AsyncGenerator[Json, None]:
+        """Each as ``{kind: event}``."""
+        opened = self._calls.opened(f"{self._path}/converse-stream", without_our_keys(body))
         async with (
             opened as response,
             aclosing(response.aiter_bytes()) as chunks,
@@ -119,7 +107,7 @@ class BedrockConverse(Asking):
                     raise broken_off(self.model, error) from error
                 if message is None:
                     return
-                yield message
+                yield {message.headers.get(":event-type", ""): self._event(message)}
 
     def _event(self, message: Message) -> Json:
         event = object_of(message.payload, self.model)
@@ -129,8 +117,11 @@ class BedrockConverse(Asking):
             raise in_stream(self.model, {"code": code, "message": said})
         return event
 
-    def _read(self, answer: Json) -> AgentOutput[Any]:
-        bill = bill_of(answer, self.model)
+    def _bill(self, answer: Json) -> Bill:
+        return bill_of(answer, self.model)
+
+    def _read(self, answer: Json, body: Body) -> AgentOutput[Any]:
+        bill = self._bill(answer)
         reason = answer.get("stopReason")
         if reason == "max_tokens":
             raise bill.failure("was cut off at its limit of output tokens. Raise max_output_tokens")
@@ -142,10 +133,6 @@ class BedrockConverse(Asking):
         calls = [_call(table(block["toolUse"])) for block in blocks if "toolUse" in block]
         typed = self._schema is not None
         return answered(texts, calls, [message] if blocks else (), Speech(typed, typed), bill)
-
-
-def _sent(body: Body) -> Body:
-    return {key: value for key, value in body.items() if key not in ("model", "stream")}
 
 
 def _call(call: Json) -> ToolCall:

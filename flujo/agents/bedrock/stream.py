@@ -18,8 +18,11 @@ class ConverseStream:
         self._blocks: dict[int, dict[str, Any]] = {}
         self.finished = False
 
-    def add(self, kind: str | None, event: Json) -> str:
-        """Keep an event; returns the text that it adds."""
+    def add(self, event: Json) -> str:
+        """Keep an event, which comes as ``{kind: event}``; returns the text that it adds."""
+        return "".join(self._add(kind, table(inner)) for kind, inner in event.items())
+
+    def _add(self, kind: str, event: Json) -> str:
         block = self._blocks.setdefault(index(event.get("contentBlockIndex")), {})
         match kind:
             case "contentBlockStart":

@@ -10,13 +10,12 @@ import httpx2
 
 from flujo.agents.cohere.stream import CohereStream
 from flujo.agents.cohere.usage import bill_of
-from flujo.agents.wire.answers import Speech, ToolCall, answered
-from flujo.agents.wire.asking import Asking, Said
+from flujo.agents.wire.answers import Bill, Speech, ToolCall, answered
+from flujo.agents.wire.asking import Asking
 from flujo.agents.wire.http import HTTPCalls
 from flujo.agents.wire.reading import Json, rows, table, text
 from flujo.agents.wire.requests import Body
 from flujo.agents.wire.sse import arriving_events
-from flujo.errors import AgentError
 from flujo.ports import AgentOutput
 
 _PATH = "/v2/chat"
@@ -42,6 +41,7 @@ class CohereChat(Asking):
     request that the agent's declarations do not cover is one, too, and is not sent.
     """
 
+    gathering = CohereStream
     items = "messages"
     caps = ("max_tokens",)
 
@@ -78,21 +78,8 @@ class CohereChat(Asking):
         parts = [part for message in rows(body["messages"]) for part in rows(message.get("content"))]
         return all(part.get("type") in _TEXT_PARTS for part in parts)
 
-    async def _whole(self, body: Body) -> AgentOutput[Any]:
-        return self._read(await self._calls.whole(_PATH, {"stream": False, **body}), body)
-
-    async def _chunks(self, body: Body) -> Said:
-        gathered = CohereStream()
-        async with aclosing(self._events(body)) as events:
-            try:
-                async for event in events:
-                    if said := gathered.add(event):
-                        yield said
-            except AgentError as error:
-                raise bill_of(gathered.answer(), self.model).on(error) from error.__cause__
-        if not gathered.finished:
-            raise bill_of(gathered.answer(), self.model).half_a_stream()
-        yield self._read(gathered.answer(), body)
+    async def _answer(self, body: Body) -> Json:
+        return await self._calls.whole(_PATH, {"stream": False, **body})
 
     async def _events(self, body: Body) -> AsyncGenerator[Json, None]:
         opened = self._calls.opened(_PATH, body)
@@ -100,8 +87,11 @@ class CohereChat(Asking):
             async for event in events:
                 yield event
 
+    def _bill(self, answer: Json) -> Bill:
+        return bill_of(answer, self.model)
+
     def _read(self, answer: Json, body: Body) -> AgentOutput[Any]:
-        bill = bill_of(answer, self.model)
+        bill = self._bill(answer)
         reason = answer.get("finish_reason")
         if reason == "MAX_TOKENS":
             raise bill.failure("was cut off at its limit of output tokens. Raise max_output_tokens")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from google import genai
@@ -13,11 +12,10 @@ from flujo.agents.google.calls import Calls
 from flujo.agents.google.stream import ContentStream
 from flujo.agents.google.usage import bill_of
 from flujo.agents.wire.answers import Bill, Speech, ToolCall, ToolCalls, answered
-from flujo.agents.wire.asking import Asking, Said
+from flujo.agents.wire.asking import Asking
 from flujo.agents.wire.failures import AGAIN
 from flujo.agents.wire.reading import Json, rows, table, text
-from flujo.agents.wire.requests import Body, put, says
-from flujo.errors import AgentError
+from flujo.agents.wire.requests import Body, put, says, without_our_keys
 from flujo.ports import AgentOutput
 
 _TEXT_PARTS = frozenset({"text", "functionCall", "functionResponse", "thought", "thoughtSignature"})
@@ -45,6 +43,7 @@ class Gemini(Asking):
     is booked. A request that the agent's declarations do not cover is one, too, and is not sent.
     """
 
+    gathering = ContentStream
     items = "contents"
     caps = ("generationConfig.maxOutputTokens",)
 
@@ -85,24 +84,17 @@ class Gemini(Asking):
         parts = [part for turn in turns for part in rows(turn.get("parts"))]
         return own and not body.get("cachedContent") and all(part.keys() <= _TEXT_PARTS for part in parts)
 
-    async def _whole(self, body: Body) -> AgentOutput[Any]:
-        return self._read(await self._calls.whole(_sent(body)), body)
+    async def _answer(self, body: Body) -> Json:
+        return await self._calls.whole(without_our_keys(body))
 
-    async def _chunks(self, body: Body) -> Said:
-        gathered = ContentStream()
-        async with aclosing(self._calls.chunks(_sent(body))) as chunks:
-            try:
-                async for chunk in chunks:
-                    if said := gathered.add(chunk):
-                        yield said
-            except AgentError as error:
-                raise bill_of(gathered.answer(), self.model).on(error) from error.__cause__
-        if not gathered.finished:
-            raise bill_of(gathered.answer(), self.model).half_a_stream()
-        yield self._read(gathered.answer(), body)
+    def _events(self, body: Body) -> AsyncGenerator[Json, None]:
+        return self._calls.chunks(without_our_keys(body))
+
+    def _bill(self, answer: Json) -> Bill:
+        return bill_of(answer, self.model)
 
     def _read(self, answer: Json, body: Body) -> AgentOutput[Any]:
-        bill = bill_of(answer, self.model)
+        bill = self._bill(answer)
         if blocked := text(table(answer.get("promptFeedback")).get("blockReason")):
             raise bill.failure(f"refused what it was asked ({blocked}). Change what it is asked")
         form = table(body.get("generationConfig")).get("responseMimeType")
@@ -115,10 +107,6 @@ class Gemini(Asking):
         values = [output.output for output in outputs]
         called = sum(len(value.calls) for value in values if isinstance(value, ToolCalls))
         return bill.output(tuple(values), called)
-
-
-def _sent(body: Body) -> Body:
-    return {key: value for key, value in body.items() if key not in ("model", "stream")}
 
 
 def _turn(candidate: Json, bill: Bill, speech: Speech) -> AgentOutput[object]:

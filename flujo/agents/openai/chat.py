@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from openai import AsyncOpenAI
@@ -14,12 +13,11 @@ from flujo.agents.openai.asking import ERRORS, Connection, asks_for_json, brings
 from flujo.agents.openai.chat_stream import ChatStream, said_in
 from flujo.agents.openai.usage import bill_of, chat_report, chat_usage
 from flujo.agents.wire.answers import Bill, Speech, ToolCall, ToolCalls
-from flujo.agents.wire.asking import Asking, Said
+from flujo.agents.wire.asking import Asking
 from flujo.agents.wire.failures import AGAIN
 from flujo.agents.wire.reading import Json, excerpt, rows, table, text
 from flujo.agents.wire.requests import Body, arguments
 from flujo.agents.wire.stainless import Calls
-from flujo.errors import AgentError
 from flujo.ports import AgentOutput
 
 _KNOWN = frozenset(inspect.signature(AsyncCompletions.create).parameters)
@@ -46,6 +44,7 @@ class OpenAIChat(Asking):
     and is not sent.
     """
 
+    gathering = ChatStream
     items = "messages"
     caps = ("max_completion_tokens", "max_tokens")
 
@@ -89,23 +88,14 @@ class OpenAIChat(Asking):
         if self._include_usage:
             body["stream_options"] = {"include_usage": True, **(body.get("stream_options") or {})}
 
-    async def _whole(self, body: Body) -> AgentOutput[Any]:
-        create = self._connection.client().chat.completions.with_raw_response.create
-        return self._read(await self._calls.whole(create, arguments(body, _KNOWN)), body)
+    async def _answer(self, body: Body) -> Json:
+        return await self._calls.whole(self._create(), arguments(body, _KNOWN))
 
-    async def _chunks(self, body: Body) -> Said:
-        create = self._connection.client().chat.completions.with_raw_response.create
-        gathered = ChatStream()
-        async with aclosing(self._calls.events(create, arguments(body, _KNOWN))) as chunks:
-            try:
-                async for chunk in chunks:
-                    if said := gathered.add(chunk):
-                        yield said
-            except AgentError as error:
-                raise self._bill(gathered.answer()).on(error) from error.__cause__
-        if not gathered.finished:
-            raise self._bill(gathered.answer()).half_a_stream()
-        yield self._read(gathered.answer(), body)
+    def _events(self, body: Body) -> AsyncGenerator[Json, None]:
+        return self._calls.events(self._create(), arguments(body, _KNOWN))
+
+    def _create(self) -> Any:
+        return self._connection.client().chat.completions.with_raw_response.create
 
     def _bill(self, answer: Json) -> Bill:
         return bill_of(answer, self.model, chat_report(answer.get("usage")))

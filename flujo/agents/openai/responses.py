@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,6 @@ from flujo.agents.wire.failures import AGAIN, in_stream
 from flujo.agents.wire.reading import Json, excerpt, rows, table, text
 from flujo.agents.wire.requests import Body, arguments
 from flujo.agents.wire.stainless import Calls
-from flujo.errors import AgentError
 from flujo.ports import AgentOutput, Rejection
 
 _KNOWN = frozenset(inspect.signature(AsyncResponses.create).parameters)
@@ -36,6 +35,22 @@ class BackgroundResponse:
     id: str
 
 
+class ResponseStream:
+    """The events of a streamed response: the last one holds all of it."""
+
+    def __init__(self) -> None:
+        self._latest: Json = {}
+        self.finished = False
+
+    def add(self, event: Json) -> str:
+        self._latest = table(event.get("response")) or self._latest
+        self.finished = self.finished or event.get("type") in _LAST_EVENTS
+        return text(event.get("delta")) or "" if event.get("type") == "response.output_text.delta" else ""
+
+    def answer(self) -> Json:
+        return self._latest
+
+
 class OpenAIResponses(Asking):
     """Asks a model through the responses API.
 
@@ -49,6 +64,7 @@ class OpenAIResponses(Asking):
     ``OpenAIChat``; a response that failed or is incomplete is an AgentError, and what it cost is booked.
     """
 
+    gathering = ResponseStream
     items = "input"
     caps = ("max_output_tokens",)
     forms = (list, str)
@@ -113,13 +129,13 @@ class OpenAIResponses(Asking):
     def _only_text(self, body: Body) -> bool:
         return brings_only_text(body, body["input"])
 
-    async def _whole(self, body: Body) -> AgentOutput[Any]:
+    async def _answer(self, body: Body) -> Json:
         create = self._connection.client().responses.with_raw_response.create
         answer = await self._calls.whole(create, arguments(body, _KNOWN))
         response_id = text(answer.get("id"))
         if body.get("background") and answer.get("status") in _RUNNING and response_id:
-            answer = await self._ended(response_id)
-        return self._read(answer, body)
+            return await self._ended(response_id)
+        return answer
 
     async def _ended(self, response_id: str) -> Json:
         retrieve = self._connection.client().responses.with_raw_response.retrieve
@@ -130,25 +146,13 @@ class OpenAIResponses(Asking):
                 return answer
             await anyio.sleep(self._poll_s)
 
-    async def _chunks(self, body: Body) -> Said:
+    async def _events(self, body: Body) -> AsyncGenerator[Json, None]:
         create = self._connection.client().responses.with_raw_response.create
-        latest: Json = {}
-        ended = False
         async with aclosing(self._calls.events(create, arguments(body, _KNOWN))) as arriving:
-            try:
-                async for event in arriving:
-                    latest = table(event.get("response")) or latest
-                    ended = ended or event.get("type") in _LAST_EVENTS
-                    match event.get("type"):
-                        case "response.output_text.delta":
-                            yield text(event.get("delta")) or ""
-                        case "error":
-                            raise in_stream(self.model, event)
-            except AgentError as error:
-                raise self._bill(latest).on(error) from error.__cause__
-        if not ended:
-            raise self._bill(latest).half_a_stream()
-        yield self._read(latest, body)
+            async for event in arriving:
+                if event.get("type") == "error":
+                    raise in_stream(self.model, event)
+                yield event
 
     def _bill(self, answer: Json) -> Bill:
         return bill_of(answer, self.model, response_report(answer.get("usage")))

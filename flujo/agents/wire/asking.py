@@ -8,9 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
+from flujo.agents.wire.answers import Bill
 from flujo.agents.wire.failures import not_asked
+from flujo.agents.wire.reading import Json
 from flujo.agents.wire.requests import (
     Body,
     bytes_of,
@@ -24,15 +26,32 @@ from flujo.agents.wire.requests import (
     says,
     schema_of,
 )
+from flujo.errors import AgentError
 from flujo.ports import AgentOutput, Rejection
 
 Settings = Mapping[str, Any]
 Said = AsyncGenerator[str | AgentOutput[Any], None]
 
 
+class Gathering(Protocol):
+    """Takes the events of a streamed answer one by one."""
+
+    def add(self, event: Json, /) -> str:
+        """Keep an event; returns the text that it adds."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer came to its end."""
+
+    def answer(self) -> Json:
+        """The answer as it would have come in one piece, or as much of it as there is."""
+
+
 class Asking(ABC):
     """An agent's declarations, and the request it makes of them; what declares what is told by the agents."""
 
+    gathering: ClassVar[type[Gathering]]
+    """What makes a whole answer of a streamed one."""
     items: ClassVar[str]
     """The key of the conversation in a request."""
     caps: ClassVar[tuple[str, ...]]
@@ -68,7 +87,7 @@ class Asking(ABC):
     ) -> AgentOutput[Any]:
         body = self._body(input, settings, feedback, stream=self._streams)
         if not body.get("stream"):
-            return await self._whole(body)
+            return self._read(await self._answer(body), body)
         async with aclosing(self._chunks(body)) as said:
             return [item async for item in said if isinstance(item, AgentOutput)][-1]
 
@@ -76,11 +95,24 @@ class Asking(ABC):
         """Chunks of text, then the AgentOutput; only the latter if the request says ``stream: false``."""
         body = self._body(input, settings, feedback, stream=True)
         if not body.get("stream"):
-            yield await self._whole(body)
+            yield self._read(await self._answer(body), body)
             return
         async with aclosing(self._chunks(body)) as said:
             async for item in said:
                 yield item
+
+    async def _chunks(self, body: Body) -> Said:
+        gathered = self.gathering()
+        async with aclosing(self._events(body)) as events:
+            try:
+                async for event in events:
+                    if said := gathered.add(event):
+                        yield said
+            except AgentError as error:
+                raise self._bill(gathered.answer()).on(error) from error.__cause__
+        if not gathered.finished:
+            raise self._bill(gathered.answer()).half_a_stream()
+        yield self._read(gathered.answer(), body)
 
     def estimate_input(
         self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()
@@ -138,7 +170,17 @@ class Asking(ABC):
         """Whether the request brings no more input than its own text."""
 
     @abstractmethod
-    async def _whole(self, body: Body) -> AgentOutput[Any]: ...
+    async def _answer(self, body: Body) -> Json:
+        """The whole answer to a request."""
 
     @abstractmethod
-    def _chunks(self, body: Body) -> Said: ...
+    def _events(self, body: Body) -> AsyncGenerator[Json, None]:
+        """The events of a streamed answer; they are closed by whoever asks for them."""
+
+    @abstractmethod
+    def _bill(self, answer: Json) -> Bill:
+        """What an answer, or as much of one as there is, says of its price."""
+
+    @abstractmethod
+    def _read(self, answer: Json, body: Body) -> AgentOutput[Any]:
+        """What a step makes of a whole answer."""

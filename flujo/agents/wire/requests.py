@@ -56,6 +56,11 @@ def arguments(body: Mapping[str, Any], known: frozenset[str]) -> Body:
     return named
 
 
+def without_our_keys(body: Mapping[str, Any]) -> Body:
+    """A request as it is sent where the address says which model is asked, and whether for a stream."""
+    return {key: value for key, value in body.items() if key not in ("model", "stream")}
+
+
 def check_model(body: Mapping[str, Any], name: str) -> None:
     """A request is metered by the model that its agent declares, so it cannot name another."""
     if body.get("model") != name:

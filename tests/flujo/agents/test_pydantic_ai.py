@@ -186,7 +186,7 @@ def test_what_is_declared_is_the_model_of_the_agent() -> None:
     by_name = PydanticAgent(Agent("openai:gpt-x", defer_model_check=True))
     assert (with_model.model, with_model.output_type) == ("function:m", Weather)
     assert by_name.model == "openai:gpt-x"
-    assert not hasattr(PydanticAgent(Agent()), "model")
+    assert "model" not in vars(PydanticAgent(Agent()))
 
 
 # Through the real SDK ---------------------------------------------------------------------------------------
