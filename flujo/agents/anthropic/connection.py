@@ -14,7 +14,6 @@ from anthropic import (
 )
 
 from flujo.agents.wire.connection import Clients
-from flujo.agents.wire.failures import not_asked
 from flujo.agents.wire.requests import Body
 from flujo.agents.wire.stainless import Errors
 
@@ -34,20 +33,11 @@ class Connection:
     ``client`` may be any of the SDK's asynchronous ones: those of Bedrock and Vertex, too.
     """
 
-    def __init__(self, model: str, client: Any) -> None:
-        self._model = model
+    def __init__(self, client: Any) -> None:
         self._given = None if client is None else client.with_options(max_retries=0)
 
     def messages(self, body: Body) -> Any:
         """The SDK's ``messages`` with raw responses; those in beta for a request that names ``betas``."""
-        client = self._client()
+        client = self._given or _clients.of_this_loop()
         api = client.beta.messages if "betas" in body else client.messages
         return api.with_raw_response
-
-    def _client(self) -> Any:
-        if self._given is not None:
-            return self._given
-        try:
-            return _clients.of_this_loop()
-        except AnthropicError as error:
-            raise not_asked(f"{self._model} could not be asked: {error}") from error

@@ -9,8 +9,9 @@ from typing import Any
 from openai import AsyncOpenAI
 from openai.resources.chat.completions import AsyncCompletions
 
-from flujo.agents.openai.asking import ERRORS, Connection, asks_for_json, brings_only_text, schema_name
 from flujo.agents.openai.chat_stream import ChatStream, said_in
+from flujo.agents.openai.connection import ERRORS, Connection
+from flujo.agents.openai.requests import asks_for_json, brings_only_text, schema_name
 from flujo.agents.openai.usage import bill_of, chat_report, chat_usage
 from flujo.agents.wire.answers import Bill, Speech, ToolCall, ToolCalls
 from flujo.agents.wire.asking import Asking

@@ -9,7 +9,7 @@ from typing import Any
 from openai import AsyncOpenAI
 from openai.resources.responses import AsyncResponses
 
-from flujo.agents.openai.asking import ERRORS, Connection
+from flujo.agents.openai.connection import ERRORS, Connection
 from flujo.agents.openai.usage import bill_of, response_report, response_usage
 from flujo.agents.wire.reading import rows
 from flujo.agents.wire.requests import arguments, check_model, conversation, plain

@@ -12,7 +12,8 @@ import anyio
 from openai import AsyncOpenAI
 from openai.resources.responses import AsyncResponses
 
-from flujo.agents.openai.asking import ERRORS, Connection, asks_for_json, brings_only_text, schema_name
+from flujo.agents.openai.connection import ERRORS, Connection
+from flujo.agents.openai.requests import asks_for_json, brings_only_text, schema_name
 from flujo.agents.openai.usage import bill_of, response_report, response_usage
 from flujo.agents.wire.answers import Bill, Speech, ToolCall, answered
 from flujo.agents.wire.asking import Asking, Said, Settings

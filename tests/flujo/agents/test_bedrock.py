@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -122,6 +123,7 @@ async def test_an_exception_within_a_stream_is_told_and_what_was_reported_is_boo
     assert failed.value.usage == BEDROCK.usage
 
 
+SHORT = (9).to_bytes(4, "big") + (7).to_bytes(4, "big")
 FRAMES = frames(*BEDROCK.events(["Gr", "ey."], True))
 
 
@@ -131,6 +133,7 @@ FRAMES = frames(*BEDROCK.events(["Gr", "ey."], True))
         (FRAMES[:-9], "BrokenFrame: the stream ends within a message"),
         (b"\0" * 12, "BrokenFrame: the beginning of a message does not fit its checksum: this is no event stream"),
         (FRAMES[:-1] + b"?", "BrokenFrame: a message does not fit its checksum"),
+        (SHORT + zlib.crc32(SHORT).to_bytes(4, "big"), "BrokenFrame: a message of 9 bytes with 7 bytes of headers"),
         (frame({":event-type": "x" * 9}, {})[:13] + b"\xff", "BrokenFrame: the stream ends within a message"),
     ],
 )

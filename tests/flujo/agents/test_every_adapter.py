@@ -134,6 +134,14 @@ async def test_a_lost_connection_and_a_late_answer_are_told_apart(provider: Prov
 
 
 @each
+async def test_a_body_that_is_lost_on_its_way_is_a_failure_of_unknown_cost(provider: Provider) -> None:
+    half = Answer(200, (b'{"model": ',), {"content-type": "application/json"}, httpx2.ReadError("all wet"))
+    error = await failure(provider, half)
+    assert "all wet" in str(error)
+    assert (error.usage, error.cost_usd, error.model) == (None, None, provider.make(Wire()).model)
+
+
+@each
 @pytest.mark.parametrize("content", [b"<html>", b"", b"[1]", b"null", b'{"a": ', b"\xff", b"[" * 100_000])
 async def test_rubbish_is_a_failure_of_unknown_cost(provider: Provider, content: bytes) -> None:
     plain = await failure(provider, Answer(200, (content,), {"content-type": "application/json"}))
@@ -225,6 +233,7 @@ for _provider in PROVIDERS:
         ("google", "google.genai", "the Google Gen AI SDK: pip install 'flujo-pipelines[google]'"),
         ("bedrock", "httpx2", "httpx2: pip install 'flujo-pipelines[http]'"),
         ("cohere", "httpx2", "httpx2: pip install 'flujo-pipelines[http]'"),
+        ("pydantic_ai", "pydantic_ai", "Pydantic AI: pip install 'flujo-pipelines[pydantic-ai]'"),
     ],
 )
 def test_without_the_sdk_the_import_names_the_extra(module: str, missing: str, told: str) -> None:

@@ -14,7 +14,7 @@ from openai import APIError, AsyncOpenAI
 
 from flujo import AgentError, AgentOutput, Flujo, Step, Usage
 from flujo.agents.openai import OpenAIChat, OpenAIResponses
-from flujo.agents.openai.asking import ERRORS
+from flujo.agents.openai.connection import ERRORS
 from flujo.agents.openai.usage import chat_usage
 from flujo.agents.wire.stainless import failure_of
 from tests.flujo.agents.wire import (

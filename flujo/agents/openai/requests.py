@@ -1,19 +1,11 @@
-"""What both APIs have in common: the SDK's client and exceptions, and what of a request is only text."""
+"""What requests to both APIs have in common: what of them is only text, and how they ask for JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, AsyncOpenAI, OpenAIError
-
-from flujo.agents.outgoing import about_to_send
-from flujo.agents.wire.connection import Clients
-from flujo.agents.wire.failures import not_asked
 from flujo.agents.wire.requests import Body
-from flujo.agents.wire.stainless import Errors
-
-ERRORS = Errors(OpenAIError, APIError, APIConnectionError, APITimeoutError, APIStatusError)
 
 _TEXT_ITEMS = (
     "message",
@@ -29,34 +21,6 @@ _TEXT_ITEMS = (
 _TEXT_TOOLS = ("function", "custom")
 # Each brings tokens that are not in the request: history, prompts and search results on the provider's side.
 _ELSEWHERE = frozenset({"previous_response_id", "conversation", "prompt", "web_search_options"})
-
-
-def _made() -> AsyncOpenAI:
-    return AsyncOpenAI(max_retries=0)
-
-
-_clients = Clients("openai", _made)
-
-
-class Connection:
-    """Gives clients that never retry by themselves: the user's, or ``AsyncOpenAI()``, which reads OPENAI_API_KEY."""
-
-    def __init__(self, model: str, client: AsyncOpenAI | None) -> None:
-        self._model = model
-        self._given = None if client is None else client.with_options(max_retries=0)
-
-    def client(self) -> AsyncOpenAI:
-        """The client for one request that is about to be sent."""
-        client = self._given or self._made()
-        about_to_send(self._model, client.base_url, client._client)
-        return client
-
-    def _made(self) -> AsyncOpenAI:
-        try:
-            return _clients.of_this_loop()
-        except OpenAIError as error:
-            about_to_send(self._model)  # who must not send needs no key
-            raise not_asked(f"{self._model} could not be asked: {error}") from error
 
 
 def brings_only_text(body: Body, items: object) -> bool:
