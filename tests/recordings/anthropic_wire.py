@@ -9,17 +9,17 @@ from typing import Any
 from flujo_testing.recordings import Exchange
 from tests.recordings.recorded import Paid, Recorded, counts, events, is_streamed, refused
 
-FREE = counts()
+FREE = Paid(None, None, Decimal(0))
 
 
 def recorded(exchange: Exchange) -> Recorded:
     counting = "count_tokens" in exchange.request.url
     if error := refused(exchange):
-        return Recorded(error.status, (Paid(None, FREE, Decimal(0)),), error=error.error) if counting else error
+        return Recorded(error.status, (FREE,), error=error.error) if counting else error
     arrived = list(events(exchange)) if is_streamed(exchange) else []
     answer = _gathered(arrived) if arrived else json.loads(exchange.response.content)
     if counting:
-        return Recorded(200, (Paid(None, FREE, Decimal(0)),), answer["input_tokens"])
+        return Recorded(200, (FREE,), answer["input_tokens"])
     usage = answer["usage"]
     # Requests to other models are listed by themselves, and are in no total.
     besides = [part for part in usage.get("iterations") or [] if part["type"] != "message"]

@@ -16,7 +16,6 @@ from flujo.agents.wire.requests import arguments, check_model, conversation, pla
 from flujo.agents.wire.stainless import Calls
 from flujo.errors import AgentError
 from flujo.ports import AgentOutput
-from flujo.usage import Usage
 
 _KNOWN = frozenset(inspect.signature(AsyncMessages.count_tokens).parameters)
 _KNOWN_IN_BETA = frozenset(inspect.signature(AsyncBetaMessages.count_tokens).parameters)
@@ -60,7 +59,7 @@ class AnthropicTokenCount:
         tokens = answer.get("input_tokens")
         if isinstance(tokens, bool) or not isinstance(tokens, int):
             raise self._failure(f"{self._counts_for} counted no tokens. {AGAIN}")
-        return AgentOutput(tokens, usage=Usage(), model=self._counts_for, cost_usd=NOT_CHARGED)
+        return AgentOutput(tokens, model=self._counts_for, cost_usd=NOT_CHARGED)
 
     def _failure(self, message: str) -> AgentError:
-        return AgentError(message, usage=Usage(), model=self._counts_for, cost_usd=NOT_CHARGED)
+        return AgentError(message, model=self._counts_for, cost_usd=NOT_CHARGED)

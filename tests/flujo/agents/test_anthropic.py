@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from flujo import AgentError, AgentOutput, Flujo, Price, PriceTable, Step, Usage
 from flujo.agents.anthropic import AnthropicMessages, AnthropicTokenCount, ToolCall, ToolCalls
+from flujo_testing.conformance import AgentConformance
 from tests.flujo.agents.providers import ANTHROPIC, HOST, MESSAGE_USAGE, http, message
 from tests.flujo.agents.wire import Answer, Wire, answer
 
@@ -239,7 +240,7 @@ def counter(*answers: Answer) -> tuple[AnthropicTokenCount, Wire]:
 async def test_a_count_is_a_number_that_costs_nothing() -> None:
     agent, wire = counter(answer({"input_tokens": 7}), answer({"input_tokens": 7}))
     for input in ("Rain?", {"messages": RAIN}):
-        assert await agent.run(input) == AgentOutput(7, usage=Usage(), model="p:m", cost_usd=Decimal(0))
+        assert await agent.run(input) == AgentOutput(7, model="p:m", cost_usd=Decimal(0))
     assert wire.bodies == [{"model": "m", "messages": RAIN}] * 2
 
 
@@ -249,6 +250,13 @@ async def test_a_count_that_failed_costs_nothing_either(given: Answer) -> None:
     result = await Flujo(Step("count", agent, max_retries=0)).run_async("Rain?")
     (entry,) = result.ledger.entries
     assert (result.status, entry.outcome, entry.cost_usd) == ("failed", "error", Decimal(0))
+
+
+class TestTokenCount(AgentConformance):
+    def make_agent(self) -> Any:
+        return counter(*[answer({"input_tokens": 7})] * 2)[0]
+
+    make_silent_agent = make_agent
 
 
 # Without what it needs --------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from flujo import AgentError, AgentOutput, Flujo, Rejection, RequestUsage, Step, Usage
 from flujo.agents.openai import BackgroundResponse, OpenAICompaction, OpenAIResponses, ToolCall, ToolCalls
+from flujo_testing.conformance import AgentConformance
 from tests.flujo.agents.wire import RESPONSE_USAGE, answer, client, message, response, streamed, text
 
 PAID = Usage(
@@ -282,3 +283,15 @@ async def test_a_conversation_is_compacted_and_the_declared_model_is_charged() -
     ]
     with pytest.raises(AgentError, match="openai:gpt-x compacted to nothing"):
         await agent.run(items)
+
+
+class TestCompaction(AgentConformance):
+    """A conversation in, a shorter one out."""
+
+    def make_agent(self) -> Any:
+        sdk, _ = client(*[answer(response(message(text("Grey."))))] * 2)
+        return OpenAICompaction("gpt-x", client=sdk)
+
+    def make_silent_agent(self) -> Any:
+        sdk, _ = client(answer({**response(message(text("Grey."))), "usage": None}))
+        return OpenAICompaction("gpt-x", client=sdk)
