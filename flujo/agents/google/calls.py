@@ -38,8 +38,10 @@ _clients = Clients("google", _made)
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The requests of one agent. ``model`` is the ``provider:model`` that its errors name, ``given``
-    the client of the user's."""
+    """The requests of one agent.
+
+    ``model`` is the ``provider:model`` that its errors name, ``given`` the client of the user's.
+    """
 
     model: str
     wire_model: str

@@ -28,12 +28,13 @@ def content_report(wire: object) -> Report:
     if all(reported.get(key) is None for key in ("promptTokenCount", "totalTokenCount")):
         return Report(None, others)
     asked = [*rows(reported.get("promptTokensDetails")), *rows(reported.get("toolUsePromptTokensDetails"))]
+    cached = rows(reported.get("cacheTokensDetails")) if asked else []  # parts of what they are parts of
     usage = usage_of(
         {
             "input_tokens": sum_of(*(reported.get(key) for key in _INPUT)),
             "cache_read_tokens": reported.get("cachedContentTokenCount"),
             "input_audio_tokens": _of_modality(asked, "AUDIO"),
-            "cache_audio_read_tokens": _of_modality(rows(reported.get("cacheTokensDetails")), "AUDIO"),
+            "cache_audio_read_tokens": _of_modality(cached, "AUDIO"),
             "input_image_tokens": _of_modality(asked, "IMAGE"),
             "output_tokens": sum_of(*(reported.get(key) for key in _OUTPUT)),
             "output_reasoning_tokens": reported.get("thoughtsTokenCount"),

@@ -27,7 +27,8 @@ class PydanticAgent:
 
     Each model request of a run (those between its tools, and its own retries) is an entry of the ledger, also
     where the run fails: then that is an AgentError. Nobody can tell beforehand how many there will be, so
-    under a budget a run holds all that is left. It runs on asyncio, as Pydantic AI does.
+    under a budget a run holds all that is left; one that is cancelled is in doubt as a whole. It runs on
+    asyncio, as Pydantic AI does.
     """
 
     def __init__(self, agent: Agent[Any, Any], *, deps: Any = None) -> None:

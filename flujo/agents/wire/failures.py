@@ -52,7 +52,8 @@ def timed_out(model: str, error: BaseException) -> AgentError:
 
 
 def unreachable(model: str, error: BaseException) -> AgentError:
-    told = f"could not be reached: {error}{causes(error)}. Check base_url and the network, then retry"
+    why = f"{str(error) or type(error).__name__}{causes(error)}"
+    told = f"could not be reached: {why}. Check base_url and the network, then retry"
     return AgentError(f"{model} {told}", model=model)
 
 

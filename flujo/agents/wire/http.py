@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import anyio
 import httpx2
 
 from flujo.agents.wire.failures import refused, timed_out, unreachable
@@ -42,7 +43,8 @@ class HTTPCalls:
                 raise await self._refusal(response)
             yield response
         finally:
-            await response.aclose()
+            with anyio.CancelScope(shield=True):
+                await response.aclose()
 
     async def _refusal(self, response: httpx2.Response) -> Exception:
         content = await read_whole(response, self.model)
