@@ -109,7 +109,9 @@ def _anthropic(exchange: Exchange, http_client: httpx2.AsyncClient) -> Call | st
     url, body = urlsplit(exchange.request.url), exchange.request.body
     if exchange.request.method != "POST" or not isinstance(body, dict):
         return f"{exchange.request.method} {url.path} asks no model"
-    client = AsyncAnthropic(api_key="unused", base_url=f"{url.scheme}://{url.netloc}", http_client=http_client)
+    # With a timeout of its own, the SDK does not refuse long answers that are not streamed.
+    base_url = f"{url.scheme}://{url.netloc}"
+    client = AsyncAnthropic(api_key="unused", base_url=base_url, http_client=http_client, timeout=60)
     content, settings = _divided(body)
     if "beta=true" in url.query:
         settings["betas"] = []
