@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import httpx2
 import pytest
+from anthropic import AsyncAnthropic
+from google import genai
+from google.genai import types
 from openai import AsyncOpenAI
+from pydantic_ai import Agent as PydanticAI
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers.openai import OpenAIProvider
 
 from flujo import Flujo, PluginOutcome, Step
+from flujo.agents.anthropic import AnthropicMessages, AnthropicTokenCount
+from flujo.agents.bedrock import BedrockConverse
+from flujo.agents.cohere import CohereChat
+from flujo.agents.google import Gemini
 from flujo.agents.openai import OpenAIChat, OpenAICompaction, OpenAIResponses
+from flujo.agents.pydantic_ai import PydanticAgent
 from flujo.ports import OutgoingRequest
 from flujo_testing import LiveCallError, Pass, ScriptedAgent, ScriptedPlugin, live_calls
 from flujo_testing.agents.live import leaves_the_machine
@@ -105,6 +117,50 @@ def test_every_adapter_is_kept_back(provider: Provider, agent: type) -> None:
     with pytest.raises(LiveCallError), Pass():
         Flujo(Step("write", agent("gpt-4o", client=provider.client()), max_retries=0)).run("rain")
     assert provider.asked == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", ["anthropic", "google", "bedrock", "cohere"])
+def test_the_adapters_to_other_providers_are_kept_back(provider: Provider, name: str, stream: bool) -> None:
+    http_client = httpx2.AsyncClient(proxy=provider.url, trust_env=False, base_url=PROVIDER)
+    with pytest.raises(LiveCallError, match=r"would call its provider \(http://api\.example/v1"), Pass():
+        Flujo(Step("write", ASKING[name](http_client, stream), max_retries=0)).run("rain")
+    assert provider.asked == []
+
+
+def of_google(http_client: httpx2.AsyncClient, stream: bool) -> Gemini:
+    options = types.HttpOptions(base_url=PROVIDER, httpx_async_client=http_client)
+    return Gemini("m", client=genai.Client(api_key="unused", http_options=options), stream=stream)
+
+
+def of_anthropic(http_client: httpx2.AsyncClient, stream: bool) -> AnthropicMessages:
+    client = AsyncAnthropic(api_key="unused", base_url=PROVIDER, http_client=http_client)
+    return AnthropicMessages("m", client=client, stream=stream)
+
+
+ASKING: dict[str, Callable[[httpx2.AsyncClient, bool], Any]] = {
+    "anthropic": of_anthropic,
+    "google": of_google,
+    "bedrock": lambda http_client, stream: BedrockConverse("m", client=http_client, stream=stream),
+    "cohere": lambda http_client, stream: CohereChat("m", client=http_client, stream=stream),
+}
+
+
+def test_a_count_of_tokens_and_an_agent_of_pydantic_ai_are_kept_back(provider: Provider) -> None:
+    http_client = httpx2.AsyncClient(proxy=provider.url, trust_env=False)
+    anthropic = AsyncAnthropic(api_key="unused", base_url=PROVIDER, http_client=http_client)
+    model = OpenAIChatModel("m", provider=OpenAIProvider(openai_client=provider.client()))
+    for agent in (AnthropicTokenCount("m", client=anthropic), PydanticAgent(PydanticAI(model))):
+        with pytest.raises(LiveCallError, match=r"would call its provider \(http://api\.example/v1"), Pass():
+            Flujo(Step("write", agent, max_retries=0)).run("rain")
+    assert provider.asked == []
+
+
+def test_without_a_key_those_of_google_are_told_of_the_live_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(LiveCallError, match="'google:m' would call its provider at 'write/attempt:1'"), Pass():
+        Flujo(Step("write", Gemini("m"), max_retries=0)).run("rain")
 
 
 def test_a_streamed_call_is_refused(provider: Provider) -> None:

@@ -13,6 +13,7 @@ from anthropic import (
     AsyncAnthropic,
 )
 
+from flujo.agents.outgoing import about_to_send
 from flujo.agents.wire.connection import Clients
 from flujo.agents.wire.requests import Body
 from flujo.agents.wire.stainless import Errors
@@ -33,11 +34,16 @@ class Connection:
     ``client`` may be any of the SDK's asynchronous ones: those of Bedrock and Vertex, too.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, model: str, client: Any) -> None:
+        self._model = model
         self._given = None if client is None else client.with_options(max_retries=0)
 
     def messages(self, body: Body) -> Any:
-        """The SDK's ``messages`` with raw responses; those in beta for a request that names ``betas``."""
+        """The SDK's ``messages`` with raw responses, for one request that is about to be sent.
+
+        Those in beta for a request that names ``betas``.
+        """
         client = self._given or _clients.of_this_loop()
+        about_to_send(self._model, client.base_url, client._client)
         api = client.beta.messages if "betas" in body else client.messages
         return api.with_raw_response

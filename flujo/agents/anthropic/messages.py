@@ -75,7 +75,7 @@ class AnthropicMessages(Asking):
             max_output_tokens=max_output_tokens,
             stream=stream,
         )
-        self._connection = Connection(client)
+        self._connection = Connection(self.model, client)
         self._calls = Calls(self.model, ERRORS, message_usage)
 
     def _ask_for(self, schema: Body, body: Body) -> None:

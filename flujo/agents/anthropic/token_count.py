@@ -38,7 +38,7 @@ class AnthropicTokenCount:
         self.name = f"{provider}:{model} token count"
         self._counts_for = f"{provider}:{model}"
         self._wire_model = model
-        self._connection = Connection(client)
+        self._connection = Connection(self._counts_for, client)
         self._calls = Calls(self._counts_for, ERRORS, message_usage)
         self._settings = dict(settings or {})
 

@@ -16,6 +16,7 @@ from google import genai
 from google.genai import types
 from google.genai.errors import APIError
 
+from flujo.agents.outgoing import about_to_send
 from flujo.agents.wire.connection import Clients
 from flujo.agents.wire.failures import broken_off, in_stream, not_asked, refused, timed_out, unreachable
 from flujo.agents.wire.reading import Json, table
@@ -75,11 +76,17 @@ class Calls:
             raise (broken_off(self.model, error) if begun else _failure(error, self.model)) from error
 
     def _models(self) -> Any:
-        if self.given is not None:
-            return self.given.aio.models
+        """The SDK's models, for one request that is about to be sent."""
+        client = self.given or self._made()
+        sending: Any = client._api_client
+        about_to_send(self.model, httpx2.URL(sending._http_options.base_url), sending._async_httpx_client)
+        return client.aio.models
+
+    def _made(self) -> genai.Client:
         try:
-            return _clients.of_this_loop().aio.models
+            return _clients.of_this_loop()
         except ValueError as error:  # no key
+            about_to_send(self.model)  # who must not send needs none
             raise not_asked(f"{self.model} could not be asked: {error}") from error
 
 

@@ -58,6 +58,8 @@ class PydanticAgent:
                 capabilities=[requests],
             )
         except Exception as error:  # of tools, too: what was paid until then is booked
+            if isinstance(error, AgentError) and not requests.made:
+                raise  # it was kept from asking
             raise AgentError(
                 f"'{self.name}' failed: {type(error).__name__}: {error}",
                 requests=requests.made,

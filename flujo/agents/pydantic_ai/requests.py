@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.exceptions import ModelHTTPError
@@ -12,6 +12,7 @@ from pydantic_ai.messages import ModelResponse, ToolCallPart
 from pydantic_ai.models import ModelRequestContext
 from pydantic_ai.usage import RequestUsage as Reported
 
+from flujo.agents.outgoing import about_to_send
 from flujo.agents.wire.failures import NOT_CHARGED
 from flujo.agents.wire.reading import table, text
 from flujo.agents.wire.usage import charged_usd, others_in, usage_of
@@ -19,6 +20,16 @@ from flujo.usage import RequestUsage, Usage
 
 _KINDS = tuple(field.name for field in fields(Usage) if field.name != "requests")
 _STANDARD_TIERS = ("auto", "default", "standard", "on_demand")
+
+
+@runtime_checkable
+class _SDKClient(Protocol):
+    """The client of an SDK that Stainless generated: OpenAI's, Anthropic's, Groq's."""
+
+    _client: Any
+
+    @property
+    def base_url(self) -> Any: ...
 
 
 class Requests(AbstractCapability[Any]):
@@ -35,6 +46,14 @@ class Requests(AbstractCapability[Any]):
     @property
     def price_context(self) -> str | None:
         return "+".join(sorted(self._tiers)) or None
+
+    async def before_model_request(self, ctx: Any, request_context: ModelRequestContext) -> ModelRequestContext:
+        model = request_context.model
+        if model.base_url is not None:  # those that answer in process have none
+            sdk = None if model.provider is None else model.provider.client
+            goes_to = (sdk.base_url, sdk._client) if isinstance(sdk, _SDKClient) else (None, None)
+            about_to_send(named(model.system, model.model_name), *goes_to)
+        return request_context
 
     async def after_model_request(
         self, ctx: Any, *, request_context: ModelRequestContext, response: ModelResponse

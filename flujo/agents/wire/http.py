@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import anyio
 import httpx2
 
+from flujo.agents.outgoing import about_to_send
 from flujo.agents.wire.failures import refused, timed_out, unreachable
 from flujo.agents.wire.reading import Json, json_or_none
 from flujo.agents.wire.requests import Body
@@ -33,6 +34,7 @@ class HTTPCalls:
     async def opened(self, path: str, body: Body) -> AsyncIterator[httpx2.Response]:
         """A response with status 2xx, which is still to be read; it is closed in the end."""
         request = self.client.build_request("POST", path, json=body)
+        about_to_send(self.model, request.url, self.client)
         try:
             response = await self.client.send(request, stream=True)
         except Exception as error:  # the transport is the user's
