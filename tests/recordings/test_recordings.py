@@ -103,8 +103,11 @@ def compare(result: PipelineResult, last: Recorded, models: list[str]) -> None:
         assert output_of(result) == last.output
     else:
         assert (result.status, outcomes[0], result.output) == ("failed", "error", None)
+        # flujo: loose because every provider words its errors differently, and ours is around them
         assert " ".join(last.error.split())[:300] in str(result.error)
-        assert last.status < 400 or f" answered {last.status}" in str(result.error)
+        if last.status >= 400:
+            # flujo: loose because what stands before and behind the status is the provider's
+            assert f" answered {last.status}" in str(result.error)
 
 
 def output_of(result: PipelineResult) -> object:
