@@ -42,6 +42,7 @@ def resumption(
         raise MisuseError(
             "the run ended at its limits and would do so again: raise them by resume_async(..., usage_limits=...)"
         )
+    _ = result.transcript  # raises where none was kept
     failed = result.error.path if isinstance(result.error, StepFailedError) else None
     past = past_of(result.log, failed, store)
     accepted = _accepted(result, past, answers)

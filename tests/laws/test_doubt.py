@@ -162,13 +162,15 @@ async def test_a7_what_runs_inside_agents_have_used_counts_when_the_outer_run_go
     assert [(event.step, event.spent) for event in result.transcript.of(LimitPassed)] == [("two", Decimal("0.00208"))]
 
 
-async def test_a8_a_journal_keeps_what_is_in_doubt(virtual_clock: VirtualClock) -> None:
+@pytest.mark.parametrize("kept", [True, False], ids=["with a transcript", "without"])
+async def test_a8_a_journal_keeps_what_is_in_doubt(virtual_clock: VirtualClock, kept: bool) -> None:
     """The run is told twice from one journal; the second time nobody is asked."""
     agent, after = slow(max_output_tokens=None), echo()
     part = hanging(agent) >> Step("next", after)
-    flow = Flujo(part, usage_limits=OUTPUT_100, store=MemoryJournal())
+    flow = Flujo(part, usage_limits=OUTPUT_100, store=MemoryJournal(), keep_transcript=kept)
     told = [await flow.run_async("rain", run_id="r") for _ in range(2)]
-    assert [refusals(result) for result in told] == [[("next/attempt:1", 0)]] * 2
+    why = "next/attempt:1 may use 40 output tokens, 0 of 100 left"
+    assert [(result.status, str(result.error)) for result in told] == [("limited", why)] * 2
     assert (len(agent.calls), len(after.calls)) == (1, 0)
 
 
