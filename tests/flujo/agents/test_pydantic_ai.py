@@ -120,7 +120,8 @@ async def test_what_was_paid_before_a_failure_is_booked() -> None:
         raise OSError(f"no window to {at}")
 
     result = await run(looking(Script([LOOK]), breaks))
-    assert "'looker' failed: OSError: no window to Köln" in str(result.error)
+    told = "step 'ask' failed after 1 attempt: 'looker' failed: OSError: no window to Köln"
+    assert str(result.error) == told
     assert booked(result) == [("ask/attempt:1", "ok", usage(1))]
 
 
@@ -215,6 +216,7 @@ async def test_a_refused_request_is_an_entry_that_costs_nothing_and_a_broken_one
     result = await run(chatting(answer({"error": {"message": "Slow."}}, status)))
     (entry,) = result.ledger.entries
     assert (result.status, entry.outcome, entry.model, entry.cost_usd) == ("failed", "error", "openai:m", cost)
+    # flujo: loose because the rest is said by Pydantic AI
     assert "Slow." in str(result.error)
 
 
@@ -231,7 +233,8 @@ class TestPydanticAgent(AgentConformance):
 
 def test_on_trio_it_says_why_it_does_not_run() -> None:
     result = anyio.run(run, looking(Script([])), backend="trio")
-    assert "'looker' is an agent of Pydantic AI, which runs on asyncio only" in str(result.error)
+    why = "'looker' is an agent of Pydantic AI, which runs on asyncio only"
+    assert str(result.error) == f"step 'ask' failed after 1 attempt: {why}"
     assert (result.status, result.ledger.entries) == ("failed", ())
 
 
