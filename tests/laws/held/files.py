@@ -75,7 +75,7 @@ USAGE = f"{_DATA}usage.py"
 OPENAI_CHAT = f"{_OPENAI}chat.py"
 OPENAI_FAILURES = f"{_OPENAI}failures.py"
 OPENAI_STREAMS = f"{_OPENAI}streams.py"
-RECORDINGS = "tests/recordings/test_openai_recordings.py"
+RECORDINGS = "tests/recordings/test_recordings.py"
 
 CONSERVATION = "tests/flujo_testing/test_conservation*.py"
 GOLDEN_FAILURE = f"{_TOOLKIT}golden_failure.py"
