@@ -56,6 +56,21 @@ COVERED_IN_FULL = (
 # Tests made from tables and chance: every kind of step in every other, random pipelines, very large ones.
 GENERATED = ("tests/flujo/kinds/test_matrix.py", "tests/flujo/kinds/test_depth_and_size.py", "tests/oracle")
 
+# What hardly depends on the Python that it runs on: pages, house rules, provider traffic, contracts for users' parts.
+FIRST_PYTHON_ONLY = (
+    *GENERATED,
+    "tests/docs",
+    "tests/flujo/agents",
+    "tests/flujo_testing/conformance",
+    "tests/flujo_testing/server",
+    "tests/recordings",
+    "tests/test_tidy.py",
+    "tests/test_types.py",
+)
+
+# The tests that run every line of the files that are covered in full.
+COVERING = ("tests/flujo", "tests/laws", "tests/flujo_testing/test_transcript*.py")
+
 # Rules in POSIX notation mean the same where the machine has no time zone database.
 TIME_ZONES = {
     "UTC": "UTC0",
@@ -91,12 +106,12 @@ def install_all(session: nox.Session, group: str) -> None:
 
 @nox.session(python=INSTALLED)
 def tests(session: nox.Session) -> None:
-    """Every test, in random order, two at a time; the generated ones on the first Python only, or ``-- whole``."""
+    """Every test, in random order, two at a time; on later Pythons those that depend on it, or ``-- whole``."""
     install_all(session, "test")
     options = [option for option in session.posargs if option != "whole"]
     if session.python != INSTALLED[0] and not session.posargs:
-        options = [f"--ignore={path}" for path in GENERATED]
-        session.log("left to Python %s, or 'nox -s tests -- whole': %s", INSTALLED[0], ", ".join(GENERATED))
+        options = [f"--ignore={path}" for path in FIRST_PYTHON_ONLY]
+        session.log("left to Python %s, or 'nox -s tests -- whole': %s", INSTALLED[0], ", ".join(FIRST_PYTHON_ONLY))
     session.run("python", "-m", "pytest", "--numprocesses=2", *options)
     if "FLUJO_RECORDINGS" in os.environ and session.python == INSTALLED[0] and not session.posargs:
         # Once more in one process: only there are the lines seen that tell how many recordings are covered.
@@ -128,14 +143,20 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=INSTALLED[0])
 def coverage(session: nox.Session) -> None:
-    """Lines and branches: all of accounting, isolation, plugins and transcript; the figure of the rest."""
+    """Lines and branches: all of accounting, isolation, plugins and transcript; the figure of the rest.
+
+    ``-- sample`` runs the tests of these files only.
+    """
     missing = [pattern for pattern in COVERED_IN_FULL if not any(ROOT.glob(pattern))]
     if missing:
         session.error(f"no such file: {', '.join(missing)}; bring COVERED_IN_FULL in noxfile.py up to date")
     install_all(session, "coverage")
     session.run("coverage", "erase")
-    left_out = [f"--ignore={path}" for path in GENERATED]  # they run the lines that other tests run, too
-    session.run("coverage", "run", "-m", "pytest", "--numprocesses=2", *left_out, *session.posargs)
+    options = [option for option in session.posargs if option != "sample"]
+    options += [f"--ignore={path}" for path in GENERATED]  # they run the lines that other tests run, too
+    if "sample" in session.posargs:
+        options += sorted(str(path.relative_to(ROOT)) for pattern in COVERING for path in ROOT.glob(pattern))
+    session.run("coverage", "run", "-m", "pytest", "--numprocesses=2", *options)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--skip-covered", "--fail-under=0")
     session.log("every line and branch of %d patterns of files:", len(COVERED_IN_FULL))

@@ -229,7 +229,7 @@ async def test_what_it_does_not_speak_is_an_error(llm_server: LLMServer) -> None
         ),
         (Turn("a", object()), "a model cannot write"),  # type: ignore[arg-type]
     ],
-    ids=str,
+    ids=["object", "stalled object", "script", "class", "interruption", "several answers", "object in a turn"],
 )
 def test_what_cannot_be_answered_is_refused_when_the_script_is_given(item: object, why: str) -> None:
     with pytest.raises(FakeError, match=why):
