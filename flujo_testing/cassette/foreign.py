@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator
-from gzip import decompress
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +33,5 @@ def _request(request: RecordedRequest) -> dict[str, Any]:
 
 def _answer(response: RecordedResponse) -> dict[str, Any]:
     headers = dict(response.headers)
-    content = response.content
-    if headers.get("content-encoding", "").lower() == "gzip":
-        content = decompress(content)
     kept = {name: headers[name] for name in KEPT_HEADERS if name in headers}
-    return {"status": response.status, "headers": kept, **body_told(content)}
+    return {"status": response.status, "headers": kept, **body_told(response.content)}

@@ -20,6 +20,7 @@ from flujo_testing.cassette.answers import NO_ANSWER, error_from, told_error
 from flujo_testing.cassette.errors import CassetteMisuse
 from flujo_testing.cassette.exchange import Data, Exchange
 from flujo_testing.cassette.player import Player
+from flujo_testing.recordings.replay import SAYS_NOTHING
 from flujo_testing.recordings.vcr import body_of
 
 KEPT_HEADERS: Final = ("content-type", "retry-after", "retry-after-ms")
@@ -110,7 +111,7 @@ def _request(request: Any, content: bytes) -> dict[str, Any]:
 def address(url: str) -> str:
     """An address in one spelling: parameters sorted, without keys, user names and fragments."""
     parts = urlsplit(url)
-    parameters = sorted(parse_qsl(parts.query, keep_blank_values=True))
+    parameters = sorted(pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair not in SAYS_NOTHING)
     query = urlencode([(name, value) for name, value in parameters if name.lower() not in SECRET_PARAMETERS])
     return urlunsplit((parts.scheme.lower(), parts.netloc.rpartition("@")[2].lower(), parts.path, query, ""))
 

@@ -17,7 +17,7 @@ from flujo_testing.recordings.difference import first_difference, weight
 from flujo_testing.recordings.vcr import Exchange, RecordedRequest, Recording
 
 # Anthropic's SDK marked requests to an API in beta so, and left it out later.
-_SAYS_NOTHING = (("beta", "true"),)
+SAYS_NOTHING = (("beta", "true"),)
 
 
 class ReplayMiss(FlujoError):
@@ -74,7 +74,7 @@ def canonical(request: RecordedRequest) -> str:
 def _address(url: str) -> str:
     parts = urlsplit(url)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
-    query = urlencode(sorted(pair for pair in pairs if pair not in _SAYS_NOTHING))
+    query = urlencode(sorted(pair for pair in pairs if pair not in SAYS_NOTHING))
     return f"{parts.scheme.lower()}://{parts.netloc.lower()}{parts.path}{'?' if query else ''}{query}"
 
 
