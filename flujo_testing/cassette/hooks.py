@@ -11,6 +11,7 @@ import pytest
 from flujo_testing.cassette.shelf import Shelf, shelf_of
 from flujo_testing.golden.inert import inert
 from flujo_testing.golden.leak import secrets_in
+from flujo_testing.registered import registered
 
 PLUGIN: Final = "flujo-cassette"
 CALL_ENDED: Final = pytest.StashKey[bool]()
@@ -19,12 +20,7 @@ CALL_ENDED: Final = pytest.StashKey[bool]()
 
 def hooks_of(config: pytest.Config) -> CassetteHooks:
     """The hooks of this run, registered now if they are not yet."""
-    known = config.pluginmanager.get_plugin(PLUGIN)
-    if known is None:
-        known = CassetteHooks(config)
-        config.pluginmanager.register(known, PLUGIN)
-    assert isinstance(known, CassetteHooks)
-    return known
+    return registered(config, PLUGIN, CassetteHooks)
 
 
 class CassetteHooks:

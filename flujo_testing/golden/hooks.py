@@ -21,6 +21,7 @@ from flujo_testing.golden.readonly import PLUGIN
 from flujo_testing.golden.report import summary
 from flujo_testing.golden.session import GoldenSession
 from flujo_testing.golden.stories import Storyteller, of_transcripts
+from flujo_testing.registered import registered
 
 FIXTURES = {"golden", "flujo_golden"}
 WORKER_OUTPUT = "flujo_golden"
@@ -30,13 +31,8 @@ CALL_PASSED = pytest.StashKey[bool]()
 
 
 def hooks_of(config: pytest.Config) -> GoldenHooks:
-    """The hooks of this run, registered now if they are not yet.."""
-    known = config.pluginmanager.get_plugin(PLUGIN)
-    if known is None:
-        known = GoldenHooks(config)
-        config.pluginmanager.register(known, PLUGIN)
-    assert isinstance(known, GoldenHooks)
-    return known
+    """The hooks of this run, registered now if they are not yet."""
+    return registered(config, PLUGIN, GoldenHooks)
 
 
 class GoldenHooks:

@@ -24,6 +24,7 @@ from flujo_testing.lint.linter import lint_text
 from flujo_testing.lint.origins import Origins
 from flujo_testing.lint.show import counts, lines, one_line
 from flujo_testing.lint.values import filled_in, values_of
+from flujo_testing.registered import registered
 
 PLUGIN: Final = "flujo-lint"
 WORKER_OUTPUT: Final = "flujo_lint"
@@ -43,12 +44,7 @@ def worker_done(config: pytest.Config, output: dict[str, Any]) -> None:
 
 def hooks_of(config: pytest.Config) -> LintHooks:
     """The hooks of this run, registered now if they are not yet."""
-    known = config.pluginmanager.get_plugin(PLUGIN)
-    if known is None:
-        known = LintHooks(config)
-        config.pluginmanager.register(known, PLUGIN)
-    assert isinstance(known, LintHooks)
-    return known
+    return registered(config, PLUGIN, LintHooks)
 
 
 class LintHooks:
