@@ -10,6 +10,7 @@ import pytest
 from flujo import PipelineResult, Step, StepFailedError
 from flujo.errors import UnknownBranchError
 from flujo.events import Asked, Decided, StepEnded
+from flujo_testing.conservation import check_conservation
 from tests.flujo.kinds.cast import Breaker, Notes, Writer, echo, run, spent, story, undecided, usd, why
 
 
@@ -86,9 +87,11 @@ async def test_keys_of_every_kind_find_their_branch(keys: tuple[Any, ...], key: 
 
 
 @pytest.mark.parametrize(("known", "key"), [(1, True), (True, 1), (0, False), (Tone.DRY, "dry")])
-async def test_a_key_is_looked_up_as_in_a_dict(known: object, key: object) -> None:
+async def test_a_key_is_looked_up_as_in_a_dict_and_told_as_the_branches_have_it(known: object, key: object) -> None:
     result = await run(Step.branch_on("pick", lambda x: key, branches(known), default=Step("s", echo)))
     assert [event.step for event in of(result, Asked)] == [f"pick/branch:{known}/s"]
+    assert [(type(event.value), event.value) for event in of(result, Decided)] == [(type(known), known)]
+    check_conservation(result)
 
 
 async def test_a_key_without_branch_takes_the_default_and_is_told_as_returned() -> None:
