@@ -77,7 +77,7 @@ async def test_an_agent_that_blocks_the_event_loop_has_failed_even_if_it_raises(
     assert [event.outcome for event in result.transcript.of(AskFailed)] == ["overrun"]
 
 
-async def test_a_plugin_that_hangs_rejects_with_the_reason() -> None:
+async def test_a_plugin_that_hangs_rejects_with_the_reason(virtual_clock: object) -> None:
     class Hanging:
         name, priority = "hanging", 0
 
