@@ -1,0 +1,40 @@
+"""Faults of the engine: one lie each, to see whether a test suite would notice.
+
+A fault enters at a named seam through ``flujo.override``; the engine knows nothing. ``FAULTS`` has them all by name,
+those of your own (``register``) included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from flujo_testing.faults.accounting import ACCOUNTING
+from flujo_testing.faults.fault import Fault, Lie, Reach
+from flujo_testing.faults.isolation import ISOLATION
+from flujo_testing.faults.propagation import PROPAGATION
+from flujo_testing.faults.seams import answering, calling, is_agent, is_plugin, lying
+
+__all__ = [
+    "FAULTS",
+    "Fault",
+    "Lie",
+    "Reach",
+    "answering",
+    "calling",
+    "is_agent",
+    "is_plugin",
+    "lying",
+    "register",
+]
+
+_faults = {fault.name: fault for fault in (*ACCOUNTING, *PROPAGATION, *ISOLATION)}
+FAULTS: Mapping[str, Fault] = MappingProxyType(_faults)
+
+
+def register(fault: Fault) -> Fault:
+    """Add a fault of your own to ``FAULTS``; ``conftest.py`` is the place. Raises ValueError if its name is taken."""
+    if fault.name in _faults:
+        raise ValueError(f"there is a fault '{fault.name}' already: {_faults[fault.name].wrong}")
+    _faults[fault.name] = fault
+    return fault

@@ -1,0 +1,99 @@
+"""Where faults enter the engine: its policies (``flujo.laws``), and the door through which it asks.
+
+Both are public overrides; the engine knows of no fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+from flujo import AgentOutput, Laws, override
+from flujo.binding import BoundAgent
+from flujo.overrides import current
+from flujo_testing.faults.fault import Lie, Reach
+
+Call = Callable[..., Awaitable[object]]
+
+
+def with_laws(policies: Mapping[str, Callable[..., Any]]) -> AbstractContextManager[object]:
+    """A block in which runs ask these policies instead of those of the same names; the others stay in force."""
+    return override(laws=replace(current().laws or Laws(), **policies))
+
+
+def lying(**policies: Callable[..., Any]) -> Lie:
+    """A fault that is these policies: ``lying(output_after=lambda output, outcome: output)``."""
+    return lambda reach: with_laws({name: reach.counting(policy) for name, policy in policies.items()})
+
+
+def calling(is_asked_at: Callable[[str], bool], around: Callable[[Call, Reach], Call]) -> Lie:
+    """A fault at the door: whoever is asked at such a path (``step/attempt:1/plugin:name``) is called like this.
+
+    ``around`` gets ``call(input, **offered)``, and makes another of it. It notes itself when it was reached.
+    """
+
+    def lie(reach: Reach) -> AbstractContextManager[object]:
+        def door(callee: BoundAgent, path: str) -> BoundAgent:
+            if not is_asked_at(path):
+                return callee
+            stream = None if callee.stream is None else _streamed(callee.stream, around, reach)
+            return replace(callee, call=around(callee.call, reach), stream=stream)
+
+        return override(door=door)
+
+    return lie
+
+
+def answering(is_asked_at: Callable[[str], bool], instead: Callable[[Any], object]) -> Lie:
+    """A fault at the door: of what comes from such a path, ``instead`` makes another answer.
+
+    For an agent that is its output: what it cost stays as it was. For a plugin it is its outcome.
+    """
+
+    def around(call: Call, reach: Reach) -> Call:
+        async def lied(input: object, **offered: object) -> object:
+            answer = await call(input, **offered)
+            reach.note()
+            return with_output(answer, instead(output_of(answer)))
+
+        return lied
+
+    return calling(is_asked_at, around)
+
+
+def is_agent(path: str) -> bool:
+    return "/plugin:" not in path
+
+
+def is_plugin(path: str) -> bool:
+    return "/plugin:" in path
+
+
+def output_of(answer: object) -> object:
+    return answer.output if isinstance(answer, AgentOutput) else answer
+
+
+def with_output(answer: object, output: object) -> object:
+    return replace(answer, output=output) if isinstance(answer, AgentOutput) else output
+
+
+def _streamed(
+    stream: Callable[..., Any], around: Callable[[Call, Reach], Call], reach: Reach
+) -> Callable[..., AsyncIterator[object]]:
+    """A stream is called like one answer, which comes whole: its chunks are gathered."""
+
+    async def gathered(input: object, **offered: object) -> object:
+        texts: list[str] = []
+        async for item in stream(input, **offered):
+            if isinstance(item, AgentOutput):
+                return item
+            texts.append(item)
+        return "".join(texts)
+
+    async def lied(input: object, **offered: object) -> AsyncIterator[object]:
+        answer = await around(gathered, reach)(input, **offered)
+        yield answer if isinstance(answer, AgentOutput) else AgentOutput(answer)
+
+    return lied
