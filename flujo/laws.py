@@ -9,13 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from flujo.context import PipelineContext
 from flujo.entries import LedgerEntry
+from flujo.events import Log, RunStatus
 from flujo.isolation import State, private_copy
-from flujo.ports import PluginOutcome, Rejection
+from flujo.ports import AgentOutput, PluginOutcome, Rejection
+from flujo.prices import CostModel, Quote
+from flujo.usage import RequestUsage, Usage
 
+B = TypeVar("B")
 P = TypeVar("P")
 HOP_LIMIT = 10
 
@@ -54,7 +59,22 @@ def branches_to_merge(branches: Sequence[tuple[str, State[Any], bool]]) -> list[
     return [(name, state) for name, state, completed in branches if completed]
 
 
+def merge_strategy(asked: P) -> P:
+    """C4: contexts join in the way that was asked for."""
+    return asked
+
+
 # Accounting -----------------------------------------------------------------------------------------------
+
+
+def requests_to_book(requests: tuple[RequestUsage, ...]) -> tuple[RequestUsage, ...]:
+    """A1: each request that an ask reports is priced and booked for itself."""
+    return requests
+
+
+def quote(prices: CostModel, model: str, usage: Usage, at: datetime, context: str | None) -> Quote:
+    """A3: a request costs what the prices of its model say of each kind of its tokens."""
+    return prices.quote(model, usage, at, context)
 
 
 def entries_to_book(entries: tuple[LedgerEntry, ...]) -> tuple[LedgerEntry, ...]:
@@ -70,6 +90,11 @@ def admits(spent: Any, reserved: Any, bound: Any, limit: Any) -> bool:
 def passes(spent: Any, limit: Any) -> bool:
     """A6: a limit is breached when more than it was spent; a limit of 0 is a limit."""
     return bool(spent > limit)
+
+
+def budget_around(budget: B) -> B | None:
+    """A7: a nested run, pipeline or step draws on the budget around it."""
+    return budget
 
 
 # Propagation ----------------------------------------------------------------------------------------------
@@ -90,6 +115,11 @@ def text_with_feedback(text: str, feedback: Sequence[Rejection]) -> str:
         f"- {rejection.plugin} (attempt {rejection.attempt}): {rejection.feedback}" for rejection in feedback
     )
     return f"{text}\n\n<feedback>\nEarlier drafts were rejected:\n{told}\n</feedback>"
+
+
+def feedback_of(outcome: PluginOutcome, plugin: str) -> str | None:
+    """P1: a rejection says why, or that it does not."""
+    return outcome.feedback if outcome.success or outcome.feedback else f"{plugin} gave no reason"
 
 
 def retries_error(error: BaseException, retry_on: type[Exception] | tuple[type[Exception], ...]) -> bool:
@@ -124,6 +154,11 @@ def verdict_of_crash(reason: str) -> PluginOutcome:
     return PluginOutcome(False, reason)
 
 
+def timeout_of(timeout_s: float) -> float:
+    """P6: a step's timeout bounds each of its calls."""
+    return timeout_s
+
+
 def is_overdue(now: float, deadline: float) -> bool:
     """P6: what comes back after its deadline has failed, whatever it brings."""
     return now > deadline
@@ -134,9 +169,37 @@ def input_for_fallback(original: object) -> object:
     return original
 
 
+def answer_of_stream(chunks: Sequence[str], last: AgentOutput[Any] | None) -> object:
+    """P7: a stream ends with its answer, or is the answer."""
+    return "".join(chunks) if last is None else last
+
+
+def input_for_branch(value: object) -> object:
+    """P8: each branch gets the input of its parallel step."""
+    return value
+
+
 def outputs_of_branches(outputs: Mapping[str, object]) -> dict[str, object]:
     """P8: the output of a parallel step holds its successful branches in declared order."""
     return dict(outputs)
+
+
+def status_of_run(status: RunStatus) -> RunStatus:
+    """P8: a run says how it ended."""
+    return status
+
+
+# Transcript -----------------------------------------------------------------------------------------------
+
+
+def logs_in_order(lanes: list[P]) -> list[P]:
+    """What branches or items did is told in declared order, whoever came first."""
+    return lanes
+
+
+def log_of_run(log: Log) -> Log:
+    """The transcript and the ledger are what was written, each event once."""
+    return log
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,21 +214,32 @@ class Laws:
     branches_to_merge: Callable[[Sequence[tuple[str, State[Any], bool]]], list[tuple[str, State[Any]]]] = (
         branches_to_merge
     )
+    merge_strategy: Callable[[Any], Any] = merge_strategy
+    requests_to_book: Callable[[tuple[RequestUsage, ...]], tuple[RequestUsage, ...]] = requests_to_book
+    quote: Callable[[CostModel, str, Usage, datetime, str | None], Quote] = quote
     entries_to_book: Callable[[tuple[LedgerEntry, ...]], tuple[LedgerEntry, ...]] = entries_to_book
     admits: Callable[[Any, Any, Any, Any], bool] = admits
     passes: Callable[[Any, Any], bool] = passes
+    budget_around: Callable[[Any], Any] = budget_around
     attempts_allowed: Callable[[int], int] = attempts_allowed
     feedback_for_attempt: Callable[[tuple[Rejection, ...]], tuple[Rejection, ...]] = feedback_for_attempt
     text_with_feedback: Callable[[str, Sequence[Rejection]], str] = text_with_feedback
+    feedback_of: Callable[[PluginOutcome, str], str | None] = feedback_of
     retries_error: Callable[[BaseException, type[Exception] | tuple[type[Exception], ...]], bool] = retries_error
     plugins_in_order: Callable[[Sequence[Any], Callable[[Any], int]], list[Any]] = plugins_in_order
     output_after: Callable[[object, PluginOutcome], object] = output_after
     redirect_of: Callable[[PluginOutcome], object | None] = redirect_of
     loop_of: Callable[[Sequence[object], object], str | None] = loop_of
     verdict_of_crash: Callable[[str], PluginOutcome] = verdict_of_crash
+    timeout_of: Callable[[float], float] = timeout_of
     is_overdue: Callable[[float, float], bool] = is_overdue
     input_for_fallback: Callable[[object], object] = input_for_fallback
+    answer_of_stream: Callable[[Sequence[str], AgentOutput[Any] | None], object] = answer_of_stream
+    input_for_branch: Callable[[object], object] = input_for_branch
     outputs_of_branches: Callable[[Mapping[str, object]], dict[str, object]] = outputs_of_branches
+    status_of_run: Callable[[RunStatus], RunStatus] = status_of_run
+    logs_in_order: Callable[[list[Any]], list[Any]] = logs_in_order
+    log_of_run: Callable[[Log], Log] = log_of_run
 
 
 DEFAULT = Laws()

@@ -233,7 +233,7 @@ class Flujo(Generic[In, Out]):
             purse.expecting()
         frame = run.new_frame(run, Scope(None, ""), run.new_log(), begun.state, purse)
         status, output, error = await self._run_to_end(frame, nodes, begun.input, audience)
-        log = frame.log if type(frame.log) is list else list(frame.log)
+        log = laws.log_of_run(frame.log if type(frame.log) is list else list(frame.log))
         errors = () if audience is None else tuple(audience.errors)
         return PipelineResult(
             account.name, log, frame.state, status, output, error, errors, begun, self.pipeline, run.schemas,
@@ -269,6 +269,7 @@ class Flujo(Generic[In, Out]):
         except BaseException as interruption:
             log.extend((RunEnded, now(), scope, "", "cancelled", None, told(interruption)))
             raise
+        status = frame.run.laws.status_of_run(status)
         log.extend((RunEnded, now(), scope, "", status, frame.as_told(output), None if error is None else told(error)))
         return status, output, error
 

@@ -43,7 +43,7 @@ def budget_of_run(limits: UsageLimits | None, laws: Laws) -> Budget | None:
 
     None if there are no limits at all. Raises MisuseError as ``budget_above`` does.
     """
-    ask = _above.get()
+    ask = laws.budget_around(_above.get())
     if ask is None:
         return None if limits is None else Budget(limits, admits=laws.admits, passes=laws.passes)
     budget = Budget(limits, budget_above())
@@ -139,7 +139,9 @@ class Purse:
     def inner(self, limits: UsageLimits, name: str) -> Purse:
         """A purse inside this one: its own limits, and all those above (law A7)."""
         laws = self.account.laws
-        purse = Purse(self.account, Budget(limits, self.budget, name, admits=laws.admits, passes=laws.passes))
+        purse = Purse(
+            self.account, Budget(limits, laws.budget_around(self.budget), name, admits=laws.admits, passes=laws.passes)
+        )
         return purse.expecting(f"{name}/", f"{name}/fallback:") if self.account.before else purse
 
     def expecting(self, within: str = "", but: str | None = None) -> Purse:
@@ -217,7 +219,7 @@ class Purse:
 
         Raises Breached if a limit is passed by it, AskFailure if the cost model breaks; the entries stand all the same.
         """
-        requests = requests_of(brought, outcome)
+        requests = self.account.laws.requests_to_book(requests_of(brought, outcome))
         if not requests and (callee.meter is None or explicit(brought)):
             if hold is not None:
                 hold.release()
@@ -280,7 +282,7 @@ class Purse:
                 "possible_usd": possible,
             }  # fmt: skip
             try:
-                entry = price_entry(request, cost_model=account.cost_model, **facts)  # type: ignore[arg-type]
+                entry = price_entry(request, cost_model=account.cost_model, quoted=account.laws.quote, **facts)  # type: ignore[arg-type]
             except Exception as error:  # the user's cost model: the spend is kept, its price is unknown
                 broken = error
                 entry = price_entry(request, cost_model=None, **facts)  # type: ignore[arg-type]

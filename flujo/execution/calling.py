@@ -50,6 +50,7 @@ async def call_within(
     """The callee's answer, given within ``timeout_s`` seconds. Raises Late, and whatever the callee raises in time."""
     if timeout_s is None:
         return await _call(callee, place, value, offered, run, None)
+    timeout_s = run.laws.timeout_of(timeout_s)
     with WATCHDOG.watch(place, timeout_s), anyio.move_on_after(timeout_s) as scope:
         brought: object = None
         try:
@@ -127,7 +128,7 @@ async def _collected(
     texts: list[str] = []
     async for item in chunks:
         if item.__class__ is AgentOutput:
-            return item
+            return run.laws.answer_of_stream(texts, item)
         if not isinstance(item, str):
             kind = type(item).__name__
             raise MisbehavedError(
@@ -137,7 +138,7 @@ async def _collected(
         if run.publish is not None:
             run.publish(Chunk(place.step, run.now(), place.attempt, place.hop, item))
         await _paced(run, deadline)
-    return "".join(texts)
+    return run.laws.answer_of_stream(texts, None)
 
 
 async def _paced(run: Run, deadline: anyio.CancelScope | None) -> None:

@@ -89,7 +89,7 @@ class Lanes:
             if outer is not None:
                 del outer.inner[self.stop]
             log = self.frame.log
-            for lane in self.lanes:
+            for lane in self.frame.run.laws.logs_in_order(self.lanes):
                 log += lane.frame.log
                 log.extend(end_of(lane))
         if self.frame.stop is not None and self.frame.stop.is_set:
@@ -144,7 +144,7 @@ class Lanes:
             joining = frame.run.laws.branches_to_merge(ended)
             if narrow is not None:
                 joining = [(lane, narrow(state)) for lane, state in joining]
-            merged, notes = merge_context(self.start, joining, strategy)
+            merged, notes = merge_context(self.start, joining, frame.run.laws.merge_strategy(strategy))
             if merged is not self.start:
                 frame.state = merged if widen is None else widen(merged)
         except RunError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,6 +10,7 @@ from typing import Literal
 
 from flujo.entries import CostSource, LedgerEntry, entry_id
 from flujo.errors import PriceError
+from flujo.laws import quote
 from flujo.money import ZERO, add, total
 from flujo.prices import CostModel, LineItem, Quote
 from flujo.usage import RequestUsage, Usage, added
@@ -93,6 +94,7 @@ def price_entry(
     context: str | None = None,
     possible_usd: Decimal | None = None,
     strict: bool = False,
+    quoted: Callable[[CostModel, str, Usage, datetime, str | None], Quote] = quote,
 ) -> LedgerEntry:
     """The entry of the ``number``-th request (from 1) that the ask at ``path`` reported.
 
@@ -101,7 +103,7 @@ def price_entry(
     after. ``possible_usd`` is what was reserved for the request, for the case that its cost remains
     unknown.
     """
-    quote = _quote(request, requested_at, cost_model, context, strict)
+    quote = _quote(request, requested_at, cost_model, context, strict, quoted)
     cost, source, items = _cost(request, quote)
     return LedgerEntry(
         entry_id=entry_id(run_id, path, number),
@@ -125,12 +127,17 @@ def price_entry(
 
 
 def _quote(
-    request: RequestUsage, at: datetime, cost_model: CostModel | None, context: str | None, strict: bool
+    request: RequestUsage,
+    at: datetime,
+    cost_model: CostModel | None,
+    context: str | None,
+    strict: bool,
+    quoted: Callable[[CostModel, str, Usage, datetime, str | None], Quote],
 ) -> Quote | None:
     if cost_model is None or request.usage is None:
         return None
     try:
-        return cost_model.quote(request.model or "", request.usage, at, context)
+        return quoted(cost_model, request.model or "", request.usage, at, context)
     except PriceError:
         if strict and request.cost_usd is None:
             raise

@@ -51,7 +51,8 @@ class ParallelNode(CompositeNode):
             tasks = [task for task in tasks if task[0] in chosen]
         lanes = Lanes(frame, self.name, ignores_failures=self.ignores, limit=self.step.max_concurrency)
         start = frame.run.laws.context_for_branch(self._snapshot(frame))
-        lanes.open(start, [(*task, value) for task in tasks])
+        given = frame.run.laws.input_for_branch
+        lanes.open(start, [(*task, given(value)) for task in tasks])
 
         def end_of(lane: Lane) -> tuple[Any, ...]:
             ignored = self.ignores and lane.status == "failed"

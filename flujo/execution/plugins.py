@@ -89,7 +89,7 @@ async def judge(
                 crashed = Carried(True, outcome)
                 outcome = laws.verdict_of_crash(f"it redirects to something that is no agent: {told(error)}")
         replaced = bound is None and outcome.success and outcome.replaces_output
-        feedback = outcome.feedback if outcome.success or outcome.feedback else _no_reason(plugin)
+        feedback = laws.feedback_of(outcome, plugin.name)
         frame.log.extend((
             Judged, run.now(), attempt.scope, attempt.name, attempt.attempt, attempt.hop, plugin.name, outcome.success,
             feedback, None if bound is None else Carried(bound.name, bound.source), replaced,
@@ -101,10 +101,6 @@ async def judge(
             return Rejection(plugin.name, feedback or "", attempt.attempt)
         output = laws.output_after(output, outcome)
     return Accepted(output)
-
-
-def _no_reason(plugin: BoundAgent) -> str:
-    return f"{plugin.name} gave no reason"
 
 
 async def _outcome(
