@@ -43,7 +43,9 @@ def budget_of_run(limits: UsageLimits | None, laws: Laws) -> Budget | None:
 
     None if there are no limits at all. Raises MisuseError as ``budget_above`` does.
     """
-    ask = laws.budget_around(_above.get())
+    ask = _above.get()
+    if ask is not None:
+        ask = laws.budget_around(ask)
     if ask is None:
         return None if limits is None else Budget(limits, admits=laws.admits, passes=laws.passes)
     budget = Budget(limits, budget_above())

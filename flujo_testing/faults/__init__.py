@@ -13,7 +13,8 @@ from flujo_testing.faults.accounting import ACCOUNTING
 from flujo_testing.faults.fault import Fault, Lie, Reach
 from flujo_testing.faults.isolation import ISOLATION
 from flujo_testing.faults.propagation import PROPAGATION
-from flujo_testing.faults.seams import answering, calling, is_agent, is_plugin, lying
+from flujo_testing.faults.seams import answering, calling, is_agent, is_plugin, lying, noting
+from flujo_testing.faults.transcript import TRANSCRIPT
 
 __all__ = [
     "FAULTS",
@@ -25,10 +26,11 @@ __all__ = [
     "is_agent",
     "is_plugin",
     "lying",
+    "noting",
     "register",
 ]
 
-_faults = {fault.name: fault for fault in (*ACCOUNTING, *PROPAGATION, *ISOLATION)}
+_faults = {fault.name: fault for fault in (*ACCOUNTING, *PROPAGATION, *ISOLATION, *TRANSCRIPT)}
 FAULTS: Mapping[str, Fault] = MappingProxyType(_faults)
 
 

@@ -28,6 +28,11 @@ def lying(**policies: Callable[..., Any]) -> Lie:
     return lambda reach: with_laws({name: reach.counting(policy) for name, policy in policies.items()})
 
 
+def noting(**makers: Callable[[Reach], Callable[..., Any]]) -> Lie:
+    """The same of policies that have a memory, or note themselves when they were reached: each is made of a reach."""
+    return lambda reach: with_laws({name: make(reach) for name, make in makers.items()})
+
+
 def calling(is_asked_at: Callable[[str], bool], around: Callable[[Call, Reach], Call]) -> Lie:
     """A fault at the door: whoever is asked at such a path (``step/attempt:1/plugin:name``) is called like this.
 

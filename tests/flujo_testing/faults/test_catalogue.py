@@ -1,0 +1,63 @@
+"""Every fault of the catalogue has a test that kills it and one that it leaves alone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from flujo import Laws, PipelineResult
+from flujo_testing.faults import FAULTS
+from flujo_testing.transcript import story_of
+from tests.flujo_testing.faults.accounting_killers import ACCOUNTING
+from tests.flujo_testing.faults.isolation_killers import ISOLATION
+from tests.flujo_testing.faults.propagation_killers import PROPAGATION
+from tests.flujo_testing.faults.scenario import Killer
+from tests.flujo_testing.faults.transcript_killers import TRANSCRIPT
+
+GROUPS = {"accounting": ACCOUNTING, "propagation": PROPAGATION, "isolation": ISOLATION, "transcript": TRANSCRIPT}
+KILLERS: dict[str, Killer] = {name: killer for group in GROUPS.values() for name, killer in group.items()}
+pytestmark = pytest.mark.usefixtures("virtual_clock")
+
+
+def told(result: PipelineResult) -> object:
+    """All that a run tells of itself, whatever it is called and whenever it was."""
+    story = story_of(result) if result.is_whole else None
+    costs = [(entry.path, entry.cost_usd, entry.outcome) for entry in result.ledger.entries]
+    return story, result.status, result.output, costs
+
+
+def test_every_fault_has_a_killer_of_its_group() -> None:
+    assert {name: fault.group for name, fault in FAULTS.items()} == {
+        name: group for group, killers in GROUPS.items() for name in killers
+    }
+    print(f"{len(FAULTS)} faults")
+
+
+def test_rows_are_well_formed() -> None:
+    policies = set(Laws.__dataclass_fields__)
+    for name, fault in FAULTS.items():
+        assert (fault.name, re.fullmatch(r"[a-z]+(_[a-z]+)*", name) is None) == (name, False)
+        assert re.fullmatch(r"[PAC]\d", fault.law), fault
+        assert (fault.wrong[-1], "|" in fault.wrong + fault.assertion) == (".", False), fault
+        seams = set(fault.seam.split(", "))
+        assert seams == {"door"} or seams <= {f"laws.{policy}" for policy in policies}, fault
+
+
+@pytest.mark.parametrize("name", KILLERS)
+async def test_the_killer_passes_clean_and_fails_by_assertion_under_the_fault(name: str) -> None:
+    killer = KILLERS[name]
+    clean = await killer.run()
+    assert killer.reads(clean) == killer.expected
+    with FAULTS[name].in_force() as reach:
+        lied = await killer.run()
+    assert reach.count > 0
+    assert killer.reads(lied) != killer.expected
+    assert told(lied) != told(clean), "the fault shows in no story: it would not count as infected"
+
+
+@pytest.mark.parametrize("name", KILLERS)
+async def test_a_run_without_the_scenario_is_not_infected(name: str) -> None:
+    clean = told(await KILLERS[name].null())
+    with FAULTS[name].in_force():
+        assert told(await KILLERS[name].null()) == clean
