@@ -30,13 +30,17 @@ __all__ = [
     "register",
 ]
 
-_faults = {fault.name: fault for fault in (*ACCOUNTING, *PROPAGATION, *ISOLATION, *TRANSCRIPT)}
+_CATALOGUE = {fault.name: fault for fault in (*ACCOUNTING, *PROPAGATION, *ISOLATION, *TRANSCRIPT)}
+_faults = dict(_CATALOGUE)
 FAULTS: Mapping[str, Fault] = MappingProxyType(_faults)
 
 
 def register(fault: Fault) -> Fault:
-    """Add a fault of your own to ``FAULTS``; ``conftest.py`` is the place. Raises ValueError if its name is taken."""
-    if fault.name in _faults:
-        raise ValueError(f"there is a fault '{fault.name}' already: {_faults[fault.name].wrong}")
+    """Add a fault of your own to ``FAULTS``: ``conftest.py`` is the place. The same name again replaces it.
+
+    Raises ValueError for the name of a fault of the catalogue.
+    """
+    if fault.name in _CATALOGUE:
+        raise ValueError(f"the catalogue has a fault '{fault.name}': {_CATALOGUE[fault.name].wrong}")
     _faults[fault.name] = fault
     return fault

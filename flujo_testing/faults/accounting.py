@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from flujo import AgentOutput, CostModel, RequestUsage, Usage
 from flujo.entries import LedgerEntry, entry_id
@@ -17,8 +17,6 @@ from flujo.usage import added
 from flujo_testing.faults.fault import Fault, Reach
 from flujo_testing.faults.logs import Record, path_of, telling
 from flujo_testing.faults.seams import lying, noting
-
-B = TypeVar("B")
 
 Entries = tuple[LedgerEntry, ...]
 GROUP = "accounting"
@@ -166,7 +164,8 @@ ACCOUNTING = (
     ),
     Fault(
         "forget_cancelled_call", GROUP, "A1", "A paid call that was cancelled is not booked.",
-        "laws.entries_to_book", TOTAL, lying(entries_to_book=_not_cancelled),
+        "laws.entries_to_book", "assert [entry.outcome for entry in result.ledger.entries] == [...]",
+        lying(entries_to_book=_not_cancelled),
     ),
     Fault(
         "ignore_limit", GROUP, "A5", "Limits are neither asked before a call nor looked at after it.",
@@ -174,7 +173,7 @@ ACCOUNTING = (
     ),
     Fault(
         "check_then_spend", GROUP, "A5", "A budget forgets what calls that are under way have reserved.",
-        "laws.admits", LIMITED, lying(admits=_admits_without_reserved),
+        "laws.admits", TOTAL, lying(admits=_admits_without_reserved),
     ),
     Fault(
         "zero_limit_is_none", GROUP, "A6", "A limit of 0 is taken for no limit.",

@@ -5,8 +5,8 @@ Both are public overrides; the engine knows of no fault.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -90,15 +90,23 @@ def _streamed(
     """A stream is called like one answer, which comes whole: its chunks are gathered."""
 
     async def gathered(input: object, **offered: object) -> object:
-        texts: list[str] = []
-        async for item in stream(input, **offered):
-            if isinstance(item, AgentOutput):
-                return item
-            texts.append(item)
-        return "".join(texts)
+        chunks = stream(input, **offered)
+        if not isinstance(chunks, AsyncGenerator):
+            return await _whole(chunks)
+        async with aclosing(chunks):
+            return await _whole(chunks)
 
     async def lied(input: object, **offered: object) -> AsyncIterator[object]:
         answer = await around(gathered, reach)(input, **offered)
         yield answer if isinstance(answer, AgentOutput) else AgentOutput(answer)
 
     return lied
+
+
+async def _whole(chunks: AsyncIterable[object]) -> object:
+    texts: list[str] = []
+    async for item in chunks:
+        if isinstance(item, AgentOutput):
+            return item
+        texts.append(str(item))
+    return "".join(texts)
