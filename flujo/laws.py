@@ -174,8 +174,8 @@ def answer_of_stream(chunks: Sequence[str], last: AgentOutput[Any] | None) -> ob
     return "".join(chunks) if last is None else last
 
 
-def input_for_branch(value: object) -> object:
-    """P8: each branch gets the input of its parallel step."""
+def input_of_branches(value: object) -> object:
+    """P8: branches get the input of their parallel step."""
     return value
 
 
@@ -235,7 +235,7 @@ class Laws:
     is_overdue: Callable[[float, float], bool] = is_overdue
     input_for_fallback: Callable[[object], object] = input_for_fallback
     answer_of_stream: Callable[[Sequence[str], AgentOutput[Any] | None], object] = answer_of_stream
-    input_for_branch: Callable[[object], object] = input_for_branch
+    input_of_branches: Callable[[object], object] = input_of_branches
     outputs_of_branches: Callable[[Mapping[str, object]], dict[str, object]] = outputs_of_branches
     status_of_run: Callable[[RunStatus], RunStatus] = status_of_run
     logs_in_order: Callable[[list[Any]], list[Any]] = logs_in_order

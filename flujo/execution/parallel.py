@@ -51,8 +51,8 @@ class ParallelNode(CompositeNode):
             tasks = [task for task in tasks if task[0] in chosen]
         lanes = Lanes(frame, self.name, ignores_failures=self.ignores, limit=self.step.max_concurrency)
         start = frame.run.laws.context_for_branch(self._snapshot(frame))
-        given = frame.run.laws.input_for_branch
-        lanes.open(start, [(*task, given(value)) for task in tasks])
+        given = frame.run.laws.input_of_branches(value)
+        lanes.open(start, [(*task, given) for task in tasks])
 
         def end_of(lane: Lane) -> tuple[Any, ...]:
             ignored = self.ignores and lane.status == "failed"

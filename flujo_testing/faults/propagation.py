@@ -193,7 +193,7 @@ PROPAGATION = (
     ),
     Fault(
         "branch_input_lost", GROUP, "P8", "Branches do not get the input of their parallel step.",
-        "laws.input_for_branch", OUTPUT, lying(input_for_branch=lambda value: None),
+        "laws.input_of_branches", OUTPUT, lying(input_of_branches=lambda value: None),
     ),
     Fault(
         "retry_any_error", GROUP, "P1", "Errors that retry_on leaves out are retried, too.",
