@@ -314,7 +314,9 @@ def test_x_lf_and_pdb_know_one_failure_and_no_rerun(project: Project) -> None:
     assert seen(stopped)[-2:] == ["-room", "-house"]
     explored(project, "--lf").assert_outcomes(failed=1)
     project.write("debugger.py", "class Pdb:\n    def __init__(self, **k): pass\n    def reset(self): pass\n"
-        "    def interaction(self, frame, tb):\n        while tb.tb_next: tb = tb.tb_next\n"
+        "    def interaction(self, frame, tb):\n"
+        "        tb = getattr(tb, '__traceback__', tb)  # an exception since Python 3.13\n"
+        "        while tb.tb_next: tb = tb.tb_next\n"
         "        print('debugged:', tb.tb_frame.f_code.co_name)\n    quitting = False\n"
         "    def set_trace(self, *a): pass\n    def setup(self, *a): pass\n")  # fmt: skip
     debugged = explored(project, "--pdb", "--pdbcls=debugger:Pdb")
