@@ -115,6 +115,7 @@ class FlujoRun:
         return metered
 
     def _checked(self, result: PipelineResult, metered: Collection[str]) -> PipelineResult:
+        self._pass.results.append(result)
         try:
             check_conservation(result, metered=metered)
         except ConservationError as violation:

@@ -10,6 +10,7 @@ def add_options(parser: pytest.Parser) -> None:
     _goldens(parser, group)
     _schedules(group)
     _cassettes(parser, group)
+    _audit(parser, group)
     group.addoption(
         "--flujo-lint",
         dest="flujo_lint",
@@ -101,4 +102,50 @@ def _cassettes(parser: pytest.Parser, group: pytest.OptionGroup) -> None:
         "flujo_cassette_dir",
         "Folder of the cassettes, relative to the file that sets it (default: cassettes)",
         default="cassettes",
+    )
+
+
+def _audit(parser: pytest.Parser, group: pytest.OptionGroup) -> None:
+    group.addoption(
+        "--flujo-audit",
+        dest="flujo_audit",
+        nargs="?",
+        const="fast",
+        choices=("fast", "full"),
+        help="Run each test that runs pipelines again under faults of the engine, to see whether it notices. fast "
+        "(default): each fault until a test has noticed it. full: every test under every fault that it reaches.",
+    )
+    group.addoption(
+        "--flujo-audit-min",
+        dest="flujo_audit_min",
+        type=int,
+        metavar="PERCENT",
+        help="Fail unless so many of the faults that change what a test tells are noticed.",
+    )
+    group.addoption(
+        "--flujo-audit-vacuous",
+        dest="flujo_audit_vacuous",
+        type=int,
+        metavar="N",
+        help="Fail if more than N tests notice none of the faults that change what they tell (full audit only).",
+    )
+    group.addoption(
+        "--flujo-audit-timeout",
+        dest="flujo_audit_timeout",
+        type=float,
+        default=30.0,
+        metavar="SECONDS",
+        help="Real time that one pass under a fault may take (default: 30).",
+    )
+    for kind, dest in (("JSON", "json"), ("Markdown", "md")):
+        group.addoption(
+            f"--flujo-audit-{dest}",
+            dest=f"flujo_audit_{dest}",
+            metavar="FILE",
+            help=f"Write what the audit found as {kind}.",
+        )
+    parser.addini(
+        "flujo_audit_waivers",
+        "TOML file, relative to the file that sets it, of faults that nobody has to notice for now (default: none)",
+        default="",
     )

@@ -35,6 +35,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from flujo_testing.schedules.plugin import register
 
         register(config)
+    if config.getoption("flujo_audit") is not None:
+        from flujo_testing.audit import plugin
+
+        plugin.register(config)
     if config.getoption("flujo_golden") is not None:
         from flujo_testing.golden.fixture import announce
 

@@ -34,7 +34,7 @@ class Observed:
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        with override(gate=self.gate, listeners=[self._recorder.hear]), _first_come_first_served_on_trio():
+        with override(gate=self.gate, listeners=[self._recorder.hear]), first_come_first_served_on_trio():
             yield
 
     @contextmanager
@@ -48,7 +48,7 @@ class Observed:
 
 
 @contextmanager
-def _first_come_first_served_on_trio() -> Iterator[None]:
+def first_come_first_served_on_trio() -> Iterator[None]:
     """Trio throws dice for the order in which tasks run; a schedule has to be the same every time."""
     if find_spec("trio") is None:
         yield
