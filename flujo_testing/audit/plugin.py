@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -52,7 +53,7 @@ class Audit:
             reports = reruns.pass_first(item)
         if reruns.passed(reports) and clean.runs:
             call = next(report for report in reports if report.when == "call")
-            vars(call)[PROPERTY] = self._audited(item, clean, reached).as_plain()
+            vars(call)[PROPERTY] = json.dumps(self._audited(item, clean, reached).as_plain())
         reruns.finish(item, nextitem, reports, None)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
@@ -75,7 +76,7 @@ class Audit:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if (row := vars(report).get(PROPERTY)) is not None:
-            audited = audited_from_plain(row)
+            audited = audited_from_plain(json.loads(row))
             self.found[audited.test] = audited
 
     @pytest.hookimpl(tryfirst=True)

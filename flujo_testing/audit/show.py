@@ -69,7 +69,7 @@ def _tolerated(one: OfFault) -> Iterator[str]:
             yield f"  the built-in check says: {trial.violation}"
         yield f"  would notice: {trial.assertion}"
     if len(one.survived) > len(shown):
-        yield f"and {len(one.survived) - len(shown)} more tests"
+        yield f"and {len(one.survived) - len(shown)} more"
 
 
 def _few(one: OfFault) -> list[tuple[str, Trial]]:

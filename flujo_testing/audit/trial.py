@@ -9,7 +9,7 @@ from typing import Any
 from flujo_testing.audit.endings import Ending
 
 PROPERTY = "flujo_audit"
-"""The attribute of the report of a call that holds what came of its test."""
+"""The attribute of the report of a call that holds what came of its test, as JSON: xdist carries it."""
 
 
 class State(StrEnum):
