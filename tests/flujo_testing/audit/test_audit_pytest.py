@@ -84,7 +84,8 @@ def test_a_loose_test_is_told_what_it_tolerated_and_what_would_have_noticed(proj
 def test_a_fault_that_was_noticed_is_not_tried_again_in_a_fast_audit(project: Project) -> None:
     project.write("test_it.py", PARTS)
     audit(project, "-k", "test_exact or test_case or test_loose")
-    noticed = {fault for fault, (_, ending) in trials(project, "test_it.py::test_exact").items() if ending == "assertion"}
+    exact = trials(project, "test_it.py::test_exact")
+    noticed = {fault for fault, ended in exact.items() if ended == ASSERTION}
     assert "feedback_not_sent" in noticed
     assert noticed.isdisjoint(trials(project, "test_it.py::test_loose"))
     assert told(project)["vacuous"] is None
