@@ -1,5 +1,5 @@
 """The commands of this project, as ``python -m nox -s NAME``: ``tests``, ``demo``, ``lint``, ``types``,
-``coverage``, ``golden``, ``determinism``, ``schedules``, ``package``, ``bench``.
+``coverage``, ``golden``, ``determinism``, ``schedules``, ``audit``, ``package``, ``bench``.
 
 Each session runs in a virtual environment of its own, with the versions in ``constraints.txt``; what stands
 after ``--`` is passed on. Sessions for several interpreters run on those of 3.11, 3.12 and 3.13 that really
@@ -79,6 +79,8 @@ TIME_ZONES = {
 }
 HASH_SEEDS = tuple(range(10))
 SAMPLE = ((7, "America/St_Johns"),)
+
+LOOSENED = "examples/strength/loosened"
 
 PEERS = {"burr": ("burr", "pydantic"), "haystack": ("haystack-ai",)}
 
@@ -204,6 +206,21 @@ def schedules(session: nox.Session) -> None:
         session.error(f"{orders!r} is no number of orders: write nox -s schedules -- 200")
     quiet = ("--golden=check", "--quiet", "-p", "no:randomly")
     session.run("python", "-m", "pytest", f"--flujo-schedules={orders}", *quiet, "tests/laws", "examples", *options)
+
+
+@nox.session(python=INSTALLED[0])
+def audit(session: nox.Session) -> None:
+    """The tests of the laws and the examples notice every fault that infects them; the loosened suite hardly any."""
+    install_all(session, "test")
+    quiet = ("--golden=check", "--flujo-lint=off", "--quiet", "-p", "no:randomly", "-p", "no:xdist")
+    strict = ("--flujo-audit=fast", "--flujo-audit-min=100", f"--ignore={LOOSENED}")
+    session.run("python", "-m", "pytest", *strict, *quiet, "tests/laws", "examples", *session.posargs)
+    found = Path(session.create_tmp()).resolve() / "loosened.json"
+    session.run("python", "-m", "pytest", "--flujo-audit=fast", f"--flujo-audit-json={found}", *quiet, LOOSENED)
+    score = json.loads(found.read_text(encoding="utf-8"))["score"]
+    if 100 * score["noticed"] >= 20 * score["infected"]:
+        session.error(f"{LOOSENED} is there to notice little, but its score is {score}: loosen it, or mend the audit")
+    session.log("the loosened suite notices %d of %d faults", score["noticed"], score["infected"])
 
 
 @nox.session(python=INSTALLED[0], reuse_venv=False)

@@ -32,7 +32,7 @@ def would_notice(clean: Sequence[PipelineResult], under_fault: Sequence[Pipeline
         if one.is_whole and other.is_whole:
             for claim, value in CLAIMS.items():
                 written = _written(claim, value(one))
-                if written is not None and _differ(value(one), value(other)):
+                if written is not None and _differ(value(one), _read(value, other)):
                     return written
     return COMPARE_ALL if usual == COMPARE_ALL else f"{COMPARE_ALL}, or {usual}"
 
@@ -43,6 +43,14 @@ def _written(claim: str, value: Any) -> str | None:
         return None
     text = f"assert {claim} is None" if value is None else f"assert {claim} == {value!r}"
     return text if len(text) <= LONGEST else None
+
+
+def _read(value: Callable[[PipelineResult], Any], lied: PipelineResult) -> Any:
+    """What cannot be read of a result that a lying engine gave, is what reading it raised."""
+    try:
+        return value(lied)
+    except Exception as error:
+        return error
 
 
 def _differ(right: Any, wrong: Any) -> bool:

@@ -51,10 +51,10 @@ def as_json(findings: Findings, waivers: Waivers, problems: Sequence[str]) -> st
 
 def _head(findings: Findings, waivers: Waivers) -> str:
     mode = "full" if findings.full else "fast"
-    return (
-        f"audit ({mode}): {len(findings.catalogue)} faults, {len(findings.tests)} tests that run pipelines, "
-        f"{findings.passes} passes; infected faults: {score_of(findings, waivers).told}"
-    )
+    tests = "1 test that runs" if len(findings.tests) == 1 else f"{len(findings.tests)} tests that run"
+    score = score_of(findings, waivers).told
+    looked_at = f"{len(findings.catalogue)} faults, {tests} pipelines, {findings.passes} passes"
+    return f"audit ({mode}): {looked_at}; infected faults: {score}"
 
 
 def _waived(one: OfFault, waivers: Waivers) -> str:

@@ -74,7 +74,7 @@ class Trials:
         ending = ending_of(outcome)
         if reach.count == 0:
             return Trial(fault.name, State.NOT_REACHED, ending)
-        told = told_otherwise(self._stories, watched.stories())
+        told = self._difference(watched)
         if not told and not ending.scores:
             return Trial(fault.name, State.NOT_INFECTED, ending)
         if outcome.error is not None:
@@ -84,6 +84,13 @@ class Trials:
         assertion = "" if ending.scores else would_notice(self._clean.results, watched.results, fault.assertion)
         violation = watched.violations[0] if watched.violations else ""
         return Trial(fault.name, State.INFECTED, ending, tuple(told), assertion, violation)
+
+    def _difference(self, lied: Watched) -> list[str]:
+        """What a lying engine wrote down need not be a run at all: that is another story, too."""
+        try:
+            return told_otherwise(self._stories, lied.stories())
+        except Exception as error:
+            return [f"its runs can no longer be told: {_in_words(error)}"]
 
 
 def _trials(faults: Sequence[Fault], rows: Iterable[Row | Died]) -> Iterator[Trial]:

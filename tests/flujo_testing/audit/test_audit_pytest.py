@@ -77,7 +77,17 @@ def test_a_loose_test_is_told_what_it_tolerated_and_what_would_have_noticed(proj
     result.stdout.fnmatch_lines([
         "survived: feedback_not_sent (P1): The next attempt is not told why the last one was rejected.",
         '  test_it.py::test_loose still passed: feedback "4 words, at most 3" no longer reaches write/attempt:2',
-        "    would notice: golden.check(result), or assert agent.calls == [[]...[]]",
+        "    would notice: golden.check(result), or assert agent.calls[[]1[]].feedback == (...)",
+    ])  # fmt: skip
+
+
+def test_the_built_in_check_is_shown_and_makes_no_test_look_strong(project: Project) -> None:
+    project.write("test_it.py", PARTS)
+    result = audit(project, "-k", "test_loose")
+    assert trials(project, "test_it.py::test_loose")["event_twice"] == SURVIVED
+    result.stdout.fnmatch_lines([
+        "survived: event_twice (P9): *",
+        "    the built-in check says: the run: RunEnded after the run has ended",
     ])  # fmt: skip
 
 
@@ -241,7 +251,7 @@ def test_exact(flujo_run):
 
 def test_processes_of_xdist_are_added_up(project: Project) -> None:
     project.write("test_it.py", SHARED)
-    result = audit(project, "-n2", "--flujo-audit-min=100", plugins=("xdist",))
+    result = audit(project, "-n2", "--flujo-audit-min=1", plugins=("xdist",))
     result.assert_outcomes(passed=2)
     assert result.ret == pytest.ExitCode.OK
     assert sorted(audited["test"] for audited in told(project)["tests"]) == [
