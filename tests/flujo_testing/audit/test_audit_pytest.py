@@ -249,6 +249,25 @@ def test_exact(flujo_run):
 """
 
 
+MARKED = """
+import pytest
+from cast import *
+
+@pytest.mark.flujo_schedules(20)
+def test_both(flujo_run):
+    branches = {name: Step("ask", EchoAgent()) for name in "ab"}
+    assert flujo_run.sync(Step.parallel("both", branches), "rain").output == {"a": "rain", "b": "rain"}
+"""
+
+
+def test_a_test_marked_for_schedules_is_audited_instead(project: Project) -> None:
+    project.write("test_it.py", MARKED)
+    result = audit(project)
+    result.assert_outcomes(passed=1)
+    assert trials(project, "test_it.py::test_both")["branch_input_lost"] == ASSERTION
+    assert lines(result, "schedules:") == []
+
+
 def test_processes_of_xdist_are_added_up(project: Project) -> None:
     project.write("test_it.py", SHARED)
     result = audit(project, "-n2", "--flujo-audit-min=1", plugins=("xdist",))
