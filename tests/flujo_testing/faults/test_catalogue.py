@@ -36,13 +36,13 @@ def test_every_fault_has_a_killer_of_its_group() -> None:
 
 
 def test_rows_are_well_formed() -> None:
-    policies = set(Laws.__dataclass_fields__)
-    for name, fault in CATALOGUE.items():
-        assert (fault.name, re.fullmatch(r"[a-z]+(_[a-z]+)*", name) is None) == (name, False)
-        assert re.fullmatch(r"[PAC]\d", fault.law), fault
-        assert (fault.wrong[-1], "|" in fault.wrong + fault.assertion) == (".", False), fault
-        seams = set(fault.seam.split(", "))
-        assert seams == {"door"} or seams <= {f"laws.{policy}" for policy in policies}, fault
+    places = {"door", *(f"laws.{policy}" for policy in Laws.__dataclass_fields__)}
+    assert [name for name, fault in CATALOGUE.items() if fault.name != name] == []
+    assert [name for name in CATALOGUE if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name)] == []
+    assert [fault.name for fault in CATALOGUE.values() if not re.fullmatch(r"[PAC]\d", fault.law)] == []
+    assert [fault.name for fault in CATALOGUE.values() if not fault.wrong.endswith(".")] == []
+    assert [fault.name for fault in CATALOGUE.values() if "|" in fault.wrong + fault.assertion] == []  # in a table
+    assert [fault.name for fault in CATALOGUE.values() if not places.issuperset(fault.seam.split(", "))] == []
 
 
 @pytest.mark.parametrize("name", KILLERS)
