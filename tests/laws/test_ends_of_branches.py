@@ -9,7 +9,7 @@ import pytest
 
 from flujo import AgentOutput, BranchFailureStrategy, PipelineResult, Step
 from flujo.events import BranchEnded
-from flujo_testing import EchoAgent, FailingAgent, FlujoRun, FunctionAgent, SlowAgent
+from flujo_testing import EchoAgent, FailingAgent, FlujoRun, FunctionAgent, ScriptedAgent, SlowAgent
 from flujo_testing.clock import VirtualClock
 from tests.laws.cast import DRAFT, usd
 
@@ -117,4 +117,15 @@ async def test_r1_questions_of_several_branches_stand_in_declared_order(
         ("fan/branch:a/fan/branch:y/ask", "Publish?", "rain"),
         ("fan/branch:b/ask", "Publish?", "b"),
         ("fan/branch:c/ask", "Publish?", "rain"),
+    ]
+
+
+async def test_a1_a_call_that_was_stopped_with_its_branch_is_booked(
+    flujo_run: FlujoRun, virtual_clock: VirtualClock
+) -> None:
+    slow = Step("write", ScriptedAgent("Rain", model="test:writer", usage=DRAFT, delay_s=2))
+    result = await flujo_run(fan(a=slow, b=fails(1)), "rain")
+    assert result.status == "failed"
+    assert [(entry.path, entry.outcome, entry.cost_usd) for entry in result.ledger.entries] == [
+        ("fan/branch:a/write/attempt:1", "cancelled", None)
     ]

@@ -15,6 +15,7 @@ A1 = law(
             "test_a_failed_request_is_paid_like_any_other",
             at.ACCOUNT: "test_a_cancelled_metered_call_is_booked test_an_unusable_answer_of_a_paid_call_is_booked*",
             at.STEP_ATTEMPTS: "test_what_was_paid_before_a_failure_is_booked",
+            at.ENDS: "test_a1_a_call_that_was_stopped_with_its_branch_is_booked",
             at.ACCOUNTING_GOLDENS: "test_a1_three_attempts_of_which_two_fail_cost_three "
             "test_a1_a_fallbacks_primary_is_paid test_a1_a_redirected_agent_is_paid",
         },
