@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -84,8 +85,8 @@ def _exits() -> None:
     os._exit(3)
 
 
-def _aborts() -> None:
-    os.abort()
+def _is_killed() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _hangs() -> None:
@@ -100,7 +101,7 @@ def _raises() -> None:
     ("then", "died"),
     [
         (_exits, Died("the process exited with status 3")),
-        (_aborts, Died("the process was ended by signal 6")),
+        (_is_killed, Died("the process was ended by signal 9")),
         (_hangs, Died("no end within 0.2 s", timed_out=True)),
         (_raises, Died("raised SystemExit: enough")),
     ],
