@@ -9,9 +9,10 @@ import sys
 from importlib.metadata import files, version
 
 
-def test_pytest_loads_the_plugin_file_and_nothing_behind_it() -> None:
+def test_pytest_loads_the_plugin_files_and_nothing_behind_them() -> None:
     ours = {name for name in sys.modules if name.partition(".")[0] in {"flujo", "flujo_testing"}}
-    assert ours == {"flujo_testing", "flujo_testing.following", "flujo_testing.pytest_plugin"}
+    files = ("following", "pytest_options", "pytest_plugin")
+    assert ours == {"flujo_testing", *(f"flujo_testing.{file}" for file in files)}
 
 
 def test_pytest_loads_no_library_for_our_sake() -> None:
