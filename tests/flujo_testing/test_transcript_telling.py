@@ -14,6 +14,7 @@ from flujo import (
     BranchFailureStrategy,
     MergeStrategy,
     PipelineContext,
+    RequestUsage,
     Step,
     Usage,
     UsageLimits,
@@ -170,6 +171,18 @@ async def test_a_provider_that_charges_otherwise_than_its_price_is_shown_beside_
         "model": "test:small", "input": 2, "output": 0, "usd": "0.000004", "provider_usd": "0.5",
     }  # fmt: skip
     assert steps["b"]["attempt 1"]["paid"] == {"usage": "absent", "usd": "0.7", "usd_from": "provider"}
+
+
+async def test_what_a_provider_counts_and_nobody_prices_is_told_beside_it() -> None:
+    async def ask(x: object) -> AgentOutput[str]:
+        spent = Usage(input_tokens=120, output_tokens=40)
+        request = RequestUsage(usage=spent, model="test:writer", other_usage=(("searches", Decimal(2)),))
+        return AgentOutput("grey", requests=(request,))
+
+    told = story_of(await run(Step("a", ask)))
+    assert told["steps"]["a"]["attempt 1"]["paid"] == {
+        "model": "test:writer", "input": 120, "output": 40, "other": {"searches": "2"}, "usd": "0.00104",
+    }  # fmt: skip
 
 
 async def test_a_call_that_may_have_been_paid_shows_the_most_that_it_may_have_cost() -> None:

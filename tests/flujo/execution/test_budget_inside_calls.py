@@ -9,7 +9,12 @@ import anyio.abc
 import anyio.lowlevel
 import pytest
 
+from flujo.entries import Draw
+from flujo.execution.account import Account, Purse, RunId, budget_above
 from flujo.execution.budget import Budget, BudgetRefused
+from flujo.laws import DEFAULT
+from flujo.ports import RecordedAnswer
+from flujo.runner import SystemClock
 from flujo.usage import UsageLimits
 from tests.flujo.execution.budgets import UNBOUNDED, Calls, cost, limited, state, ticks, usd
 
@@ -123,3 +128,34 @@ async def test_what_is_freed_inside_a_call_lets_others_outside_go_on() -> None:
         await ticks()
         assert calls.refused == [1]
         outer.release()
+
+
+async def test_a_draw_that_one_budget_counts_is_counted_by_no_other() -> None:
+    run = limited("0.10")
+    step = limited("0.05", run, "step")
+    step.book(draws=[Draw("cost_usd", Decimal("0.01"), Decimal("0.02"), "step")])
+    assert (state(run), state(step)) == (usd("0", "0", "0"), usd("0.01", "0.02", "0"))
+    step.book(draws=[Draw("cost_usd", Decimal("0.03"), Decimal("0.01"))])
+    assert (state(run), state(step)) == (usd("0.03", "0.01", "0"), usd("0.04", "0.03", "0"))
+
+
+async def test_outside_of_all_asks_there_is_no_budget_above() -> None:
+    assert budget_above() is None
+
+
+def test_a_step_expects_what_its_own_asks_have_drawn_before_and_nobody_elses() -> None:
+    def drawn(amount: str, budget: str | None = None) -> RecordedAnswer:
+        return RecordedAnswer(None, draws=(Draw("cost_usd", Decimal(amount), Decimal(0), budget),))
+
+    account = Account(RunId("r"), SystemClock(), DEFAULT, None, strict=False)
+    account.before = {
+        "a/attempt:1": drawn("0.01", "a"),
+        "a/attempt:2": drawn("0.02"),
+        "a/attempt:3": drawn("0.04", "run"),
+        "a/fallback:c/attempt:1": drawn("0.08"),
+        "b/attempt:1": drawn("0.16"),
+    }
+    step, run = limited("1", name="a"), limited("1")
+    Purse(account, step).expecting("a/", "a/fallback:")
+    Purse(account, run).expecting()
+    assert [state(budget)[1] for budget in (step, run)] == list(usd("0.03", "0.3"))
