@@ -185,6 +185,11 @@ class Paid(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PaidBefore(Paid):
+    """Paid before the run went on, which has ended now before it got to that ask: the run tells it, and no step."""
+
+
+@dataclass(frozen=True, slots=True)
 class NotAdmitted(AskEvent):
     """A limit did not admit a call. ``bound`` is the most it may take, ``left`` what the limit still had."""
 
@@ -329,7 +334,7 @@ Log = list[Any]
 RECORDS: tuple[type[Event], ...] = (
     RunStarted, RunEnded, StepStarted, StepEnded, Asked, Answered, AskFailed, FeedbackLost, Judged, BackedOff, FellBack,
     Paid, NotAdmitted, LimitPassed, ContextChanged, BranchEnded, Merged, Chunk, RunResumed, ItemEnded, Decided,
-    CacheHit, CacheMissed, Questioned, Replied, Kept, Drawn, Remembered,
+    CacheHit, CacheMissed, Questioned, Replied, Kept, Drawn, Remembered, PaidBefore,
 )  # fmt: skip
 UNTOLD: frozenset[Callable[..., Event]] = frozenset({Kept, Drawn, Remembered})
 HOLDING_VALUES: frozenset[Callable[..., Event]] = frozenset({ContextChanged, Merged})

@@ -44,7 +44,7 @@ def resumption(
         )
     _ = result.transcript  # raises where none was kept
     failed = result.error.path if isinstance(result.error, StepFailedError) else None
-    past = past_of(result.log, failed, store)
+    past = past_of(result.log, result.ledger.entries, failed, store)
     accepted = _accepted(result, past, answers)
     for path, answer in accepted.items():
         past.answers[human_path(path)] = RecordedAnswer(answer)

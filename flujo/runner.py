@@ -24,7 +24,7 @@ from flujo.errors import (
     StepFailedError,
     told,
 )
-from flujo.events import Event, Remembered, RunEnded, RunResumed, RunStarted, RunStatus, Scope
+from flujo.events import Event, PaidBefore, Remembered, RunEnded, RunResumed, RunStarted, RunStatus, Scope
 from flujo.execution.account import Account, Purse, RunId, budget_of_run
 from flujo.execution.audience import Audience, EventStream, streamed
 from flujo.execution.frame import Frame, Run
@@ -267,8 +267,10 @@ class Flujo(Generic[In, Out]):
         except Aborted as aborted:
             status, error = "aborted", aborted.reason
         except BaseException as interruption:
+            _tell_what_was_not_reached(frame)
             log.extend((RunEnded, now(), scope, "", "cancelled", None, told(interruption)))
             raise
+        _tell_what_was_not_reached(frame)
         status = frame.run.laws.status_of_run(status)
         log.extend((RunEnded, now(), scope, "", status, frame.as_told(output), None if error is None else told(error)))
         return status, output, error
@@ -303,6 +305,13 @@ class Flujo(Generic[In, Out]):
             note_used(here)
             self._overridden = kept = overrides, compiled(self.pipeline.with_agents(here).steps)
         return kept[1]
+
+
+def _tell_what_was_not_reached(frame: Frame) -> None:
+    """A run that went on, and ends before it got as far as before, still shows all that was spent."""
+    if (past := frame.run.past) is not None:
+        for entry in past.not_reached(frame.log):
+            frame.log.extend((PaidBefore, frame.run.now(), frame.scope, "", entry))
 
 
 _PORTS = {

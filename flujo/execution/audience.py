@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 
 from flujo.errors import PipelineAbort, StepFailedError
-from flujo.events import Event, RunEnded
+from flujo.events import Event, PaidBefore, RunEnded
 from flujo.execution.frame import Run
 from flujo.execution.signals import Aborted, Breached
 from flujo.execution.tee_log import TeeLog
@@ -46,7 +46,7 @@ class Audience:
             try:
                 listener(event)
             except PipelineAbort as reason:
-                if isinstance(event, RunEnded):  # there is nothing left to stop
+                if isinstance(event, RunEnded | PaidBefore):  # there is nothing left to stop
                     self.errors.append(ListenerError(event, reason))
                     continue
                 self.run.halted = self.run.halted or Aborted(reason)

@@ -70,11 +70,13 @@ class Grant(NamedTuple):
 class Past:
     """``granted`` is the path of the step that failed and gets further attempts; ``resumed`` tells the former resumes.
 
-    It is the journal of the resumed run, in front of the ``store`` if there is one.
+    ``entries`` is the ledger of the run as it ended. The past is the journal of the resumed run, in front of the
+    ``store`` if there is one.
     """
 
     granted: str | None = None
     store: Journal | None = None
+    entries: tuple[LedgerEntry, ...] = ()
     resumed: list[tuple[Carried, tuple[tuple[str, object], ...]]] = field(default_factory=list)
     grants: dict[str, Grant] = field(default_factory=dict)
     answers: dict[str, RecordedAnswer] = field(default_factory=dict)
@@ -117,6 +119,11 @@ class Past:
         told = {**self.unfinished, **self.answers}
         return {path: recorded for path, recorded in told.items() if recorded.entries or recorded.draws}
 
+    def not_reached(self, log: Log) -> list[LedgerEntry]:
+        """What was paid before and is not in the log of the run that went on: it has ended before it got there."""
+        told = {entry.entry_id for entry in _paid_in(log)}
+        return [entry for entry in self.entries if entry.entry_id not in told]
+
     async def recall(self, run_id: str, path: str) -> RecordedAnswer | None:
         known = self.answers.get(path)
         return known if known is not None or self.store is None else await self.store.recall(run_id, path)
@@ -140,9 +147,18 @@ def human_path(step: str) -> str:
     return f"{step}/human:1"
 
 
-def past_of(log: Log, granted: str | None, store: Journal | None) -> Past:
-    """What the log of a run tells about it. ``granted`` is the step that gets further attempts."""
-    past = Past(granted, store)
+def _paid_in(log: Log) -> Iterator[LedgerEntry]:
+    start, end = 0, len(log)
+    while start < end:
+        kind = log[start]
+        if kind is Paid:
+            yield log[start + kind.WIDTH - 1]
+        start += kind.WIDTH
+
+
+def past_of(log: Log, entries: tuple[LedgerEntry, ...], granted: str | None, store: Journal | None) -> Past:
+    """What the log and the ledger of a run tell about it. ``granted`` is the step that gets further attempts."""
+    past = Past(granted, store, entries)
     _Reader(past).read(log)
     return past
 

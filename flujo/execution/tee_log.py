@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flujo.events import AS_WRITTEN, UNTOLD, Drawn, Event, Paid, record
+from flujo.events import AS_WRITTEN, UNTOLD, Drawn, Event, Paid, PaidBefore, record
 
 
 class TeeLog(list[Any]):
@@ -20,7 +20,7 @@ class TeeLog(list[Any]):
 
     def extend(self, entry: Any) -> None:
         kind = entry[0]
-        if self.keeps_all or kind is Paid or kind is Drawn:  # a journal keeps both
+        if self.keeps_all or kind is Paid or kind is Drawn or kind is PaidBefore:  # a journal keeps both
             super().extend(entry)
         if self.publish is None or kind in UNTOLD:
             return

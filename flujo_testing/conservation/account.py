@@ -116,6 +116,7 @@ class Account:
     run: Execution = field(default_factory=lambda: Execution("", "pipeline"))
     entries: list[LedgerEntry] = field(default_factory=list)
     answers: dict[str, object] = field(default_factory=dict)
+    resumed: bool = False
     started: RunStarted | None = None
     ended: RunEnded | None = None
 

@@ -21,6 +21,7 @@ from flujo.events import (
     Judged,
     Merged,
     Paid,
+    PaidBefore,
     RunEnded,
     RunResumed,
     RunStarted,
@@ -60,6 +61,7 @@ def _run_started(account: Account, event: RunStarted) -> None:
 
 def _run_resumed(account: Account, event: RunResumed) -> None:
     account.expect(account.started is not None and not account.top, "the run: RunResumed after its first step")
+    account.resumed = True
     account.expect(event.status != "completed", "the run: resumed, although it had completed")
     for path, answer in event.answers:
         account.expect(event.status == "paused", f"{path}: answered, although the run had ended {event.status}")
@@ -231,10 +233,19 @@ def _paid(account: Account, event: Paid) -> None:
         account.note(f"{entry.entry_id}: attempt {entry.attempt}, in attempt {ask.asked.attempt}")
 
 
+def _paid_before(account: Account, event: PaidBefore) -> None:
+    """No step that ran counts it: the run itself tells it, after all of them."""
+    name = event.entry.entry_id
+    account.entries.append(event.entry)
+    account.expect(event.step == "", f"{name}: paid before, but told by '{event.step}'")
+    account.expect(account.resumed, f"{name}: paid before, but the run was not resumed")
+    account.expect(not account.open, f"{name}: paid before, but told while steps were running")
+
+
 READERS: dict[type[Event], Callable[[Account, Any], None]] = {
     RunStarted: _run_started, RunEnded: _run_ended, StepStarted: _step_started, StepEnded: _step_ended,
     BranchEnded: _branch_ended, Asked: _asked, Answered: _answered, AskFailed: _ask_failed, Judged: _judged,
-    Paid: _paid, Merged: _merged, RunResumed: _run_resumed, **composites.READERS,
+    Paid: _paid, PaidBefore: _paid_before, Merged: _merged, RunResumed: _run_resumed, **composites.READERS,
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 from flujo.context import PipelineContext
+from flujo.entries import LedgerEntry
 from flujo.events import (
     Answered,
     Asked,
@@ -28,6 +29,7 @@ from flujo.events import (
     Merged,
     NotAdmitted,
     Paid,
+    PaidBefore,
     RunEnded,
     RunResumed,
     RunStarted,
@@ -99,6 +101,7 @@ class _Narration:
         self.context = context
         self.head: Section = {}
         self.end: Section = {}
+        self.paid_earlier: Section = {}
         self.outline = Outline()
         self.error: str | None = next((e.error for e in reversed(self.events) if isinstance(e, RunEnded)), None)
         self.sources = Sources()
@@ -120,6 +123,8 @@ class _Narration:
     def ending(self) -> Section:
         if self.ledger.entries:
             self.end["spent"] = spent(self.ledger)
+        if self.paid_earlier:
+            self.end["paid_before"] = self.paid_earlier
         if self.context is not None:
             followed, final = self.outline.sequence("").context, _plain_fields(self.context)
             if unexplained := difference_of(followed, final):
@@ -304,8 +309,7 @@ class _Narration:
 
     def paid(self, event: Paid) -> None:
         step, entry = self.outline.step(event.step), event.entry
-        number = self.requests[entry.path] = self.requests.get(entry.path, 0) + 1
-        told, place = payment(entry, number), ASK.fullmatch(entry.path)
+        told, place = self.payment(entry), ASK.fullmatch(entry.path)
         if place is None or place["step"] != event.step:
             put_payment(step.section, "paid", {"path": entry.path, **told})
             return
@@ -314,6 +318,13 @@ class _Narration:
             put_payment(ask.section, "paid_too_late" if ask.ended else "paid", told)
         else:
             put_payment(judging(ask.section, f"plugin {place['plugin']}"), "paid", told)
+
+    def paid_before(self, event: PaidBefore) -> None:
+        put_payment(self.paid_earlier, event.entry.path, self.payment(event.entry))
+
+    def payment(self, entry: LedgerEntry) -> Section:
+        number = self.requests[entry.path] = self.requests.get(entry.path, 0) + 1
+        return payment(entry, number)
 
     def not_admitted(self, event: NotAdmitted) -> None:
         put(self.step_and_ask(event)[1], "not_admitted", not_admitted(event))
@@ -355,6 +366,7 @@ _TELL: dict[type[Event], Callable[[_Narration, Any], None]] = {
     BackedOff: _Narration.backed_off,
     FellBack: _Narration.fell_back,
     Paid: _Narration.paid,
+    PaidBefore: _Narration.paid_before,
     NotAdmitted: _Narration.not_admitted,
     LimitPassed: _Narration.limit_passed,
     ContextChanged: _Narration.context_changed,

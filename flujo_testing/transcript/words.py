@@ -37,7 +37,7 @@ _FROM: Final = ("input", "items", "question", "select", *sorted(MAPPERS))
 """What is told as a value, or by where it came from."""
 _VERBS: Final = frozenset({"set", "removed", "appended", "cut", "order"})
 _RUN: Final = {"context": "initial context"}
-_RESULT: Final = {"context": "final context"}
+_RESULT: Final = {"context": "final context", "paid_before": "paid before the run went on, and not reached"}
 
 
 def differences(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> list[Difference]:

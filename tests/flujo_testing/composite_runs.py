@@ -249,6 +249,19 @@ async def answered_in_turn() -> PipelineResult:
     return await resumed(step, {"review/branch:late/approve": "yes"}, {"review/branch:legal/approve": {"by": "me"}})
 
 
+async def not_reached_again() -> PipelineResult:
+    """The first step was paid, and breaks before it is asked when the run goes on."""
+    seen: list[str] = []
+
+    def breaks_later(text: str) -> str:
+        seen.append(text)
+        if len(seen) > 1:
+            raise ValueError("boom")
+        return text
+
+    return await resumed(Step("check", critic, input_processors=[breaks_later]) >> ASK, {"approve": "yes"})
+
+
 async def failed_and_resumed() -> PipelineResult:
     agent = Answers(ValueError("boom"), ValueError("bang"), "Grey rain")
     body = Step("keep", keep) >> Step("write", agent)
@@ -325,7 +338,7 @@ COMPOSITES: dict[str, Callable[[], Awaitable[PipelineResult]]] = {
         branched_alone, branch_mapped, branch_unknown, branch_failed, branch_paused, mapped, mapped_at_once,
         mapped_apart, mapped_nothing, map_failed, map_paused, nested_pipeline, nested_failed, nested_limited, asked,
         asked_by_function, asked_in_branches, answered, answered_in_turn, failed_and_resumed, limited_and_resumed,
-        branches_fell_apart, cached_twice, cached_with_context, cached_failed, selected,
+        not_reached_again, branches_fell_apart, cached_twice, cached_with_context, cached_failed, selected,
         selected_by_a_step, selected_nothing, deeply_nested,
     )
 }  # fmt: skip

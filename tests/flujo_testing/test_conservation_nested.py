@@ -16,6 +16,7 @@ from flujo.events import (
     CacheMissed,
     Decided,
     Event,
+    PaidBefore,
     Questioned,
     Replied,
     RunEnded,
@@ -170,6 +171,25 @@ async def test_what_cannot_be_is_named(name: str, change: Change, said: list[str
     events = list((await COMPOSITES[name]()).transcript)
     change(events)
     assert read(events).violations == said
+
+
+ENTRY = "run/check/attempt:1/request:1"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (drop(RunResumed), [f"{ENTRY}: paid before, but the run was not resumed"]),
+        (twice(PaidBefore), [f"{ENTRY}: two entries of this id", f"{ENTRY}: is request 2 of 'check/attempt:1'"]),
+        (alter(PaidBefore, {"step": "check"}), [f"{ENTRY}: paid before, but told by 'check'"]),
+        (moved(PaidBefore, StepEnded, step="check"), [f"{ENTRY}: paid before, but told while steps were running"]),
+    ],
+)  # fmt: skip
+async def test_what_was_paid_before_is_told_once_by_a_run_that_went_on(change: Change, said: list[str]) -> None:
+    result = await COMPOSITES["not_reached_again"]()
+    events = list(result.transcript)
+    change(events)
+    assert [violation.replace(result.run_id, "run") for violation in read(events).violations] == said
 
 
 # Caches -------------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ class Past:
     was waited for before, by path, True if that was cut off.
 
     ``paid`` is what asks paid, ``doubts`` are what they left in doubt, ``passed`` the asks that failed and had passed a
-    limit of the run.
+    limit of the run. ``entries`` is the ledger of the run.
     """
 
     answers: Mapping[str, Any] = field(default_factory=dict)
@@ -56,6 +56,7 @@ class Past:
     paid: Mapping[str, Paid] = field(default_factory=dict)
     doubts: Mapping[str, Doubts] = field(default_factory=dict)
     passed: frozenset[str] = frozenset()
+    entries: tuple[Any, ...] = ()
 
 
 @dataclass

@@ -36,7 +36,7 @@ class Outcome:
 
     @property
     def entries(self) -> list[Any]:
-        return [event[2] for event in self.events if event[0] == "Paid"]
+        return [event[2] for event in self.events if event[0] in ("Paid", "PaidBefore")]
 
     @property
     def stops_somebody(self) -> bool:
@@ -65,6 +65,10 @@ def outcome_of(story: Story, past: Past | None = None, cache: Kept | None = None
 
     frame.tell("RunStarted", "", "pipeline", story.input, vars(frame.context))
     run.time.run(whole())
+    told = [entry[:2] for entry in outcome.entries]
+    for entry in run.past.entries:
+        if entry[:2] not in told:  # law A8: it was shown before, and this run has not got there
+            frame.tell("PaidBefore", "", entry)
     frame.tell("RunEnded", "", outcome.status, outcome.output, outcome.error)
     waits = {path: cut for path, cut in run.waits.items() if not (cut and "/plugin:" in path)}  # who is asked again
     before = run.past  # a run may end before it gets as far as the one that it goes on with
@@ -74,6 +78,7 @@ def outcome_of(story: Story, past: Past | None = None, cache: Kept | None = None
         paid={**before.paid, **run.paid},
         doubts={**before.doubts, **run.doubts},
         passed=before.passed | run.passed,
+        entries=tuple(outcome.entries),
     )
     if outcome.status == "failed" and outcome.error[2] is not None:
         _, path, made, _ = outcome.error

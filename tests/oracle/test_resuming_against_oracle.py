@@ -13,7 +13,7 @@ from flujo import Flujo, PipelineResult
 from flujo.events import RunResumed
 from tests.oracle.building import limits_of
 from tests.oracle.model import Outcome, outcome_of
-from tests.oracle.pipelines import Story
+from tests.oracle.pipelines import Agent, Call, Human, Parallel, Pay, Plain, Rule, Story
 from tests.oracle.random_pipelines import KINDS, Taste, stories
 from tests.oracle.reading import differences
 from tests.oracle.running import examples, given_to, runner_of
@@ -81,3 +81,19 @@ async def test_a_limited_run_goes_on_under_higher_limits(story: Story) -> None:
 @examples(20)
 async def test_limits_count_what_they_counted_before_a_run_goes_on(story: Story, at_a_time: int) -> None:
     await resumed_until_completed(story, at_a_time, "paused", "failed")
+
+
+def ends_before_it_gets_there() -> Story:
+    """One branch at a time: the second pays while the first waits for an answer; with it, the first fails."""
+    asks, breaks = Human("h", Rule("const", "Go on?")), Plain("s", (Agent("ann", (Call("value_error"),)),))
+    pays = Plain("s", (Agent("bob", (Call(pays=(Pay("m:a", (2, 3)), Pay("m:b", None))),)),))
+    return Story((Parallel("p", (("x", (asks, breaks)), ("y", (pays,))), max_concurrency=1),))
+
+
+@given(story=st.just(ends_before_it_gets_there()))
+@examples(1)
+async def test_what_was_spent_stays_shown_where_a_run_ends_before_it_gets_there(story: Story) -> None:
+    paused = outcome_of(story)
+    failed = outcome_of(story, replace(paused.past, answers={"p/branch:x/h": "yes"}))
+    assert [event[0] for event in failed.events][-3:] == ["PaidBefore", "PaidBefore", "RunEnded"]
+    await resumed_until_completed(story, 1, "paused")

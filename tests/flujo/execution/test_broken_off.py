@@ -1,4 +1,4 @@
-"""What is kept of an attempt that is broken off while a plugin judges it."""
+"""What is kept of an attempt that is broken off: while a plugin judges it, or in its call."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from flujo import (
     Draft,
     Flujo,
     MergeStrategy,
+    PipelineAbort,
     PipelineContext,
     PipelineResult,
     PluginOutcome,
@@ -20,6 +21,7 @@ from flujo import (
     Usage,
     UsageLimits,
 )
+from flujo.events import Asked, Event, PaidBefore
 
 
 class Notes(PipelineContext):
@@ -33,6 +35,17 @@ async def echo(x: str) -> str:
 async def not_copyable(x: str, *, context: Notes) -> str:
     context.drafts = (draft for draft in "abc")  # type: ignore[assignment]
     return x
+
+
+class Late:
+    """A metered agent that never answers."""
+
+    model = "m"
+    max_output_tokens = None
+
+    async def run(self, x: str) -> str:
+        await anyio.sleep_forever()
+        raise AssertionError("woke up")
 
 
 class Looks:
@@ -160,3 +173,27 @@ async def test_what_a_plugin_changed_is_kept_though_the_attempt_was_broken_off_w
     failed = await runner.run_async("x")
     result = await runner.resume_async(failed)
     assert (failed.status, result.status, result.context) == ("failed", "completed", Notes(drafts=["x"]))
+
+
+async def test_a_call_that_was_cut_off_is_shown_though_the_run_does_not_get_to_it_again() -> None:
+    """The run is aborted in its second step; when it goes on, a processor of the first breaks."""
+    times: list[str] = []
+
+    def breaks_later(x: str) -> str:
+        times.append(x)
+        if len(times) > 1:
+            raise ValueError("not again")
+        return x
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Asked) and event.step == "late":
+            raise PipelineAbort("enough")
+
+    first = Step("first", echo, input_processors=[breaks_later])
+    flow = Flujo(first >> Step("late", Late()), listeners=[stop])
+    stopped = await flow.run_async("rain")
+    assert (stopped.status, [entry.outcome for entry in stopped.ledger.entries]) == ("aborted", ["cancelled"])
+    failed = await flow.resume_async(stopped)
+    assert (failed.status, failed.total_cost_usd) == ("failed", None)
+    assert [event.entry.path for event in failed.transcript.of(PaidBefore)] == ["late/attempt:1"]
+    assert failed.ledger.entries == stopped.ledger.entries

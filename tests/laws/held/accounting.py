@@ -270,6 +270,14 @@ A8 = law(
         },
     ),
     promise(
+        "What was spent stays shown, also where a run that goes on ends before it gets there.",
+        {
+            at.RESUMED_LEDGERS: "test_a8_*",
+            at.BROKEN_OFF: "test_a_call_that_was_cut_off_is_shown_*",
+            at.ORACLE_RESUMING: "test_what_was_spent_stays_shown_*",
+        },
+    ),
+    promise(
         "Limits count after a replay what they counted before: what is in doubt, too, and tools, and runs inside.",
         {
             at.DOUBT: "test_a8_* test_r3_doubt_* test_r3_tools_that_were_called_before_count test_a7_* "

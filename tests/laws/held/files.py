@@ -105,6 +105,7 @@ HOLDS = f"{_LAWS}holds.py"
 ISOLATION_GOLDENS = f"{_LAWS}isolation_goldens.py"
 NESTED_LIMITS = f"{_LAWS}nested_limits.py"
 PROPAGATION_GOLDENS = f"{_LAWS}propagation_goldens.py"
+RESUMED_LEDGERS = f"{_LAWS}resumed_ledgers.py"
 RESUMING = f"{_LAWS}resuming.py"
 ROUNDS = f"{_LAWS}rounds.py"
 
