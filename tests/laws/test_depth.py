@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,21 +25,22 @@ def always(x: object) -> bool:
     return True
 
 
-@pytest.mark.parametrize(
-    "part",
-    [
-        Step.parallel("fan", {"a": MOODY}, merge_strategy=MERGED),
-        Step.branch_on("route", always, {True: MOODY}),
-        Step.loop_until("loop", MOODY, always),
-        Step.map_over("each", MOODY, lambda x: [x]),
-        Step.map_over("each", MOODY, lambda x: [x], max_concurrency=None, merge_strategy=MERGED),
-        Step.cached(MOODY, MemoryCache()),
-        Pipeline.of(MOODY).as_step("inner"),
-        Step("primary", FailingAgent(error="offline"), max_retries=0, fallback=MOODY),
-        Pipeline.of(Step.loop_until("loop", Step.branch_on("route", always, {True: MOODY}), always)).as_step("inner"),
-    ],
-    ids=["parallel", "branch", "loop", "map", "map at once", "cached", "pipeline", "fallback", "three deep"],
-)
-async def test_c7_an_output_is_merged_at_every_depth(flujo_run: FlujoRun, part: Any) -> None:
-    result = await flujo_run(part, "rain", context_model=Notes)
+PARTS: dict[str, Callable[[], Any]] = {
+    "parallel": lambda: Step.parallel("fan", {"a": MOODY}, merge_strategy=MERGED),
+    "branch": lambda: Step.branch_on("route", always, {True: MOODY}),
+    "loop": lambda: Step.loop_until("loop", MOODY, always),
+    "map": lambda: Step.map_over("each", MOODY, lambda x: [x]),
+    "map at once": lambda: Step.map_over("each", MOODY, lambda x: [x], max_concurrency=None, merge_strategy=MERGED),
+    "cached": lambda: Step.cached(MOODY, MemoryCache()),
+    "pipeline": lambda: Pipeline.of(MOODY).as_step("inner"),
+    "fallback": lambda: Step("primary", FailingAgent(error="offline"), max_retries=0, fallback=MOODY),
+    "three deep": lambda: Pipeline.of(
+        Step.loop_until("loop", Step.branch_on("route", always, {True: MOODY}), always)
+    ).as_step("inner"),
+}
+
+
+@pytest.mark.parametrize("kind", PARTS)
+async def test_c7_an_output_is_merged_at_every_depth(flujo_run: FlujoRun, kind: str) -> None:
+    result = await flujo_run(PARTS[kind](), "rain", context_model=Notes)
     assert result.context == Notes(mood="grey")

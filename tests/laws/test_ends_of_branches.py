@@ -1,4 +1,4 @@
-"""What several ends of branches make of a parallel step (P8, R1): limited, then failed, then paused."""
+"""What several ends of branches make of a parallel step (P8, R1, C3): limited, then failed, then paused."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import anyio
 import pytest
 
-from flujo import AgentOutput, BranchFailureStrategy, PipelineResult, Step
+from flujo import AgentOutput, BranchFailureStrategy, MergeStrategy, PipelineResult, Step
 from flujo.events import BranchEnded
 from flujo_testing import EchoAgent, FailingAgent, FlujoRun, FunctionAgent, ScriptedAgent, SlowAgent
 from flujo_testing.clock import VirtualClock
-from tests.laws.cast import DRAFT, usd
+from tests.laws.cast import DRAFT, Notes, noting, usd
 
 IGNORE, PROPAGATE = BranchFailureStrategy.IGNORE, BranchFailureStrategy.PROPAGATE
 ASK: Any = Step.human_in_the_loop("ask", "Publish?")
@@ -129,3 +129,11 @@ async def test_a1_a_call_that_was_stopped_with_its_branch_is_booked(
     assert [(entry.path, entry.outcome, entry.cost_usd) for entry in result.ledger.entries] == [
         ("fan/branch:a/write/attempt:1", "cancelled", None)
     ]
+
+
+async def test_c3_what_a_branch_changed_before_it_failed_is_not_merged(flujo_run: FlujoRun) -> None:
+    branches: dict[str, Any] = {"a": Step("note", noting("a")), "b": Step("note", noting("b")) >> fails()}
+    part: Any = Step.parallel("fan", branches, merge_strategy=MergeStrategy.CONTEXT_UPDATE, on_branch_failure=IGNORE)
+    result = await flujo_run(part, "rain", context_model=Notes)
+    assert ends(result) == [("a", "completed"), ("b", "failed")]
+    assert result.context == Notes(drafts=["a of rain"])

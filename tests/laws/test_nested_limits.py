@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from flujo import BranchFailureStrategy, Pipeline, PipelineResult, Step, UsageLimits
+from flujo import AgentOutput, BranchFailureStrategy, Pipeline, PipelineResult, Step, UsageLimits
 from flujo.events import FellBack, LimitPassed
-from flujo_testing import EchoAgent, FlujoRun
+from flujo_testing import EchoAgent, FlujoRun, FunctionAgent
 from tests.laws.cast import DRAFT, bounded, small, usd
 
 ONE = Decimal("0.00104")
@@ -65,6 +65,17 @@ async def test_a6_after_it_was_passed_nothing_inside_is_saved_by_a_fallback_of_i
     assert (result.status, result.total_cost_usd, len(spare.calls)) == ("failed", ONE, 0)
     assert result.transcript.of(FellBack) == ()
     assert [(event.spent, event.limit) for event in result.transcript.of(LimitPassed)] == [(ONE, Decimal("0.001"))]
+
+
+async def test_a6_whatever_is_spent_passes_a_limit_of_zero(flujo_run: FlujoRun) -> None:
+    """The agent says of no call before what it may cost, so it is asked."""
+
+    async def pays(x: object) -> AgentOutput[object]:
+        return AgentOutput(x, usage=DRAFT, model="test:writer")
+
+    result = await run(flujo_run, Step("s", FunctionAgent(pays), usage_limits=usd("0")), None)
+    assert (result.status, result.total_cost_usd) == ("failed", ONE)
+    assert [(event.spent, event.limit) for event in result.transcript.of(LimitPassed)] == [(ONE, 0)]
 
 
 KINDS: dict[str, Any] = {

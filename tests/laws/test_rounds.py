@@ -114,3 +114,13 @@ async def test_p7_a_fallback_of_any_kind_starts_from_the_original_input(flujo_ru
         ("write/fallback:each/item:1/echo", "step"), ("write/fallback:each/item:2/echo", "step"),
     ]  # fmt: skip
     assert [event.status for event in result.transcript.of(StepEnded)] == ["completed"] * 4
+
+
+async def test_p7_a_fallback_gets_the_input_without_what_retries_were_told(flujo_run: FlujoRun) -> None:
+    """The agent takes no feedback, so its own input holds what was wrong with its first draft."""
+    agent, saved = writer("Grey", "Rain", takes=()), EchoAgent()
+    part = Step("write", agent, plugins=[never], max_retries=1, fallback=Step("saved", saved))
+    result = await flujo_run(part, "rain")
+    told = "rain\n\n<feedback>\nEarlier drafts were rejected:\n- never (attempt 1): not good enough\n</feedback>"
+    assert [call.input for call in agent.calls] == ["rain", told]
+    assert ([call.input for call in saved.calls], result.output) == (["rain"], "rain")

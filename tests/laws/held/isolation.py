@@ -67,6 +67,7 @@ C3 = law(
         {
             at.PARALLEL: "test_an_ignored_failure_lets_the_others_go_on_and_is_never_merged",
             at.ISOLATION_GOLDENS: "test_c3_branches_start_equal_and_a_failed_one_is_never_merged",
+            at.ENDS: "test_c3_what_a_branch_changed_before_it_failed_is_not_merged",
         },
     ),
     promise(

@@ -219,6 +219,7 @@ P7 = law(
             at.STEP_FALLBACKS: "test_a_fallback_starts_afresh_and_the_primary_is_paid "
             "test_a_failed_primary_leaves_neither_input_nor_context_changed",
             at.PROPAGATION_GOLDENS: "test_p7_a_fallback_starts_afresh",
+            at.ROUNDS: "test_p7_a_fallback_gets_the_input_without_what_retries_were_told",
         },
     ),
     promise(
