@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -15,7 +16,7 @@ from flujo_testing import reruns
 from flujo_testing.audit.findings import Findings
 from flujo_testing.audit.gates import problems_of
 from flujo_testing.audit.matrix import settle_matrix
-from flujo_testing.audit.seams import may_reach, noting
+from flujo_testing.audit.seams import Beside, silent_trial
 from flujo_testing.audit.settings import Settings, settings_of
 from flujo_testing.audit.show import as_json, as_markdown, as_text
 from flujo_testing.audit.trial import PROPERTY, Audited, audited_from_plain
@@ -48,12 +49,12 @@ class Audit:
         if not isinstance(item, pytest.Function) or item.get_closest_marker("hypothesis") is not None:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        clean, reached = Watched(), set[str]()
-        with self._watching(clean, noting(reached)):
+        clean, beside = Watched(), Beside(self._left())
+        with self._watching(clean, beside.laws):
             reports = reruns.pass_first(item)
         if reruns.passed(reports) and clean.runs:
             call = next(report for report in reports if report.when == "call")
-            vars(call)[PROPERTY] = json.dumps(self._audited(item, clean, reached).as_plain())
+            vars(call)[PROPERTY] = json.dumps(self._audited(item, clean, beside).as_plain())
         reruns.finish(item, nextitem, reports, None)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
@@ -103,9 +104,13 @@ class Audit:
         for line in as_text(self.findings, waivers, self.problems):
             terminalreporter.write_line(inert(line))
 
-    def _audited(self, item: pytest.Function, clean: Watched, reached: set[str]) -> Audited:
-        faults = [fault for fault in self._left() if may_reach(fault, reached)]
-        audited = Trials(item, clean, self._watching, self.settings.timeout_s).of(faults)
+    def _audited(self, item: pytest.Function, clean: Watched, beside: Beside) -> Audited:
+        faults = [fault for fault in self._left() if beside.is_asked(fault)]
+        silent = tuple(silent_trial(fault) for fault in faults if beside.is_silent(fault))
+        loud = [fault for fault in faults if not beside.is_silent(fault)]
+        audited = Trials(item, clean, self._watching, self.settings.timeout_s).of(loud)
+        if not audited.problem:
+            audited = replace(audited, trials=audited.trials + silent)
         _forget_output(self.config)
         self._noticed.update(trial.fault for trial in audited.trials if trial.killed)
         return audited

@@ -15,7 +15,7 @@ from flujo.money import ZERO, add, total
 from flujo.prices import Quote
 from flujo.usage import added
 from flujo_testing.faults.fault import Fault, Reach
-from flujo_testing.faults.logs import Record, path_of, telling
+from flujo_testing.faults.logs import Record, path_of, telling, told_by
 from flujo_testing.faults.seams import lying, noting
 
 Entries = tuple[LedgerEntry, ...]
@@ -102,6 +102,8 @@ def _with_former_runs() -> Callable[[list[Record]], list[Record] | None]:
         if not paid:
             return None
         before, spent = spent, add(spent, total(record[4].cost_usd for record in paid))
+        if not before:
+            return None
         paid[0][4] = replace(paid[0][4], cost_usd=add(paid[0][4].cost_usd, before))
         return records
 
@@ -185,6 +187,6 @@ ACCOUNTING = (
     ),
     Fault(
         "accumulate_over_runs", GROUP, "A9", "What former runs have cost is counted in this one, too.",
-        "laws.log_of_run", TOTAL, lambda reach: telling(_with_former_runs())(reach),
+        "laws.log_of_run", TOTAL, noting(log_of_run=lambda reach: told_by(_with_former_runs())(reach)),
     ),
 )  # fmt: skip

@@ -74,8 +74,9 @@ def _added_only(before: State[Any], context: PipelineContext, accepted: bool) ->
     if not accepted:
         return before
     after: State[Any] = before.commit(context)
-    rows = ((name, _with_all_of(before.values.get(name), now)) for name, now in after.values.items())
-    return after.with_delta(tuple(row for row in rows if row[0] not in SLOTS and row[1] is not after.values[row[0]]))
+    told = ((name, _with_all_of(before.values.get(name), now)) for name, now in after.values.items())
+    rows = tuple(row for row in told if row[0] not in SLOTS and row[1] is not after.values[row[0]])
+    return after.with_delta(rows) if rows else after
 
 
 def _with_all_of(was: object, now: object) -> object:

@@ -16,6 +16,11 @@ Record = list[Any]
 
 def telling(change: Callable[[list[Record]], list[Record] | None]) -> Lie:
     """A fault that is another log: ``change`` makes it at the end of each run, or None where there is nothing to do."""
+    return noting(log_of_run=told_by(change))
+
+
+def told_by(change: Callable[[list[Record]], list[Record] | None]) -> Callable[[Reach], Callable[[Log], Log]]:
+    """The policy of such a fault, made of a reach."""
 
     def made(reach: Reach) -> Callable[[Log], Log]:
         def log_of_run(log: Log) -> Log:
@@ -27,7 +32,7 @@ def telling(change: Callable[[list[Record]], list[Record] | None]) -> Lie:
 
         return log_of_run
 
-    return noting(log_of_run=made)
+    return made
 
 
 def records(log: Log) -> Iterator[Record]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flujo import AgentOutput, Laws, override
@@ -23,14 +23,36 @@ def with_laws(policies: Mapping[str, Callable[..., Any]]) -> AbstractContextMana
     return override(laws=replace(current().laws or Laws(), **policies))
 
 
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """A lie that is policies instead of laws, each made of a reach by ``makers``."""
+
+    makers: Mapping[str, Callable[[Reach], Callable[..., Any]]]
+    notes_itself: bool
+    """Whether the policies themselves note where they lie, and say elsewhere what the laws say."""
+
+    def policies(self, reach: Reach) -> dict[str, Callable[..., Any]]:
+        return {name: make(reach) for name, make in self.makers.items()}
+
+    def __call__(self, reach: Reach) -> AbstractContextManager[object]:
+        return with_laws(self.policies(reach))
+
+
 def lying(**policies: Callable[..., Any]) -> Lie:
-    """A fault that is these policies: ``lying(output_after=lambda output, outcome: output)``."""
-    return lambda reach: with_laws({name: reach.counting(policy) for name, policy in policies.items()})
+    """A fault that is these policies: ``lying(output_after=lambda output, outcome: output)``.
+
+    They change nothing and remember nothing: an audit asks them beside the laws, too.
+    """
+    return Lying({name: _counted(policy) for name, policy in policies.items()}, notes_itself=False)
 
 
 def noting(**makers: Callable[[Reach], Callable[..., Any]]) -> Lie:
-    """The same of policies that have a memory, or note themselves when they were reached: each is made of a reach."""
-    return lambda reach: with_laws({name: make(reach) for name, make in makers.items()})
+    """The same of policies that have a memory and note themselves where they lie: each is made of a reach."""
+    return Lying(makers, notes_itself=True)
+
+
+def _counted(policy: Callable[..., Any]) -> Callable[[Reach], Callable[..., Any]]:
+    return lambda reach: reach.counting(policy)
 
 
 def calling(is_asked_at: Callable[[str], bool], around: Callable[[Call, Reach], Call]) -> Lie:

@@ -6,20 +6,23 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from flujo import Flujo, PipelineResult, Step
-from flujo_testing import EchoAgent, FakeError, ScriptedAgent
+from flujo import AgentError, Flujo, PipelineResult, Step, Usage, UsageLimits
+from flujo.prices import Quote
+from flujo_testing import EchoAgent, FakeError, ScriptedAgent, default_cost_model
 from flujo_testing.agents.passes import Pass
 from flujo_testing.audit.apart import Died, Row, rows_apart
 from flujo_testing.audit.endings import Ending, ending_of
 from flujo_testing.audit.matrix import changed, rendered
 from flujo_testing.audit.noticing import would_notice
-from flujo_testing.audit.seams import may_reach, noting
+from flujo_testing.audit.seams import Beside
 from flujo_testing.audit.waivers import Waiver, waivers_of
 from flujo_testing.audit.watching import Watched, told_otherwise
 from flujo_testing.conservation import ConservationError
@@ -126,14 +129,56 @@ def test_our_own_check_is_kept_and_ends_nothing() -> None:
         now.remember(ConservationError(["the run lacks 3 USD"]))
 
 
+def _beside(part: Any, given: object = "rain", **options: Any) -> tuple[set[str], set[str]]:
+    """Of the catalogue: whose seams a run comes to, and which of those say there what the laws say."""
+    beside = Beside(FAULTS.values())
+    with Watched().in_force(beside.laws), Pass():
+        Flujo(part, **{"cost_model": default_cost_model(), **options}).run(given)
+    asked = {name for name, fault in FAULTS.items() if beside.is_asked(fault)}
+    return asked, {name for name in asked if beside.is_silent(FAULTS[name])}
+
+
 def test_laws_that_are_asked_are_noted() -> None:
-    reached: set[str] = set()
-    with Watched().in_force(noting(reached)):
-        Flujo(Step("write", EchoAgent())).run("rain")
-    assert "laws.context_for_attempt" in reached
-    assert "laws.loop_of" not in reached
-    assert may_reach(FAULTS["share_context"], reached) is True
-    assert may_reach(FAULTS["redirect_loop_unchecked"], reached) is False
+    asked, _ = _beside(Step("write", EchoAgent()))
+    assert "share_context" in asked
+    assert asked.isdisjoint({"redirect_loop_unchecked", "failed_branch_merged"})
+
+
+def test_a_lie_that_says_what_the_law_says_is_silent() -> None:
+    agent = EchoAgent(model="test:writer", usage=Usage(input_tokens=100))
+    _, silent = _beside(Step("write", agent), usage_limits=UsageLimits(total_cost_usd_limit="1"))
+    assert {"input_aliased", "failed_attempt_kept", "add_only_merge", "zero_limit_is_none"} <= silent
+    assert {"misprice_cached_tokens", "drop_failed_attempt_cost", "accumulate_over_runs"} <= silent
+    assert silent.isdisjoint({"share_context", "shallow_copy", "input_not_forwarded", "event_twice"})
+
+
+def test_a_lie_that_would_be_heard_is_not_silent() -> None:
+    failure = AgentError("overloaded", usage=Usage(cache_read_tokens=90, input_tokens=100), model="test:writer")
+    _, silent = _beside(Step("write", ScriptedAgent(failure, ["snow"])), ["rain"])
+    assert silent.isdisjoint({"input_aliased", "failed_attempt_kept", "drop_failed_attempt_cost"})
+    assert "misprice_cached_tokens" not in silent
+    assert "retry_any_error" in silent
+
+
+@dataclass
+class Counting:
+    """Prices that count how often they are asked."""
+
+    asked: int = 0
+    table_id: str = "counting"
+
+    def quote(self, model: str, usage: Usage, at: datetime, context: str | None = None) -> Quote:
+        self.asked += 1
+        return default_cost_model().quote(model, usage, at, context)
+
+    def max_cost(self, *args: Any) -> Decimal:
+        return default_cost_model().max_cost(*args)
+
+
+def test_lies_ask_the_users_prices_no_second_time() -> None:
+    prices, writer = Counting(), ScriptedAgent("snow", model="test:writer", usage=Usage(input_tokens=100))
+    _, silent = _beside(Step("write", writer), cost_model=prices)
+    assert ("misprice_cached_tokens" in silent, prices.asked) == (True, 1)
 
 
 def _run(*answers: object) -> PipelineResult:
