@@ -14,6 +14,7 @@ UNKEPT = "most bytes per step of a run without transcript, {workload}"
 IMPORT = "import flujo over import pydantic, anyio"
 PER_TEST = "CPU of a test with flujo_run and golden over syrupy"
 IDLE = "CPU with the plugin unused over that without it and 15 ms"
+AUDIT = "CPU of a suite of 200 tests with a fast fault audit over without"
 BIG_CONTEXT = "a step in a context of 10 MB over one of 1 kB"
 
 
@@ -61,6 +62,7 @@ GATES = (
     Gate(IMPORT, "<=", 1.5, 1),
     Gate(PER_TEST, "<=", 1.2, 1.1),
     Gate(IDLE, "<=", 1, 0.95),
+    Gate(AUDIT, "<=", 5, 3),
 )
 
 

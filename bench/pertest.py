@@ -72,7 +72,10 @@ PLUGINS = {"anyio": ("-p", "anyio"), "syrupy": ("-p", "syrupy"), "ours": ("-p", 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Tests that are alike, and the options with which pytest runs them; ``record`` makes what they compare with."""
+    """Tests that are alike, and the options with which pytest runs them; ``record`` makes what they compare with.
+
+    ``pipelines`` is the module that they import.
+    """
 
     name: str
     header: str
@@ -80,6 +83,7 @@ class Project:
     plugins: tuple[str, ...]
     record: tuple[str, ...] = ()
     check: tuple[str, ...] = ()
+    pipelines: str = PIPELINE
 
 
 OURS = Project(
@@ -115,7 +119,7 @@ def write(project: Project, folder: Path, tests: int) -> None:
     (folder / "pytest.ini").write_text("[pytest]\npythonpath = .\n", encoding="utf-8")
     (folder / "conftest.py").write_text(BACKEND if "anyio" in project.plugins else "", encoding="utf-8")
     if "anyio" in project.plugins:
-        (folder / "pipelines.py").write_text(PIPELINE, encoding="utf-8")
+        (folder / "pipelines.py").write_text(project.pipelines, encoding="utf-8")
     if project is MADE_BEFORE:
         made = subprocess.run(
             [sys.executable, "-c", STORY_OF_ONE], cwd=folder, env=environment(), capture_output=True, text=True

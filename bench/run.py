@@ -1,4 +1,4 @@
-"""The benchmark: engine overhead beside the peers, other shapes of steps, growth, memory, imports, tests; the gates.
+"""The benchmark: engine overhead beside the peers, other shapes, growth, memory, imports, tests, audits; the gates.
 
 ``python -m nox -s bench``, with ``-- --quick`` for a short sample. Every figure is CPU time, or a ratio of CPU times
 measured in turns: these machines are shared. Peers whose environment is missing below ``BENCH_VENVS`` are named as
@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import audit_time
 import gates
 import import_time
 import pertest
@@ -142,6 +143,16 @@ def per_test(extent: Extent, report: Report) -> None:
     print(f"starting with the plugin where nobody uses it: {got['idle ms more']:.1f} ms more", flush=True)
 
 
+def audit(extent: Extent, report: Report) -> None:
+    got = audit_time.measured(200, 3 if extent.smaller == 1 else 1)
+    report.raw["audit"] = got
+    report.figures[gates.AUDIT] = got["ratio"]
+    print("\nA suite of 200 tests, CPU ms, and with a fast fault audit; ratio, and without start and collection")
+    told = f"{got['clean ms']:.0f}, {got['audit ms']:.0f}; ratio {got['ratio']:.2f}, {got['ratio alone']:.2f}"
+    noticed = f"{got['noticed']:.0f} of {got['infected']:.0f} faults noticed"
+    print(f"{told}; {got['passes per test']:.2f} passes per test, {noticed}", flush=True)
+
+
 def script(name: str, *words: str) -> dict[str, Any]:
     """What one of the scripts here printed, or why it did not."""
     done = subprocess.run([sys.executable, str(HERE / name), *words], capture_output=True, text=True, check=False)
@@ -158,7 +169,7 @@ def main() -> int:
     asked = parser.parse_args()
     extent = Extent(rounds=5, smaller=10) if asked.quick else Extent(rounds=max(2, asked.rounds), smaller=1)
     report = Report()
-    for part in (compare, shapes, growth, big_context, imports, per_test):
+    for part in (compare, shapes, growth, big_context, imports, per_test, audit):
         part(extent, report)
     verdicts = gates.judged(gates.GATES, report.figures)
     print(f"\n{gates.table(verdicts)}")
