@@ -80,6 +80,7 @@ TIME_ZONES = {
 HASH_SEEDS = tuple(range(10))
 SAMPLE = ((7, "America/St_Johns"),)
 
+EXACT = "examples/strength/exact"
 LOOSENED = "examples/strength/loosened"
 
 PEERS = {"burr": ("burr", "pydantic"), "haystack": ("haystack-ai",)}
@@ -210,7 +211,11 @@ def schedules(session: nox.Session) -> None:
 
 @nox.session(python=INSTALLED[0])
 def audit(session: nox.Session) -> None:
-    """The tests of the laws and the examples notice every fault there is; the loosened suite hardly any."""
+    """The tests of the laws and the examples notice every fault there is; the loosened suite hardly any.
+
+    Which test of the exact suite notices which fault is a golden. Where that has changed on purpose, ``pytest
+    --flujo-audit=full --golden=pending examples/strength/exact`` leaves the new one in ``golden/.pending/``.
+    """
     install_all(session, "test")
     quiet = ("--golden=check", "--flujo-lint=off", "--quiet", "-p", "no:randomly", "-p", "no:xdist")
     strict, loosened = (Path(session.create_tmp()).resolve() / name for name in ("strict.json", "loosened.json"))
@@ -220,6 +225,7 @@ def audit(session: nox.Session) -> None:
     if unnoticed := [f"{name} ({verdict})" for name, verdict in verdicts.items() if verdict != "KILLED"]:
         session.error(f"faults that no test of {', '.join(suite[1:])} notices: {', '.join(unnoticed)}")
     session.log("every one of %d faults is noticed", len(verdicts))
+    session.run("python", "-m", "pytest", "--flujo-audit=full", *quiet, EXACT)  # which notices which: golden/audit.yaml
     session.run("python", "-m", "pytest", "--flujo-audit=fast", f"--flujo-audit-json={loosened}", *quiet, LOOSENED)
     score = json.loads(loosened.read_text(encoding="utf-8"))["score"]
     if 100 * score["noticed"] >= 20 * score["infected"]:
