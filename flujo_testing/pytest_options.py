@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 import pytest
 
 
@@ -105,13 +107,21 @@ def _cassettes(parser: pytest.Parser, group: pytest.OptionGroup) -> None:
     )
 
 
+def _audit_mode(text: str) -> str:
+    if text not in ("fast", "full"):
+        told = f"{text!r} is neither fast nor full; for a path, write --flujo-audit=fast {text}"
+        raise argparse.ArgumentTypeError(told)
+    return text
+
+
 def _audit(parser: pytest.Parser, group: pytest.OptionGroup) -> None:
     group.addoption(
         "--flujo-audit",
         dest="flujo_audit",
         nargs="?",
         const="fast",
-        choices=("fast", "full"),
+        type=_audit_mode,
+        metavar="{fast,full}",
         help="Run each test that runs pipelines again under faults of the engine, to see whether it notices. fast "
         "(default): each fault until a test has noticed it. full: every test under every fault that it reaches.",
     )

@@ -28,6 +28,7 @@ from flujo_testing.transcript.quoting import quoted
 
 FORMAT = "flujo-audit/1"
 FILE = "audit.yaml"
+KILLED = "KILLED"
 MAX_BYTES = 1 << 24
 MOST_SHOWN = 20
 Matrix = dict[str, dict[str, str]]
@@ -83,12 +84,12 @@ def matrix_of(findings: Findings) -> Matrix:
 
 def verdict_of(trial: Trial) -> str:
     if trial.killed:
-        return f"KILLED by {trial.ending}"
+        return f"{KILLED} by {trial.ending}"
     return "SURVIVED" if trial.ending is Ending.SURVIVED else str(trial.ending).upper()
 
 
 def changed(before: Matrix, after: Matrix) -> Iterator[str]:
-    """In words: ``tests/test_rain.py::test_it: share_context: KILLED by golden -> SURVIVED``."""
+    """In words: ``tests/test_rain.py::test_it: share_context: KILLED by golden -> SURVIVED; still noticed by ...``."""
     for test in sorted(before.keys() | after.keys()):
         old, new = before.get(test), after.get(test)
         if old is None or new is None:
@@ -97,7 +98,16 @@ def changed(before: Matrix, after: Matrix) -> Iterator[str]:
         for fault in sorted(old.keys() | new.keys()):
             was, now = old.get(fault, "not infected"), new.get(fault, "not infected")
             if was != now:
-                yield f"{test}: {fault}: {was} -> {now}"
+                lost = was.startswith(KILLED) and not now.startswith(KILLED)
+                yield f"{test}: {fault}: {was} -> {now}" + (_left(fault, after) if lost else "")
+
+
+def _left(fault: str, after: Matrix) -> str:
+    """Who notices a fault that one test no longer does."""
+    others = [test for test, row in after.items() if row.get(fault, "").startswith(KILLED)]
+    if not others:
+        return "; no test notices it now"
+    return f"; still noticed by {others[0]}" + (f" and {len(others) - 1} more" if len(others) > 1 else "")
 
 
 def rendered(matrix: Matrix) -> str:

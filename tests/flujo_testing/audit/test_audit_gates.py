@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.flujo_testing.audit.audit_project import audit, audited_project, lines, told
-from tests.flujo_testing.golden_project import INI, Project
+from tests.flujo_testing.golden_project import INI, REPOSITORY, Project
 
 pytest_plugins = ["pytester"]
 
@@ -94,6 +96,7 @@ def test_a_waiver_holds_until_its_day(project: Project) -> None:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
+        (["--flujo-audit=slow"], "*--flujo-audit: 'slow' is neither fast nor full; *"),
         (["--golden=update"], "*only reads, and makes all passes itself: leave --golden=update out"),
         (["--flujo-record=once"], "*leave --flujo-record out"),
         (["--flujo-schedules=3"], "*leave --flujo-schedules out"),
@@ -106,6 +109,14 @@ def test_what_cannot_be_meant_is_refused(project: Project, options: list[str], w
     result = audit(project, *options)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([why])
+
+
+def test_a_path_behind_the_option_is_no_mode_and_the_right_words_are_told(project: Project) -> None:
+    result = project.run("-p", "no:asyncio", "--flujo-audit", "test_it.py", plugins=("anyio", "syrupy"))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*--flujo-audit: 'test_it.py' is neither fast nor full; for a path, write --flujo-audit=fast test_it.py"]
+    )
 
 
 def test_the_matrix_is_a_golden_in_which_a_loosened_assertion_shows(project: Project) -> None:
@@ -125,8 +136,32 @@ def test_the_matrix_is_a_golden_in_which_a_loosened_assertion_shows(project: Pro
     project.write("test_it.py", ONE_OF_TWO.format(claim=LOOSE))
     loosened = audit(project, "--flujo-audit=full", "--golden=check")
     assert loosened.ret == pytest.ExitCode.TESTS_FAILED
-    assert "test_it.py::test_it: drop_failed_attempt_cost: KILLED by assertion -> SURVIVED" in problems(project)
+    assert (
+        "test_it.py::test_it: drop_failed_attempt_cost: KILLED by assertion -> SURVIVED; no test notices it now"
+    ) in problems(project)
     assert (matrix.read_text(encoding="utf-8"), proposal.exists()) == (accepted, False)
+
+
+PAID_FAILURE = 'assert run.result.cost_by("outcome")'
+EXACTLY = ' == {"error": Decimal("0.00036"), "accepted": Decimal("0.00104")}'
+
+
+def test_one_assertion_of_our_exact_suite_that_is_loosened_shows_in_its_matrix(project: Project) -> None:
+    """The suite and its matrix as they are committed. Tests that are left out stay in the matrix."""
+    file, test = "examples/strength/exact/test_money.py", "test_a_failed_request_is_paid_if_the_provider_was"
+    shutil.copytree(REPOSITORY / "examples/strength", project.path / "examples/strength")
+    project.write("golden/audit.yaml", (REPOSITORY / "golden/audit.yaml").read_text(encoding="utf-8"))
+    chosen = ("--flujo-audit=full", "--golden=check", file, "-k", f"{test} and asyncio")
+    assert audit(project, *chosen).ret == pytest.ExitCode.OK
+    exact = (project.path / file).read_text(encoding="utf-8")
+    assert exact.count(PAID_FAILURE + EXACTLY) == 1
+    project.write(file, exact.replace(PAID_FAILURE + EXACTLY, PAID_FAILURE))
+    audit(project, *chosen)
+    assert problems(project)[0].startswith("golden/audit.yaml tells another matrix, ")
+    assert [problem for problem in problems(project) if "drop_failed_attempt_cost" in problem] == [
+        f"{file}::{test}[asyncio]: drop_failed_attempt_cost: KILLED by assertion -> SURVIVED; still noticed by "
+        f"{file}::{test}[trio] and 2 more"
+    ]
 
 
 def test_tests_that_were_left_out_stay_in_the_matrix(project: Project) -> None:

@@ -253,10 +253,11 @@ def test_a_matrix_is_read_as_it_was_written() -> None:
 
 
 def test_what_has_changed_in_a_matrix_is_told_line_by_line() -> None:
-    before = {"a": {"x": "KILLED by golden", "y": "SURVIVED"}, "b": {}}
-    after = {"a": {"x": "SURVIVED", "z": "TIMEOUT"}, "c": {}}
+    before = {"a": {"v": "KILLED by golden", "x": "KILLED by golden", "y": "SURVIVED"}, "b": {}}
+    after = {"a": {"v": "CRASH", "x": "SURVIVED", "z": "TIMEOUT"}, "c": {"x": "KILLED by golden"}}
     assert list(changed(before, after)) == [
-        "a: x: KILLED by golden -> SURVIVED",
+        "a: v: KILLED by golden -> CRASH; no test notices it now",
+        "a: x: KILLED by golden -> SURVIVED; still noticed by c",
         "a: y: SURVIVED -> not infected",
         "a: z: not infected -> TIMEOUT",
         "b: is gone",
