@@ -1,6 +1,7 @@
 """Remembers the async fixtures that are alive, so that an error can name the one which started the loop.
 
-The pytest plugin re-exports the hook, and every test run loads it: pytest and the standard library only.
+The pytest plugin re-exports the hook, and every test run loads it: pytest and the standard library only. Others may
+have loaded it before, of which pytest need not warn: PYTEST_DONT_REWRITE, for nothing is asserted here.
 """
 
 from __future__ import annotations

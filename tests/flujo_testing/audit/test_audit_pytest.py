@@ -236,6 +236,35 @@ def test_what_stops_or_remembers_failures_sees_none_of_a_pass_under_a_fault(proj
     assert (project.path / "junit.xml").read_text().count("<testcase ") == 2
 
 
+WHOLE = PARTS.replace("    assert False\n", "    assert True\n")
+
+
+def test_the_scores_are_the_same_however_the_tests_are_run(project: Project) -> None:
+    """In any order, on several processes, and with what stops at a failure, asks about it or begins with it."""
+    project.write("test_it.py", PARTS)
+    project.run("-p", "no:asyncio", plugins=("anyio", "syrupy")).assert_outcomes(passed=6, failed=1)
+    project.write("test_it.py", WHOLE)
+    full = ("--flujo-audit=full", "--golden=check")
+    audit(project, *full, "--lf").assert_outcomes(passed=1)
+    failed_last = by_test(project)
+    audit(project, *full).assert_outcomes(passed=7)
+    score, verdicts = told(project)["score"], by_test(project)
+    assert score["infected"] > score["noticed"] > 0
+    for options, plugins in [
+        (("--pdb", "-x"), ()),
+        (("-p", "randomly", "-p", "no:cacheprovider", "--randomly-seed=3"), ()),
+        (("-n2", "-W", "ignore:syrupy"), ("xdist",)),  # it looks for the tests of the workers in the controller
+    ]:
+        result = audit(project, *full, *options, plugins=plugins)
+        result.assert_outcomes(passed=7)
+        assert (told(project)["score"], by_test(project)) == (score, verdicts), options
+    assert failed_last == {"test_it.py::test_fails": verdicts["test_it.py::test_fails"]}
+
+
+def by_test(project: Project) -> dict[str, dict[str, tuple[str, str]]]:
+    return {audited["test"]: trials(project, audited["test"]) for audited in told(project)["tests"]}
+
+
 SHARED = """
 from cast import *
 
