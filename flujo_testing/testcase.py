@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from flujo_testing.cassette.playing import Cassette
     from flujo_testing.clock import VirtualClock
     from flujo_testing.fixtures import FlujoRun, UseAgents
     from flujo_testing.golden.assertion import Golden
@@ -31,6 +32,12 @@ class PipelineTestCase(unittest.TestCase):
     def golden(self) -> Golden:
         golden: Golden = self._request.getfixturevalue("flujo_golden")
         return golden
+
+    @property
+    def cassette(self) -> Cassette:
+        """From its first use on, agents answer from the cassette of the test, or are recorded."""
+        cassette: Cassette = self._request.getfixturevalue("cassette")
+        return cassette
 
     @property
     def virtual_clock(self) -> VirtualClock:

@@ -96,3 +96,23 @@ def test_a_secret_of_the_environment_is_not_written(project: Project, monkeypatc
     assert not (project.path / CASSETTE).exists()
     assert "the value of RAIN_API_KEY" in result.stdout.str()
     assert "hidden hills" not in result.stdout.str()
+
+
+def test_a_test_case_has_its_cassette_as_an_attribute(project: Project) -> None:
+    head = RAIN.partition("@pytest.mark.anyio")[0]
+    project.write(
+        "tests/test_rain.py",
+        f"""{head}
+from flujo_testing.testcase import PipelineTestCase
+
+class TestRain(PipelineTestCase):
+    def test_grey(self):
+        assert len(self.cassette) == self.cassette.unused
+        assert self.flujo_run.sync(Step("write", Writer()), "rain").output == "rain falls"
+        assert (len(self.cassette), self.cassette.unused) == (1, 0)
+""",
+    )
+    for _ in range(2):
+        project.run("--flujo-record=once").assert_outcomes(passed=1)
+    assert asked(project) == "rain "
+    assert (project.path / "cassettes" / "test_rain" / "TestRain.test_grey.jsonl").is_file()
