@@ -6,7 +6,8 @@ those of your own (``register``) included.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 
 from flujo_testing.faults.accounting import ACCOUNTING
@@ -28,6 +29,7 @@ __all__ = [
     "lying",
     "noting",
     "register",
+    "registering",
 ]
 
 _CATALOGUE = {fault.name: fault for fault in (*ACCOUNTING, *PROPAGATION, *ISOLATION, *TRANSCRIPT)}
@@ -44,3 +46,14 @@ def register(fault: Fault) -> Fault:
         raise ValueError(f"the catalogue has a fault '{fault.name}': {_CATALOGUE[fault.name].wrong}")
     _faults[fault.name] = fault
     return fault
+
+
+@contextmanager
+def registering() -> Iterator[None]:
+    """What is registered within the block is forgotten at its end: for tests of faults of your own."""
+    before = dict(_faults)
+    try:
+        yield
+    finally:
+        _faults.clear()
+        _faults.update(before)

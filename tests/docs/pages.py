@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from flujo_testing.faults import registering
 from flujo_testing.transcript import render, story_of
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +52,8 @@ def run_page(path: Path) -> list[Shown]:
     module = ModuleType(f"docs_{path.stem}")
     sys.modules[module.__name__] = module
     try:
-        return [shown for block in blocks(path.read_text(encoding="utf-8")) for shown in _run(block, path, module)]
+        with registering():
+            return [shown for block in blocks(path.read_text(encoding="utf-8")) for shown in _run(block, path, module)]
     finally:
         del sys.modules[module.__name__]
 

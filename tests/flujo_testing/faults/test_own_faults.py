@@ -9,7 +9,7 @@ import pytest
 
 from flujo import Flujo, Laws, PipelineResult, PluginOutcome, Step, override
 from flujo_testing import ScriptedPlugin, StreamingAgent
-from flujo_testing.faults import FAULTS, Fault, Lie, answering, is_agent, is_plugin, lying, register
+from flujo_testing.faults import FAULTS, Fault, Lie, answering, is_agent, is_plugin, lying, register, registering
 from tests.flujo_testing.faults.scenario import run
 from tests.laws.cast import DRAFT, PRICES, writer
 
@@ -22,9 +22,12 @@ ACCEPTING = answering(is_plugin, lambda outcome: PluginOutcome(True))
 
 
 async def test_a_registered_fault_is_among_the_faults_and_the_same_name_replaces_it() -> None:
-    register(ours("accepts_everything", lying(redirect_of=lambda outcome: None)))
-    fault = register(ours("accepts_everything", ACCEPTING))
-    assert FAULTS["accepts_everything"] is fault
+    before = dict(FAULTS)
+    with registering():
+        register(ours("accepts_everything", lying(redirect_of=lambda outcome: None)))
+        fault = register(ours("accepts_everything", ACCEPTING))
+        assert FAULTS["accepts_everything"] is fault
+    assert FAULTS == before
 
 
 def test_the_name_of_a_fault_of_the_catalogue_is_taken() -> None:
