@@ -27,7 +27,7 @@ async def test_a_registered_fault_is_among_the_faults_and_the_same_name_replaces
         register(ours("accepts_everything", lying(redirect_of=lambda outcome: None)))
         fault = register(ours("accepts_everything", ACCEPTING))
         assert FAULTS["accepts_everything"] is fault
-    assert FAULTS == before
+    assert dict(FAULTS) == before
 
 
 def test_the_name_of_a_fault_of_the_catalogue_is_taken() -> None:
