@@ -367,6 +367,15 @@ def read(log: Log) -> Iterator[Event]:
         start += width
 
 
+def rows(log: Log) -> Iterator[list[Any]]:
+    """The records of a flat log as they stand in it: class, time, scope, name, fields."""
+    start, end = 0, len(log)
+    while start < end:
+        width = log[start].WIDTH
+        yield log[start : start + width]
+        start += width
+
+
 def spelt_out(
     at: float, scope: Scope, name: str, agent: str, input: object, output: object, changes: object, ended_at: float
 ) -> Iterator[tuple[Any, ...]]:

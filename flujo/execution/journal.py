@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from flujo.binding import BoundAgent
-from flujo.entries import Draw
 from flujo.errors import told
-from flujo.events import Drawn, Log, Paid, read
+from flujo.events import Drawn, Paid, rows
 from flujo.execution.account import Purse
 from flujo.execution.frame import Frame, Place
 from flujo.execution.past import Replayed, decision_path, human_path
@@ -89,15 +88,16 @@ class JournaledFrame(Frame):
     def _record(
         self, answer: object, start: int, offered: Mapping[str, Any], failure: AskFailure | None
     ) -> RecordedAnswer:
-        told = self.log[start:]
-        entries = tuple(event.entry for event in read(told) if isinstance(event, Paid))
+        told = list(rows(self.log[start:]))
+        entries = tuple(row[-1] for row in told if row[0] is Paid)
+        draws = tuple(draw for row in told if row[0] is Drawn for draw in row[-1])
         change: Delta = ()
         if "context" in offered and failure is None:
             try:
                 change = delta(self.state, self.state.commit(offered["context"]))
             except Exception:  # it holds what cannot be copied: the end of the attempt says so
                 change = ()
-        return RecordedAnswer(own(answer), entries, failure, change, tuple(_draws_in(told)))
+        return RecordedAnswer(own(answer), entries, failure, change, draws)
 
     def _replayed(
         self,
@@ -124,16 +124,6 @@ class JournaledFrame(Frame):
         if isinstance(known, AskFailure):
             raise AskFailure(known.outcome, known.error, retryable=known.retryable)
         return own(recorded.value)
-
-
-def _draws_in(log: Log) -> Iterator[Draw]:
-    """What limits count beside the entries in a log."""
-    start = 0
-    while start < len(log):
-        kind = log[start]
-        if kind is Drawn:
-            yield from log[start + kind.WIDTH - 1]
-        start += kind.WIDTH
 
 
 def own(answer: object) -> object:

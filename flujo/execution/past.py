@@ -34,6 +34,7 @@ from flujo.events import (
     RunResumed,
     Scope,
     Uneventful,
+    rows,
     spelt_out,
 )
 from flujo.execution.frame import Place
@@ -121,7 +122,7 @@ class Past:
 
     def not_reached(self, log: Log) -> list[LedgerEntry]:
         """What was paid before and is not in the log of the run that went on: it has ended before it got there."""
-        told = {entry.entry_id for entry in _paid_in(log)}
+        told = {row[-1].entry_id for row in rows(log) if row[0] is Paid}
         return [entry for entry in self.entries if entry.entry_id not in told]
 
     async def recall(self, run_id: str, path: str) -> RecordedAnswer | None:
@@ -147,15 +148,6 @@ def human_path(step: str) -> str:
     return f"{step}/human:1"
 
 
-def _paid_in(log: Log) -> Iterator[LedgerEntry]:
-    start, end = 0, len(log)
-    while start < end:
-        kind = log[start]
-        if kind is Paid:
-            yield log[start + kind.WIDTH - 1]
-        start += kind.WIDTH
-
-
 def past_of(log: Log, entries: tuple[LedgerEntry, ...], granted: str | None, store: Journal | None) -> Past:
     """What the log and the ledger of a run tell about it. ``granted`` is the step that gets further attempts."""
     past = Past(granted, store, entries)
@@ -179,12 +171,8 @@ class _Reader:
         self.former: Past | None = None
 
     def read(self, log: Log) -> None:
-        start, end = 0, len(log)
-        while start < end:
-            kind = log[start]
-            told = log[start : start + kind.WIDTH]
-            start += kind.WIDTH
-            for each in spelt_out(*told[1:]) if kind is Uneventful else (told,):
+        for told in rows(log):
+            for each in spelt_out(*told[1:]) if told[0] is Uneventful else (told,):
                 _, _, scope, name, *rest = each
                 if (note := _NOTES.get(each[0])) is not None:
                     note(self, scope, name, *rest)

@@ -42,7 +42,7 @@ class _Told:
         stand_in = _instead(law, first, truth, rest)
         try:
             lied = self.policy(stand_in, *rest, **named)
-        except Exception:
+        except Exception:  # a lie that breaks where the law holds is another answer
             return True
         if self.notes_itself:
             return self.reach.count > 0

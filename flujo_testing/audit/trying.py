@@ -91,7 +91,7 @@ class Trials:
         """What a lying engine wrote down need not be a run at all: that is another story, too."""
         try:
             return told_otherwise(self._stories, lied.stories())
-        except Exception as error:
+        except Exception as error:  # a log that no engine writes may break whoever reads it
             return [f"its runs can no longer be told: {_in_words(error)}"]
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from flujo_testing.cassette.errors import CassetteError, CassetteMisuse
-from flujo_testing.cassette.hooks import CALL_ENDED, CassetteHooks, hooks_of
+from flujo_testing.cassette.hooks import CALL_PASSED, CassetteHooks, hooks_of
 from flujo_testing.cassette.mode import Mode
 from flujo_testing.cassette.playing import Cassette, inserted, put_in
 from flujo_testing.cassette.progress import Ticker
@@ -31,7 +31,7 @@ def cassette_in(request: pytest.FixtureRequest) -> Iterator[Cassette]:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
     with inserted(cassette, settings.agents, ticker):
         yield cassette
-    passed = request.node.stash.get(CALL_ENDED, None)
+    passed = request.node.stash.get(CALL_PASSED, None)
     _note(cassette, hooks, ticker, prune=hooks.prunes and passed is True)
     try:
         cassette.player.finish(ended=passed is not None)

@@ -14,8 +14,8 @@ from flujo_testing.golden.leak import secrets_in
 from flujo_testing.registered import registered
 
 PLUGIN: Final = "flujo-cassette"
-CALL_ENDED: Final = pytest.StashKey[bool]()
-"""The test came to an end by itself: nobody interrupted it. True if it passed."""
+CALL_PASSED: Final = pytest.StashKey[bool]()
+"""Whether the test passed; there is nothing where somebody interrupted it."""
 
 
 def hooks_of(config: pytest.Config) -> CassetteHooks:
@@ -42,7 +42,7 @@ class CassetteHooks:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         if report.when == "call":
-            item.stash[CALL_ENDED] = report.passed
+            item.stash[CALL_PASSED] = report.passed
         return report
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

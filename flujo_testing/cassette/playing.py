@@ -67,7 +67,7 @@ def playing(
     with inserted(cassette, agents):
         try:
             yield cassette
-        except Exception:
+        except Exception:  # whatever the block raises is told first; what it recorded is kept
             cassette.player.close(ended=True)
             raise
     cassette.player.finish(ended=True)
