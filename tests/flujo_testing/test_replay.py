@@ -251,7 +251,8 @@ class WrappingTransport(ReplayTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         try:
-            return await super().handle_async_request(request)
+            response: httpx2.Response = await super().handle_async_request(request)
+            return response
         except ReplayMiss as error:
             raise httpx2.ConnectError("no connection") from error
 
