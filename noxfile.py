@@ -133,6 +133,7 @@ def lint(session: nox.Session) -> None:
     """Ruff, and the rules of the house with the number of files that each looked at."""
     install(session, group="lint")
     session.run("ruff", "check", *(session.posargs or ["."]))
+    session.run("ruff", "format", "--check", *(session.posargs or ["."]))
     session.run("python", "-m", "tests.tidy")
 
 

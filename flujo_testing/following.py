@@ -125,9 +125,7 @@ class _Waiting(MetaPathFinder):
     def __init__(self, loaded: Callable[[], None]) -> None:
         self._loaded = loaded
 
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name != ENGINE:
             return None
         sys.meta_path.remove(self)

@@ -78,9 +78,7 @@ class Clerk:
     def estimate_input(self, input: object) -> int:
         return self.usage.input_tokens
 
-    async def run(
-        self, input: object, *, context: Desk, feedback: Sequence[Rejection] = ()
-    ) -> AgentOutput[object]:
+    async def run(self, input: object, *, context: Desk, feedback: Sequence[Rejection] = ()) -> AgentOutput[object]:
         reasons = tuple(rejection.feedback for rejection in feedback)
         self.asked.append(Asked(input, reasons, tuple(context.drafts)))
         answer = self.answers[min(len(self.asked), len(self.answers)) - 1]
@@ -138,9 +136,7 @@ def reviewing(
     """Both reviewers at once, and what they noted joined."""
     reviewers = (Reviewer("legal", legal), Reviewer("tone", tone))
     branches = {one.name: Step("read", one, max_retries=0) for one in reviewers}
-    return Step.parallel(
-        "review", branches, merge_strategy=merge_strategy, on_branch_failure=on_branch_failure
-    )
+    return Step.parallel("review", branches, merge_strategy=merge_strategy, on_branch_failure=on_branch_failure)
 
 
 def desk(clerk: Clerk, fallback: Clerk | None = None) -> Pipeline:

@@ -158,9 +158,7 @@ async def reviewers_disagree(flujo_run: FlujoRun) -> PipelineResult:
         return await titled("a complaint", context)
 
     branches = {"legal": Step("read", legal), "tone": Step("read", tone)}
-    return await at_the_desk(
-        flujo_run, Step.parallel("review", branches, merge_strategy=MergeStrategy.CONTEXT_UPDATE)
-    )
+    return await at_the_desk(flujo_run, Step.parallel("review", branches, merge_strategy=MergeStrategy.CONTEXT_UPDATE))
 
 
 # Money --------------------------------------------------------------------------------------------------
@@ -181,9 +179,7 @@ async def budget_is_just_enough(flujo_run: FlujoRun) -> Observed:
 async def budget_of_the_step_ends(flujo_run: FlujoRun) -> Observed:
     clerk = small("Please wait")
     limits = UsageLimits(request_limit=1)
-    step = Step(
-        "draft", writer(PAID), max_retries=2, usage_limits=limits, fallback=Step("draft_small", clerk)
-    )
+    step = Step("draft", writer(PAID), max_retries=2, usage_limits=limits, fallback=Step("draft_small", clerk))
     return Observed(await at_the_desk(flujo_run, step), clerk)
 
 

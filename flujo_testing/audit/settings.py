@@ -70,4 +70,3 @@ def _refuse_updates(config: pytest.Config) -> None:
 def _path(config: pytest.Config, name: str) -> Path | None:
     given = config.getoption(name)
     return None if given is None else Path(given).absolute()
-

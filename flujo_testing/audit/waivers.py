@@ -58,7 +58,7 @@ def _waiver(file: str, fault: str, table: Any, faults: Collection[str], today: d
     fields = table if isinstance(table, dict) else {}
     reason, expires = fields.get("reason"), fields.get("expires")
     if not isinstance(reason, str) or not reason.strip() or fields.keys() != {"reason", "expires"}:
-        return f"{file}: the waiver of {fault!r} needs a reason and a day, reason = \"...\" and expires = 2027-03-01"
+        return f'{file}: the waiver of {fault!r} needs a reason and a day, reason = "..." and expires = 2027-03-01'
     if not isinstance(expires, date) or isinstance(expires, datetime):
         return f"{file}: the waiver of {fault!r} expires on {expires!r}, which is no day: expires = 2027-03-01"
     if expires <= today:

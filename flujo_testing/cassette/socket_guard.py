@@ -22,6 +22,7 @@ def no_connections(remember: Callable[[LiveConnection], None] = lambda refused: 
     So does asking for the address of a name that is not of this machine. ``remember`` is told each error, as clients
     make errors of their own of it.
     """
+
     def refuse(family: int, address: Any) -> None:
         if family in (socket.AF_INET, socket.AF_INET6) and not _stays_here(str(address[0])):
             refused = LiveConnection(_told(address))

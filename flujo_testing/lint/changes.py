@@ -302,5 +302,3 @@ def _deleted(path: str, unit: Unit, moved: Counter[str]) -> Iterator[Finding]:
 
 def _at(pair: _Pair, line: int, column: int, code: str, found: str, write: str) -> Finding:
     return Finding(pair.path, line, column, code, pair.new.name, found, write)
-
-

@@ -111,5 +111,3 @@ def _excused(findings: list[Finding], texts: dict[str, str]) -> Report:
 
 def _shown(path: Path, near: Path) -> str:
     return path.relative_to(near).as_posix() if path.is_relative_to(near) else str(path)
-
-

@@ -392,4 +392,3 @@ def _fixture_name(node: Function) -> str | None:
                         return str(keyword.value.value)
             return node.name
     return None
-

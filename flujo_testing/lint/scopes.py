@@ -83,7 +83,6 @@ class Scope:
         return True
 
 
-
 def own_nodes(body: list[ast.stmt]) -> Iterator[ast.AST]:
     stack: list[ast.AST] = list(reversed(body))
     while stack:

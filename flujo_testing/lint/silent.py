@@ -255,4 +255,3 @@ def redactions(call: ast.Call) -> Mapping[str, str]:
             pairs = zip(keyword.value.keys, keyword.value.values, strict=True)
             return {str(key.value): ast.unparse(value) for key, value in pairs if isinstance(key, ast.Constant)}
     return {}
-

@@ -35,9 +35,7 @@ def check_laws(runs: Sequence[RecordedRun]) -> None:
             check_conservation(run.events)
 
 
-def differing(
-    first: Sequence[RecordedRun], other: Sequence[RecordedRun]
-) -> Iterator[tuple[Told, str]]:
+def differing(first: Sequence[RecordedRun], other: Sequence[RecordedRun]) -> Iterator[tuple[Told, str]]:
     """In what the runs of one pass differ from those of the first, where they may not: as compared, and in words."""
     if len(first) != len(other):
         yield (0, "runs", ""), f"the test makes {len(other)} runs instead of {len(first)}"

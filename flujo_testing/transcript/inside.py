@@ -130,7 +130,6 @@ def cache_missed(outline: Outline, sources: Sources, event: CacheMissed) -> None
     put(outline.step(event.step).section, "cache", "miss")
 
 
-
 TELL: Final[dict[type[Event], Callable[[Outline, Sources, Any], None]]] = {
     BranchEnded: branch_ended,
     CacheHit: cache_hit,

@@ -35,8 +35,4 @@ def micro(price: Price, usage: Usage, *, context: str | None = None, at: datetim
 
 
 def most(price: Price, input_tokens: int, max_output_tokens: int, context: str | None = None) -> Decimal:
-    return (
-        PriceTable({"acme:m": price})
-        .max_cost("acme:m", input_tokens, max_output_tokens, AT, context)
-        .scaleb(6)
-    )
+    return PriceTable({"acme:m": price}).max_cost("acme:m", input_tokens, max_output_tokens, AT, context).scaleb(6)

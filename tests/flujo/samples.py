@@ -114,9 +114,7 @@ def normal(value: Any, seen: dict[int, int] | None = None) -> Any:
         return ("Slotted", normal(value.xs, seen))
     if isinstance(value, BaseModel):
         parts = [dict(value.__dict__), value.__pydantic_extra__, value.__pydantic_private__]
-        told = [
-            [(name, normal(item, seen)) for name, item in part.items()] if part else part for part in parts
-        ]
+        told = [[(name, normal(item, seen)) for name, item in part.items()] if part else part for part in parts]
         return (type(value).__name__, told, sorted(value.model_fields_set))
     return (type(value).__name__, normal(value.__dict__, seen))
 
@@ -196,9 +194,7 @@ DEEDS: dict[str, Deed] = {
     "deepen": _deepen,
 }
 
-deeds = st.tuples(
-    st.sampled_from([*DEEDS, "deepen"]), st.sampled_from(FIELDS), st.sampled_from(FIELDS), values
-)
+deeds = st.tuples(st.sampled_from([*DEEDS, "deepen"]), st.sampled_from(FIELDS), st.sampled_from(FIELDS), values)
 
 
 def do(context: Any, deed: tuple[str, str, str, Any]) -> object:

@@ -21,9 +21,7 @@ async def plain(x: str) -> str:
     return x
 
 
-async def everything(
-    x: str, *, context: Any, resources: Any, feedback: Any, settings: Any, other: int = 0
-) -> Out:
+async def everything(x: str, *, context: Any, resources: Any, feedback: Any, settings: Any, other: int = 0) -> Out:
     return Out(text=x)
 
 

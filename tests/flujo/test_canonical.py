@@ -249,9 +249,7 @@ DEEP = "it is nested deeper than 200 levels"
     ],
 )
 def test_a_value_without_json_form_is_named_with_its_path(value: object, path: str, reason: str) -> None:
-    with pytest.raises(
-        NotRepresentable, match=f"^{re.escape(f'{path} has no JSON form: {reason}')}$"
-    ) as caught:
+    with pytest.raises(NotRepresentable, match=f"^{re.escape(f'{path} has no JSON form: {reason}')}$") as caught:
         to_data(value)
     assert (caught.value.path, caught.value.reason) == (path, reason)
 
@@ -276,9 +274,7 @@ def test_two_hundred_levels_can_be_told_and_no_more() -> None:
 def test_an_integer_of_too_many_digits_is_data_but_has_no_text() -> None:
     huge = 10**5000
     assert to_data({"a": [huge]}) == {"a": [huge]}
-    with pytest.raises(
-        NotRepresentable, match=r"^\$\.b\.c\[1\] has no JSON form: Exceeds the limit"
-    ) as caught:
+    with pytest.raises(NotRepresentable, match=r"^\$\.b\.c\[1\] has no JSON form: Exceeds the limit") as caught:
         canonical_json({"a": 1, "b": {"c": [1, huge]}})
     assert caught.value.path == "$.b.c[1]"
 

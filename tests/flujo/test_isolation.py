@@ -85,9 +85,7 @@ LOOKS: dict[str, Callable[[Any], object]] = {
     "deep copy": lambda context: copy.deepcopy(context) == context,
     "copy with an update": lambda context: context.model_copy(update={"n": 5}).model_dump(),
     "validation": lambda context: Ctx.model_validate(context) is context,
-    "validation of its dump": lambda context: (
-        Ctx.model_validate(context.model_dump()) == context.model_copy()
-    ),
+    "validation of its dump": lambda context: Ctx.model_validate(context.model_dump()) == context.model_copy(),
     "within another model": lambda context: Whole(context=context).model_dump_json(),
     "hasattr": lambda context: [hasattr(context, name) for name in ("items", "nope", "_log", "surplus")],
     "getattr": lambda context: getattr(context, "nope", 7),

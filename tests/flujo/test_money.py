@@ -29,9 +29,7 @@ def test_what_is_no_exact_number_is_refused_with_its_name_and_value(value: objec
         usd(value, "the price")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "value", ["NaN", "sNaN", "Infinity", "-Infinity", "", "one", "1e", "1E-200", "1E+99"]
-)
+@pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity", "-Infinity", "", "one", "1e", "1E-200", "1E+99"])
 def test_what_is_no_finite_amount_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match=r"^the price "):
         usd(value, "the price")

@@ -58,9 +58,7 @@ def test_cached_tokens_are_not_billed_twice_nor_at_the_full_price() -> None:
 
 def test_writes_kept_for_an_hour_have_their_own_price() -> None:
     usage = Usage(input_tokens=100, cache_write_tokens=70, cache_write_1h_tokens=30)
-    assert (
-        micro(Price(input="29", cache_write="37", cache_write_1h="59"), usage) == 30 * 29 + 40 * 37 + 30 * 59
-    )
+    assert micro(Price(input="29", cache_write="37", cache_write_1h="59"), usage) == 30 * 29 + 40 * 37 + 30 * 59
 
 
 def test_reasoning_without_a_price_is_output_and_counted_once() -> None:
@@ -101,18 +99,14 @@ def test_a_kind_without_a_price_is_billed_as_its_nearest_priced_parent(
 
 def test_tokens_of_two_kinds_with_a_price_each_are_an_error_and_no_guess() -> None:
     usage = Usage(input_tokens=10, cache_read_tokens=8, input_image_tokens=8)
-    with pytest.raises(
-        MissingUnitPrice, match=r"^model 'acme:m': 6 tokens are of two kinds that have prices"
-    ):
+    with pytest.raises(MissingUnitPrice, match=r"^model 'acme:m': 6 tokens are of two kinds that have prices"):
         micro(Price(input="13", cache_read="3", input_image="17"), usage)
 
 
 def test_tokens_of_a_kind_without_any_price_are_an_error() -> None:
     with pytest.raises(MissingUnitPrice) as missing:
         micro(Price(output="17"), Usage(input_tokens=10, cache_read_tokens=7, output_tokens=3))
-    assert str(missing.value) == (
-        "model 'acme:m' has 3 input tokens and no price for input: add one to its row"
-    )
+    assert str(missing.value) == ("model 'acme:m' has 3 input tokens and no price for input: add one to its row")
 
 
 def test_no_tokens_need_no_price() -> None:
@@ -129,9 +123,7 @@ def test_a_free_model_costs_nothing_and_says_so_item_by_item() -> None:
     ("input_tokens", "expected"),
     [(100, 100 * 3 + 17), (101, 101 * 5 + 17), (200, 200 * 5 + 17), (201, 201 * 7 + 29)],
 )
-def test_a_tier_holds_for_the_whole_request_and_begins_strictly_above(
-    input_tokens: int, expected: int
-) -> None:
+def test_a_tier_holds_for_the_whole_request_and_begins_strictly_above(input_tokens: int, expected: int) -> None:
     assert micro(TIERED, Usage(input_tokens=input_tokens, output_tokens=1)) == expected
 
 
@@ -145,9 +137,7 @@ def test_the_tier_is_decided_by_request_and_not_by_the_sum() -> None:
 
 
 def dated() -> PriceTable:
-    return PriceTable(
-        {"acme:m": [Price(input="7", starts="2026-05-17"), Price(input="3", starts="2025-01-01")]}
-    )
+    return PriceTable({"acme:m": [Price(input="7", starts="2026-05-17"), Price(input="3", starts="2025-01-01")]})
 
 
 @pytest.mark.parametrize(
@@ -187,9 +177,7 @@ def test_a_context_has_its_own_price_and_tiers() -> None:
 def test_an_unknown_context_is_an_error_and_not_the_standard_price() -> None:
     with pytest.raises(UnknownPriceContext) as unknown:
         micro(Price(input="3", contexts={"batch": Price(input="2")}), Usage(input_tokens=1), context="flex")
-    assert str(unknown.value) == (
-        "model 'acme:m' has no price for context 'flex' (known: batch): add it to contexts"
-    )
+    assert str(unknown.value) == ("model 'acme:m' has no price for context 'flex' (known: batch): add it to contexts")
 
 
 def test_an_unknown_model_is_an_error_that_lists_the_known_ones() -> None:

@@ -42,9 +42,7 @@ class Ticking:
 
 
 def test_a_completed_run_says_what_every_step_did() -> None:
-    result = Flujo(Step("a", paid) >> Step("b", paid), context_model=Ctx, cost_model=PRICES).run(
-        "x", run_id="r"
-    )
+    result = Flujo(Step("a", paid) >> Step("b", paid), context_model=Ctx, cost_model=PRICES).run("x", run_id="r")
     assert (result.status, result.success, result.output, result.error) == ("completed", True, "x!!", None)
     assert (result.run_id, result.total_tokens, result.total_cost_usd) == ("r", 24, Decimal("0.000212"))
     assert result.usage == Usage(input_tokens=14, output_tokens=10, requests=2)

@@ -144,17 +144,13 @@ def test_a_child_larger_than_its_parent_is_refused(counts: dict[str, int], told:
 
 
 def test_children_may_be_all_of_their_parent() -> None:
-    usage = Usage(
-        input_tokens=9, cache_read_tokens=4, cache_write_tokens=5, output_tokens=3, output_reasoning_tokens=3
-    )
+    usage = Usage(input_tokens=9, cache_read_tokens=4, cache_write_tokens=5, output_tokens=3, output_reasoning_tokens=3)
     assert usage.total_tokens == 12
 
 
 def test_a_sum_has_every_count_of_both() -> None:
     doubled = FULL + FULL
-    assert {field: getattr(doubled, field) for field in FIELDS} == {
-        field: 2 * getattr(FULL, field) for field in FIELDS
-    }
+    assert {field: getattr(doubled, field) for field in FIELDS} == {field: 2 * getattr(FULL, field) for field in FIELDS}
 
 
 def test_one_usage_alone_is_its_own_sum_and_none_is_no_usage() -> None:
@@ -248,9 +244,7 @@ def test_a_negative_limit_is_refused(field: str) -> None:
 
 def test_equal_limits_are_equal_and_can_be_varied() -> None:
     limits = UsageLimits(total_cost_usd_limit="0.50", request_limit=3)
-    assert dataclasses.replace(limits, request_limit=5) == UsageLimits(
-        total_cost_usd_limit="0.5", request_limit=5
-    )
+    assert dataclasses.replace(limits, request_limit=5) == UsageLimits(total_cost_usd_limit="0.5", request_limit=5)
 
 
 @pytest.mark.parametrize(

@@ -228,8 +228,7 @@ async def test_the_openai_client_backs_off_in_virtual_time(virtual_clock: Virtua
             await stream.receive()
             asked_at.append(virtual_clock.now())
             await stream.send(
-                b"HTTP/1.1 429 Slow down\r\nretry-after: 20\r\n"
-                b"content-length: 2\r\nconnection: close\r\n\r\n{}"
+                b"HTTP/1.1 429 Slow down\r\nretry-after: 20\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
             )
 
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")

@@ -229,9 +229,7 @@ async def test_virtual_again(virtual_clock, anyio_backend):
     "arguments",
     [pytest.param(ANYIO_ALONE, id="anyio-alone"), pytest.param(ASYNCIO_AUTO, id="beside-asyncio-auto")],
 )
-def test_a_deadlock_is_reported_with_the_tasks_that_wait(
-    pytester: pytest.Pytester, arguments: tuple[str, ...]
-) -> None:
+def test_a_deadlock_is_reported_with_the_tasks_that_wait(pytester: pytest.Pytester, arguments: tuple[str, ...]) -> None:
     pytester.makepyfile(
         test_function_loop=BOTH_BACKENDS + STUCK,
         test_module_loop=BOTH_BACKENDS + LIVING_MODULE_FIXTURE + STUCK,

@@ -143,9 +143,7 @@ async def test_a_thread_of_the_backend_itself_holds_the_clock(
     assert (answer, waits.minutes, virtual_clock.elapsed) == ("done", [60.0], 0.0)
 
 
-async def test_threads_used_by_an_async_generator_hold_the_clock(
-    virtual_clock: VirtualClock, waits: LongWaits
-) -> None:
+async def test_threads_used_by_an_async_generator_hold_the_clock(virtual_clock: VirtualClock, waits: LongWaits) -> None:
     async def answers() -> AsyncIterator[str]:
         for _ in range(2):
             yield await anyio.to_thread.run_sync(waits.wait_for_one)
@@ -155,9 +153,7 @@ async def test_threads_used_by_an_async_generator_hold_the_clock(
     assert (waits.minutes, virtual_clock.elapsed) == ([60.0, 60.0], 0.0)
 
 
-async def test_two_threads_hold_the_clock_until_both_are_done(
-    virtual_clock: VirtualClock, waits: LongWaits
-) -> None:
+async def test_two_threads_hold_the_clock_until_both_are_done(virtual_clock: VirtualClock, waits: LongWaits) -> None:
     turns = threading.Semaphore(0)
 
     def second() -> None:
@@ -210,9 +206,7 @@ async def test_what_has_really_passed_under_a_thread_brings_the_timeout_closer(
     assert (second < first, waits.minutes, virtual_clock.elapsed) == (True, [60.0, 60.0], 0.0)
 
 
-async def test_an_abandoned_thread_holds_the_clock_no_longer(
-    virtual_clock: VirtualClock, waits: LongWaits
-) -> None:
+async def test_an_abandoned_thread_holds_the_clock_no_longer(virtual_clock: VirtualClock, waits: LongWaits) -> None:
     release = threading.Event()
     with anyio.move_on_after(0.002):
         await anyio.to_thread.run_sync(release.wait, GIVE_UP_S, abandon_on_cancel=True)
@@ -221,9 +215,7 @@ async def test_an_abandoned_thread_holds_the_clock_no_longer(
     assert (virtual_clock.elapsed, waits.minutes) == (600.002, [])
 
 
-async def test_a_thread_that_waits_for_the_loop_lets_time_jump(
-    virtual_clock: VirtualClock, waits: LongWaits
-) -> None:
+async def test_a_thread_that_waits_for_the_loop_lets_time_jump(virtual_clock: VirtualClock, waits: LongWaits) -> None:
     def work() -> None:
         anyio.from_thread.run(anyio.sleep, 600)
         anyio.from_thread.run_sync(int)

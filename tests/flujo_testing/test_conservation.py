@@ -85,9 +85,7 @@ async def test_failed_and_limited_runs_pass() -> None:
     failed = await Flujo(Step("write", FailingAgent(paid=USAGE, model="test:writer"))).run_async("rain")
     metered = EchoAgent(model="test:writer", usage=USAGE, estimate_input=120, max_output_tokens=40)
     limits = UsageLimits(total_cost_usd_limit="0.001")
-    runner = Flujo(
-        Step("a", EchoAgent()) >> Step("b", metered), usage_limits=limits, cost_model=default_cost_model()
-    )
+    runner = Flujo(Step("a", EchoAgent()) >> Step("b", metered), usage_limits=limits, cost_model=default_cost_model())
     limited = await runner.run_async("rain")
     check_conservation(failed)
     check_conservation(limited)
@@ -276,9 +274,7 @@ async def test_every_violation_is_told_at_once() -> None:
     drop(RunStarted)(events)
     with pytest.raises(ConservationError) as caught:
         check_conservation(events)
-    assert str(caught.value) == (
-        "this run cannot be:\n- the run: it has no RunStarted\n- the run: it has no RunEnded"
-    )
+    assert str(caught.value) == ("this run cannot be:\n- the run: it has no RunStarted\n- the run: it has no RunEnded")
 
 
 async def test_a_metered_answer_without_an_entry_is_named() -> None:
@@ -334,9 +330,7 @@ async def lying(**lies: Any) -> PipelineResult:
         ),
     ],
 )
-async def test_a_sum_that_the_entries_do_not_add_up_to_is_named(
-    lies: dict[str, Any], said: tuple[str, ...]
-) -> None:
+async def test_a_sum_that_the_entries_do_not_add_up_to_is_named(lies: dict[str, Any], said: tuple[str, ...]) -> None:
     assert violations(await lying(**lies))[: len(said)] == said
 
 
@@ -371,9 +365,7 @@ async def test_an_unknown_cost_makes_the_total_unknown() -> None:
     result = await Flujo(Step("write", EchoAgent(model="test:writer"))).run_async("rain", run_id="run")
     check_conservation(result)
     object.__setattr__(result, "__class__", type("Liar", (PipelineResult,), {"total_cost_usd": Decimal(0)}))
-    assert violations(result) == (
-        "the run: its cost is 0, but that of run/write/attempt:1/request:1 is unknown",
-    )
+    assert violations(result) == ("the run: its cost is 0, but that of run/write/attempt:1/request:1 is unknown",)
 
 
 async def test_a_status_that_the_events_contradict_is_named() -> None:

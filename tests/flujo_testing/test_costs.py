@@ -22,9 +22,7 @@ OF_KIND: dict[Kind, Usage] = {
     "cache_write": Usage(input_tokens=1, cache_write_tokens=1),
     "cache_write_1h": Usage(input_tokens=1, cache_write_tokens=1, cache_write_1h_tokens=1),
     "input_audio": Usage(input_tokens=1, input_audio_tokens=1),
-    "cache_audio_read": Usage(
-        input_tokens=1, cache_read_tokens=1, input_audio_tokens=1, cache_audio_read_tokens=1
-    ),
+    "cache_audio_read": Usage(input_tokens=1, cache_read_tokens=1, input_audio_tokens=1, cache_audio_read_tokens=1),
     "input_image": Usage(input_tokens=1, input_image_tokens=1),
     "output": Usage(output_tokens=1),
     "output_reasoning": Usage(output_tokens=1, output_reasoning_tokens=1),

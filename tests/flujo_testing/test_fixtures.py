@@ -105,9 +105,7 @@ async def test_a_runner_runs_as_it_was_built(flujo_run: FlujoRun) -> None:
     agent = ScriptedAgent("grey", model="test:writer", usage=USAGE)
     result = await flujo_run(runner, "rain", agents={"write": agent})
     assert result.total_cost_usd == Decimal("0.31")
-    with pytest.raises(
-        MisuseError, match="flujo_run was given a Flujo and usage_limits, name: say that to the"
-    ):
+    with pytest.raises(MisuseError, match="flujo_run was given a Flujo and usage_limits, name: say that to the"):
         await flujo_run(runner, "rain", usage_limits=UsageLimits(), name="snow")
 
 
@@ -117,9 +115,7 @@ def test_plain_functions_run_synchronously(flujo_run: FlujoRun) -> None:
 
 async def test_misuse_that_a_fallback_hid_is_raised_after_the_run_and_only_once(flujo_run: FlujoRun) -> None:
     step = Step("write", ScriptedAgent(), max_retries=0, fallback=Step("small", EchoAgent()))
-    with pytest.raises(
-        ScriptExhausted, match="was asked at 'write/attempt:1' for answer 1, but its script has 0"
-    ):
+    with pytest.raises(ScriptExhausted, match="was asked at 'write/attempt:1' for answer 1, but its script has 0"):
         await flujo_run(step, "rain")
 
 
@@ -127,9 +123,7 @@ async def test_a_run_that_does_not_add_up_is_raised_after_it(flujo_run: FlujoRun
     step = Step("write", ScriptedAgent("long", model="test:writer", usage=USAGE))
     with override(laws=Laws(entries_to_book=lambda entries: ())), pytest.raises(ConservationError) as caught:
         await flujo_run(step, "rain")
-    assert caught.value.violations == (
-        "write/attempt:1: a metered agent answered, but no entry says what was paid",
-    )
+    assert caught.value.violations == ("write/attempt:1: a metered agent answered, but no entry says what was paid",)
 
 
 # What is left, and what other code runs -------------------------------------------------------------------
@@ -152,9 +146,7 @@ def test_a_script_left_over_is_an_error_of_the_teardown_also_of_a_step_never_rea
 def test_a_plugin_of_which_nobody_asked_is_left_over() -> None:
     step = Step("write", EchoAgent(), plugins=[ScriptedPlugin("no", True, True)])
     with (
-        pytest.raises(
-            ScriptLeftOver, match="ScriptedPlugin 'scripted_plugin' at write/attempt:1, write/attempt:2"
-        ),
+        pytest.raises(ScriptLeftOver, match="ScriptedPlugin 'scripted_plugin' at write/attempt:1, write/attempt:2"),
         fixture("flujo_run", Request()) as flujo_run,
     ):
         flujo_run.sync(step, "rain")
@@ -234,8 +226,7 @@ def test_a_path_that_no_run_had_is_an_error_that_lists_those_that_runs_had() -> 
         flujo_agents({"write": EchoAgent(), "wirte": EchoAgent()})
         application()
     assert str(caught.value) == (
-        "flujo_agents replaced 'wirte', but no run of the test has such a step; "
-        "its 1 runs had: 'check', 'write'"
+        "flujo_agents replaced 'wirte', but no run of the test has such a step; its 1 runs had: 'check', 'write'"
     )
 
 
@@ -274,9 +265,7 @@ SHARED = ScriptedAgent("first", "second")
 
 
 @pytest.mark.parametrize("time", [1, 2])
-async def test_a_script_at_module_level_starts_afresh_in_every_test_and_backend(
-    flujo_run: FlujoRun, time: int
-) -> None:
+async def test_a_script_at_module_level_starts_afresh_in_every_test_and_backend(flujo_run: FlujoRun, time: int) -> None:
     outputs = [(await flujo_run(Step("write", SHARED), time)).output for _ in range(2)]
     assert outputs == ["first", "second"]
     assert [call.input for call in SHARED.calls] == [time, time]

@@ -14,9 +14,7 @@ from flujo_testing.golden.mode import Mode, mode_of
 
 
 def test_words_come_first_then_lines_then_the_command() -> None:
-    text = told(
-        "golden/a.yaml tells another story", ["a: 1 -> 2"], "a: 1\nb: 3\n", "a: 2\nb: 3\n", "next: look"
-    )
+    text = told("golden/a.yaml tells another story", ["a: 1 -> 2"], "a: 1\nb: 3\n", "a: 2\nb: 3\n", "next: look")
     assert text.splitlines() == [
         "golden/a.yaml tells another story",
         "  a: 1 -> 2",

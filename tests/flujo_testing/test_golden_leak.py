@@ -16,14 +16,9 @@ SCAN = secrets_in({"SERVICE_API_KEY": VALUE, "PATH": "/usr/bin:/usr/local/bin", 
 CALLED = "the value of SERVICE_API_KEY"
 
 
-@pytest.mark.parametrize(
-    "name", ["OPENAI_API_KEY", "github_token", "MY_SECRET_ID", "DB_PASSWORD", "AWS_CREDENTIALS"]
-)
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "github_token", "MY_SECRET_ID", "DB_PASSWORD", "AWS_CREDENTIALS"])
 def test_the_value_of_a_telling_variable_is_a_secret(name: str) -> None:
-    assert (
-        secrets_in({name: "hunter2hunter2"}).find(b"say hunter2hunter2")
-        == f"the field (all) (the value of {name})"
-    )
+    assert secrets_in({name: "hunter2hunter2"}).find(b"say hunter2hunter2") == f"the field (all) (the value of {name})"
 
 
 def test_values_of_other_variables_and_short_ones_are_none() -> None:
@@ -70,9 +65,7 @@ SHAPES = {
 
 @pytest.mark.parametrize(("key", "called"), SHAPES.items(), ids=SHAPES.values())
 def test_a_key_of_a_known_shape_is_found(key: str, called: str) -> None:
-    assert (
-        SecretScan().find(f'a: ["x", {{"b c": "say {key}."}}]\n'.encode()) == f"the field a[1].b c ({called})"
-    )
+    assert SecretScan().find(f'a: ["x", {{"b c": "say {key}."}}]\n'.encode()) == f"the field a[1].b c ({called})"
 
 
 @pytest.mark.parametrize(

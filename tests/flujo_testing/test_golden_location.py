@@ -36,9 +36,7 @@ ANCHOR = Path("/project")
         ("tests/test_rain.py", ("test_it[a/b]",), None, "test_rain/test_it[a-b]~306b0382.yaml"),
     ],
 )
-def test_a_golden_lies_where_its_test_lies(
-    file: str, names: tuple[str, ...], name: str | None, path: str
-) -> None:
+def test_a_golden_lies_where_its_test_lies(file: str, names: tuple[str, ...], name: str | None, path: str) -> None:
     test = OwningTest(file, names)
     assert place_of(test, name) == Place(path, "::".join([file, *names]), name)
 
@@ -79,9 +77,7 @@ def test_a_name_with_a_hash_is_no_name_of_another_test() -> None:
 
 
 def test_paths_that_differ_in_case_are_one_on_some_disk() -> None:
-    assert same_on_some_disk("test_rain/TestA.test_it.yaml") == same_on_some_disk(
-        "test_rain/testa.test_it.yaml"
-    )
+    assert same_on_some_disk("test_rain/TestA.test_it.yaml") == same_on_some_disk("test_rain/testa.test_it.yaml")
 
 
 def test_the_folder_is_anchored_at_the_project() -> None:

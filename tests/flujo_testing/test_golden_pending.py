@@ -102,7 +102,5 @@ def test_a_proposal_for_a_path_outside_is_not_looked_for(tmp_path: Path) -> None
 def test_a_huge_proposal_is_refused_before_it_is_read(tmp_path: Path) -> None:
     with (tmp_path / "b.yaml.json").open("wb") as file:
         file.truncate(MAX_PENDING_BYTES + 1)  # sparse
-    with pytest.raises(
-        GoldenCorrupt, match=rf"has {MAX_PENDING_BYTES + 1} bytes, at most {MAX_PENDING_BYTES}"
-    ):
+    with pytest.raises(GoldenCorrupt, match=rf"has {MAX_PENDING_BYTES + 1} bytes, at most {MAX_PENDING_BYTES}"):
         read_pending(tmp_path, "b.yaml")

@@ -32,9 +32,7 @@ def one_file(snapshot):
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     project = project_of(pytester, monkeypatch)
-    project.write(
-        "pytest.ini", "[pytest]\nfilterwarnings = default\n"
-    )  # syrupy warns of the names that it makes
+    project.write("pytest.ini", "[pytest]\nfilterwarnings = default\n")  # syrupy warns of the names that it makes
     project.write("conftest.py", SNAPSHOTS)
     return project
 
@@ -62,9 +60,7 @@ def test_an_update_deletes_no_golden_of_a_test_that_failed_before(project: Proje
     project.write("golden/test_rain/unrelated.yaml", "a: 1\n")
     project.write("tests/__snapshots__/test_rain/unrelated.yaml", "a: 1\n")
     goldens = project.files()
-    assert snapshots(project) == [
-        f"test_rain/{name}.yaml" for name in ("test_other", "test_there", "unrelated")
-    ]
+    assert snapshots(project) == [f"test_rain/{name}.yaml" for name in ("test_other", "test_there", "unrelated")]
     project.write("tests/test_rain.py", FAILS_FIRST.format(prefix=False))
     project.run("--golden=update", "--snapshot-update").assert_outcomes(passed=1, failed=1)
     assert snapshots(project) == ["test_rain/test_other.yaml"]
@@ -180,10 +176,7 @@ def test_it(snapshot):
     result = project.run("--snapshot-update")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        [
-            f"E *GoldenMisuse: {project.path}/golden/test_rain/test_it.yaml: "
-            "goldens are written by --golden=update only"
-        ]
+        [f"E *GoldenMisuse: {project.path}/golden/test_rain/test_it.yaml: goldens are written by --golden=update only"]
     )
     assert project.goldens() == {"test_rain/test_it.yaml": "snow"}
 

@@ -44,9 +44,7 @@ def test_workers_report_and_the_controller_writes(project: Project) -> None:
     before = project.files()
     checked = project.run("-n2", "--golden=check", "-k", "0 or 1", plugins=TWO_WORKERS)
     checked.assert_outcomes(passed=2)
-    checked.stdout.fnmatch_lines(
-        ["goldens: 2 compared, 0 changed, 0 missing, 0 unused, 0 written (unused: not*"]
-    )
+    checked.stdout.fnmatch_lines(["goldens: 2 compared, 0 changed, 0 missing, 0 unused, 0 written (unused: not*"])
     assert project.files() == before
 
 
@@ -76,10 +74,7 @@ def test_backends_that_disagree_on_two_workers_are_both_named_and_nothing_is_wri
     assert int(result.ret) == 1
     tests = "tests/test_rain.py::test_it[[]asyncio]* and tests/test_rain.py::test_it[[]trio]*"
     result.stdout.fnmatch_lines(
-        [
-            f"goldens: {tests} tell different stories for one golden, "
-            "golden/test_rain/test_it.yaml: nothing was written"
-        ]
+        [f"goldens: {tests} tell different stories for one golden, golden/test_rain/test_it.yaml: nothing was written"]
     )
     assert project.goldens() == {}
 
@@ -117,7 +112,5 @@ def test_after_a_crashed_worker_nothing_is_called_unused(project: Project) -> No
     project.write("golden/test_rain/test_first.yaml", text)
     result = project.run("-n1", "--golden=check", plugins=TWO_WORKERS)
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(
-        ["goldens: 0 compared, 0 changed, 0 missing, 0 unused, 0 written (unused: not*"]
-    )
+    result.stdout.fnmatch_lines(["goldens: 0 compared, 0 changed, 0 missing, 0 unused, 0 written (unused: not*"])
     assert project.goldens() == {"test_rain/test_first.yaml": text}

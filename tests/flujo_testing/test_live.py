@@ -97,8 +97,7 @@ def test_a_live_call_is_refused_before_anything_is_sent_and_names_its_path_and_t
         result = Flujo(Step("write", chat(provider.client()), max_retries=0)).run("rain")
         assert result.status == "failed"
     assert str(caught.value) == (
-        f"'openai:gpt-4o' would call its provider ({PROVIDER}/) at 'write/attempt:1', "
-        f"and a test does not: {REMEDIES}"
+        f"'openai:gpt-4o' would call its provider ({PROVIDER}/) at 'write/attempt:1', and a test does not: {REMEDIES}"
     )
     assert (caught.value.path, provider.asked) == ("write/attempt:1", [])
 

@@ -29,9 +29,7 @@ def pytest_unconfigure():
 @pytest.mark.parametrize("arguments", [(), ("-n1", "-p", "xdist"), ("--collect-only",), ("--help",)])
 def test_who_does_not_use_it_loads_three_files(project: Project, arguments: tuple[str, ...]) -> None:
     project.write("conftest.py", WITNESS)
-    project.write(
-        "test_plain.py", "def test_it():\n    assert True\n\ndef test_other(tmp_path):\n    assert False\n"
-    )
+    project.write("test_plain.py", "def test_it():\n    assert True\n\ndef test_other(tmp_path):\n    assert False\n")
     result = project.run_apart(*arguments, plugins=())
     ours = "'flujo_testing', 'flujo_testing.following', 'flujo_testing.pytest_options', 'flujo_testing.pytest_plugin'"
     result.stdout.fnmatch_lines([f"loaded [[]{ours}[]]"])
@@ -39,9 +37,7 @@ def test_who_does_not_use_it_loads_three_files(project: Project, arguments: tupl
 
 
 @pytest.mark.parametrize("absent", [("syrupy",), ("yaml",), ("syrupy", "yaml")], ids="-".join)
-def test_a_missing_extra_is_an_error_of_the_fixture_that_names_it(
-    project: Project, absent: tuple[str, ...]
-) -> None:
+def test_a_missing_extra_is_an_error_of_the_fixture_that_names_it(project: Project, absent: tuple[str, ...]) -> None:
     hidden = "".join(f"sys.modules[{name!r}] = None\n" for name in absent)
     project.write("conftest.py", f"import sys\n{hidden}")
     project.write("test_rain.py", RAIN + "\ndef test_without():\n    assert True\n")

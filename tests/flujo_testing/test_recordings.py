@@ -258,9 +258,7 @@ except RecordingError as error:
     print(error.reason, ran)
 """
     done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
-    assert done.stdout == (
-        "tag 'tag:yaml.org,2002:python/object/apply:os.system': only data without tags is read []\n"
-    )
+    assert done.stdout == ("tag 'tag:yaml.org,2002:python/object/apply:os.system': only data without tags is read []\n")
 
 
 def test_plain_scalars_are_what_pyyaml_makes_of_them_but_dates_stay_text() -> None:

@@ -144,9 +144,7 @@ def test_another_address_or_method_misses_and_says_so() -> None:
     assert miss(Replay(recording({})), {}, url="https://x.test/v2").splitlines()[1] == (
         f"  url: recorded {URL}, asked https://x.test/v2"
     )
-    assert miss(Replay(recording(None)), None, method="GET").splitlines()[1] == (
-        "  method: recorded POST, asked GET"
-    )
+    assert miss(Replay(recording(None)), None, method="GET").splitlines()[1] == ("  method: recorded POST, asked GET")
     assert miss(Replay(), {}) == f"no recording answers POST {URL}: there is none. Record it first"
 
 
@@ -157,9 +155,7 @@ def test_bodies_too_deep_to_walk_are_still_told_apart() -> None:
             body = [body]
         return body
 
-    assert (
-        miss(Replay(recording(nested(1))), nested(2)).splitlines()[1].startswith("  $" + "[0]" * 100 + ": ")
-    )
+    assert miss(Replay(recording(nested(1))), nested(2)).splitlines()[1].startswith("  $" + "[0]" * 100 + ": ")
 
 
 def test_changing_any_one_byte_of_a_body_misses() -> None:

@@ -74,9 +74,7 @@ class Hold:
 
     def refusal(self) -> Budget | None:
         """The budget of which too much is spent, whatever others still hold."""
-        return next(
-            (each for each in self.budgets if self._needs(each) + each.gone > each.limit), None
-        )
+        return next((each for each in self.budgets if self._needs(each) + each.gone > each.limit), None)
 
     def decide(self) -> bool:
         """Admit or refuse the ask if either can be said now."""

@@ -60,7 +60,7 @@ def _of_chat(answer: dict[str, Any]) -> tuple[object, str | None]:
     errors = [error for _, error in told if error]
     if errors:
         return None, errors[0]
-    return (told[0] if len(told) == 1 else (tuple(output for output, _ in told), None))
+    return told[0] if len(told) == 1 else (tuple(output for output, _ in told), None)
 
 
 def _of_choice(choice: dict[str, Any]) -> tuple[object, str | None]:

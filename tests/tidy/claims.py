@@ -49,9 +49,7 @@ def raises_anything(source: Source) -> Iterator[Fault]:
     for node in ast.walk(tree(source)):
         match node:
             case ast.Call(args=[ast.Name(id=error), *_]) if error in ANY_ERROR and bare_raises(node):
-                yield Fault(
-                    source.path, node.lineno, f"expects {error}: name the error, or match its message"
-                )
+                yield Fault(source.path, node.lineno, f"expects {error}: name the error, or match its message")
 
 
 def bare_raises(call: ast.Call) -> bool:

@@ -35,17 +35,13 @@ def clock_and_chance(source: Source) -> Iterator[Fault]:
 def environment(source: Source) -> Iterator[Fault]:
     for name, node in reads(source):
         if ENVIRONMENT.fullmatch(name):
-            yield Fault(
-                source.path, node.lineno, f"reads {name}: only the command line knows the environment"
-            )
+            yield Fault(source.path, node.lineno, f"reads {name}: only the command line knows the environment")
 
 
 def wall_clock(source: Source) -> Iterator[Fault]:
     for name, node in reads(source):
         if WALL_CLOCK.fullmatch(name):
-            yield Fault(
-                source.path, node.lineno, f"reads {name}: a test has virtual time and asserts no duration"
-            )
+            yield Fault(source.path, node.lineno, f"reads {name}: a test has virtual time and asserts no duration")
 
 
 def sleeps(source: Source) -> Iterator[Fault]:
@@ -57,18 +53,12 @@ def sleeps(source: Source) -> Iterator[Fault]:
     for name, node in reads(source):
         in_real_time = ASYNC_SLEEP.fullmatch(name) and (everywhere or node in wakeful)
         if name == "time.sleep" or (in_real_time and node not in harmless):
-            yield Fault(
-                source.path, node.lineno, f"sleeps by {name}: take virtual_clock, or wait for an event"
-            )
+            yield Fault(source.path, node.lineno, f"sleeps by {name}: take virtual_clock, or wait for an event")
 
 
 def tests_in_real_time(source: Source) -> Iterator[Function]:
     """Test functions without ``virtual_clock`` among their arguments, decorators or the file's marks."""
-    marks = (
-        node
-        for node in tree(source).body
-        if isinstance(node, ast.Assign) and "pytestmark" in ast.unparse(node)
-    )
+    marks = (node for node in tree(source).body if isinstance(node, ast.Assign) and "pytestmark" in ast.unparse(node))
     if any("virtual_clock" in ast.unparse(mark) for mark in marks):
         return
     for node in ast.walk(tree(source)):
@@ -86,9 +76,7 @@ def yields_only(call: ast.Call) -> bool:
 def mocks(source: Source) -> Iterator[Fault]:
     for imported in imports(source):
         if MOCKS.fullmatch(imported.origin):
-            yield Fault(
-                source.path, imported.line, f"imports {imported.origin}: write a fake that can be wrong"
-            )
+            yield Fault(source.path, imported.line, f"imports {imported.origin}: write a fake that can be wrong")
     for node in ast.walk(tree(source)):
         match node:
             case ast.arg(arg="mocker"):

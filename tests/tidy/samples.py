@@ -50,10 +50,7 @@ BAD = (
             "flujo/pipeline.py": "import flujo.structure\n",
             "flujo/structure.py": "from importlib import import_module\nimport_module('flujo.steps')\n",
         },
-        (
-            "flujo/pipeline.py: imports itself: "
-            "flujo.pipeline -> flujo.structure -> flujo.steps -> flujo.pipeline",
-        ),
+        ("flujo/pipeline.py: imports itself: flujo.pipeline -> flujo.structure -> flujo.steps -> flujo.pipeline",),
     ),
     Sample(
         "the engine imports no test library",
@@ -93,8 +90,7 @@ BAD = (
             "flujo/execution/frame.py": "from anyio import current_time\nlate = current_time()\n",
         },
         (
-            "flujo/execution/frame.py:2: reads anyio.current_time: ask the Clock port, "
-            "or take it as an argument",
+            "flujo/execution/frame.py:2: reads anyio.current_time: ask the Clock port, or take it as an argument",
             "flujo/laws.py:2: reads datetime.date.today: ask the Clock port, or take it as an argument",
             "flujo/steps.py:1: imports time: ask the Clock port, or take it as an argument",
             "flujo/steps.py:4: reads datetime.datetime.now: ask the Clock port, or take it as an argument",

@@ -46,9 +46,7 @@ def tree(source: Source) -> ast.Module:
 def project_files(root: Path = ROOT) -> list[Source]:
     """Every text file that the project keeps; environments, caches and builds are left out."""
     return [
-        Source(path.relative_to(root).as_posix(), text)
-        for path in walk(root)
-        if (text := text_of(path)) is not None
+        Source(path.relative_to(root).as_posix(), text) for path in walk(root) if (text := text_of(path)) is not None
     ]
 
 
@@ -130,9 +128,7 @@ def from_module(source: Source, node: ast.ImportFrom) -> str:
     """The absolute name of the module after ``from``, dots resolved."""
     if not node.level:
         return node.module or ""
-    package = (
-        source.module.split(".") if source.path.endswith("__init__.py") else source.module.split(".")[:-1]
-    )
+    package = source.module.split(".") if source.path.endswith("__init__.py") else source.module.split(".")[:-1]
     kept_parts = package[: len(package) - node.level + 1]
     return ".".join([*kept_parts, node.module] if node.module else kept_parts)
 

@@ -306,9 +306,7 @@ BEDROCK = Provider(
     _converse,
     _converse_answer,
     _converse_events,
-    Usage(
-        input_tokens=101, cache_read_tokens=37, cache_write_tokens=11, cache_write_1h_tokens=7, output_tokens=53
-    ),
+    Usage(input_tokens=101, cache_read_tokens=37, cache_write_tokens=11, cache_write_1h_tokens=7, output_tokens=53),
     encode=frames,
 )
 COHERE = Provider("cohere", _cohere, _cohere_answer, _cohere_events, Usage(input_tokens=101, output_tokens=53))

@@ -171,8 +171,15 @@ KEYS = (
     "promptTokenCount totalTokenCount promptTokensDetails tokenCount modality inputTokens outputTokens toolUse "
     "stopReason contentBlockIndex billed_units finish_reason tool_calls function arguments name"
 )
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.sampled_from(
-    ["message_start", "content_block_delta", "message_stop", "text", "end_turn", "STOP", "tool_use", "COMPLETE"]
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.sampled_from(
+        ["message_start", "content_block_delta", "message_stop", "text", "end_turn", "STOP", "tool_use", "COMPLETE"]
+    )
 )
 JSON = st.recursive(
     LEAVES,

@@ -120,8 +120,10 @@ async def test_an_answer_that_is_of_no_use_is_booked_and_says_why(body: dict[str
         agent = GOOGLE.make(Wire(answered({**body, "usageMetadata": CONTENT_USAGE})), stream=stream)
         with pytest.raises(AgentError) as failed:
             await agent.run("Rain?")
-        expected = told if not stream or body.get("promptFeedback") or body.get("candidates") else (
-            "broke off its stream before the answer was finished. Retry, or give the step a fallback"
+        expected = (
+            told
+            if not stream or body.get("promptFeedback") or body.get("candidates")
+            else ("broke off its stream before the answer was finished. Retry, or give the step a fallback")
         )
         assert (str(failed.value), failed.value.usage) == (f"p:m-1 {expected}", GOOGLE.usage)
 
@@ -218,5 +220,3 @@ async def test_a_client_is_made_when_first_needed(monkeypatch: pytest.MonkeyPatc
     for stream in (False, True):
         with pytest.raises(AgentError, match=r"google:m could not be reached: "):
             await Gemini("m", stream=stream).run("Rain?")
-
-

@@ -117,9 +117,7 @@ async def test_tool_calls_come_back_with_what_the_conversation_goes_on_with() ->
 
 
 async def test_several_choices_are_a_tuple() -> None:
-    choices = [
-        {"index": at, "finish_reason": "stop", "message": {"content": said}} for at, said in enumerate("ab")
-    ]
+    choices = [{"index": at, "finish_reason": "stop", "message": {"content": said}} for at, said in enumerate("ab")]
     assert (await outcome(answer({"choices": choices}))).output == ("a", "b")
 
 

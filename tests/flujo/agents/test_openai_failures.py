@@ -43,9 +43,7 @@ async def failure(*answers: Any, **options: Any) -> tuple[str, Usage | None, str
     return str(failed.value), failed.value.usage, failed.value.model
 
 
-REFUSED = {
-    "error": {"message": "No rain here.", "type": "invalid", "code": "no_rain", "param": "messages[0]"}
-}
+REFUSED = {"error": {"message": "No rain here.", "type": "invalid", "code": "no_rain", "param": "messages[0]"}}
 
 
 @pytest.mark.parametrize(
@@ -238,9 +236,7 @@ JSON = st.recursive(
 
 @given(body=JSON, plain=st.booleans())
 @settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_whatever_json_a_provider_sends_is_an_answer_or_an_agent_error(
-    body: object, plain: bool
-) -> None:
+async def test_whatever_json_a_provider_sends_is_an_answer_or_an_agent_error(body: object, plain: bool) -> None:
     for make in (OpenAIChat, OpenAIResponses):
         sdk, _ = client(answer(body) if plain else streamed(body))
         try:
@@ -271,9 +267,7 @@ except ModuleNotFoundError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout == (
-        "flujo.agents.openai needs the OpenAI SDK: pip install 'flujo-pipelines[openai]'\n"
-    )
+    assert done.stdout == ("flujo.agents.openai needs the OpenAI SDK: pip install 'flujo-pipelines[openai]'\n")
 
 
 async def test_a_client_is_made_when_first_needed_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,9 +73,7 @@ async def test_the_input_wins_over_the_settings_of_the_step_and_these_over_those
 
 
 async def test_what_the_sdk_does_not_know_is_sent_as_it_is() -> None:
-    body = await sent(
-        {"settings": {"extra_body": {"a": 1}}}, {"messages": RAIN, "transforms": [], "stop": None}
-    )
+    body = await sent({"settings": {"extra_body": {"a": 1}}}, {"messages": RAIN, "transforms": [], "stop": None})
     assert body == {"model": "gpt-x", "messages": RAIN, "a": 1, "transforms": [], "stop": None}
 
 
@@ -110,9 +108,7 @@ async def test_an_output_type_asks_for_its_schema_unless_the_request_asks_for_an
 def test_an_output_type_that_is_no_object_is_refused_when_it_is_declared() -> None:
     with pytest.raises(MisuseError) as refused:
         OpenAIChat("gpt-x", output_type=list[int])
-    assert str(refused.value) == (
-        "output_type list[int] is no object in JSON: put it into a field of a model"
-    )
+    assert str(refused.value) == ("output_type list[int] is no object in JSON: put it into a field of a model")
 
 
 async def test_text_as_output_type_asks_for_no_schema() -> None:
@@ -191,11 +187,7 @@ def test_the_bytes_of_a_request_bound_its_tokens() -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        {
-            "messages": [
-                {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x"}}]}
-            ]
-        },
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x"}}]}]},
         {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]}]},
         {"messages": RAIN, "web_search_options": {}},
         {"messages": RAIN, "tools": [{"type": "openrouter:web_search"}]},

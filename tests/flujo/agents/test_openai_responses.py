@@ -106,16 +106,11 @@ def test_the_bytes_of_a_request_bound_its_tokens() -> None:
 
 async def test_the_texts_of_an_answer_are_joined_and_every_kind_of_token_is_read() -> None:
     reasoning = {"type": "reasoning", "summary": []}
-    assert (
-        await outcome(answer(response(reasoning, message(text("Gr"), text("e")), message(text("y.")))))
-        == GREY
-    )
+    assert await outcome(answer(response(reasoning, message(text("Gr"), text("e")), message(text("y."))))) == GREY
 
 
 async def test_the_tier_that_served_is_the_context_of_the_price() -> None:
-    assert (
-        await outcome(answer(response(message(text("Grey.")), service_tier="flex")))
-    ).price_context == "flex"
+    assert (await outcome(answer(response(message(text("Grey.")), service_tier="flex")))).price_context == "flex"
 
 
 async def test_json_that_was_asked_for_is_data() -> None:
@@ -149,9 +144,7 @@ async def test_items_that_are_neither_text_nor_calls_are_handed_on() -> None:
             "gave an incomplete answer: max_output_tokens. Raise max_output_tokens",
         ),
         (
-            response(
-                message(text("Gr")), status="incomplete", incomplete_details={"reason": "content_filter"}
-            ),
+            response(message(text("Gr")), status="incomplete", incomplete_details={"reason": "content_filter"}),
             "gave an incomplete answer: content_filter. Change what it is asked",
         ),
         (
@@ -217,8 +210,7 @@ async def test_chunks_arrive_as_text_and_then_the_whole_answer() -> None:
         ),
         (
             delta("Gr"),
-            "openai:gpt-x-1 broke off its stream before the answer was finished. "
-            "Retry, or give the step a fallback",
+            "openai:gpt-x-1 broke off its stream before the answer was finished. Retry, or give the step a fallback",
             None,
         ),
     ],
@@ -273,10 +265,7 @@ async def test_a_conversation_is_compacted_and_the_declared_model_is_charged() -
     agent = OpenAICompaction("gpt-x", client=sdk, settings={"service_tier": "flex"})
     paid = AgentOutput([*items, {"type": "compaction"}], usage=PAID, model="openai:gpt-x")
     assert await agent.run(items) == paid
-    assert (
-        await agent.run({"input": items, "instructions": "Be brief."}, settings={"service_tier": None})
-        == paid
-    )
+    assert await agent.run({"input": items, "instructions": "Be brief."}, settings={"service_tier": None}) == paid
     assert wire.bodies == [
         {"model": "gpt-x", "input": items, "service_tier": "flex"},
         {"model": "gpt-x", "input": items, "service_tier": None, "instructions": "Be brief."},

@@ -34,9 +34,7 @@ async def test_chunks_arrive_as_text_and_then_the_whole_answer() -> None:
 
 
 async def test_cumulative_usage_is_not_added_up() -> None:
-    events = [
-        chunk({"content": str(n)}, usage={"prompt_tokens": 9, "completion_tokens": n}) for n in (1, 2, 3)
-    ]
+    events = [chunk({"content": str(n)}, usage={"prompt_tokens": 9, "completion_tokens": n}) for n in (1, 2, 3)]
     output = await outcome(streamed(*events, chunk({}, "stop")), stream=True)
     assert output == AgentOutput("123", usage=Usage(input_tokens=9, output_tokens=3), model="openai:gpt-x-1")
 
@@ -68,9 +66,7 @@ async def test_usage_is_asked_for_unless_the_caller_says_otherwise(
 
 async def test_a_request_that_is_not_to_be_streamed_is_not() -> None:
     sdk, wire = client(saying("Grey."))
-    said = [
-        item async for item in OpenAIChat("gpt-x", client=sdk, settings={"stream": False}).stream("Rain?")
-    ]
+    said = [item async for item in OpenAIChat("gpt-x", client=sdk, settings={"stream": False}).stream("Rain?")]
     assert said == [AgentOutput("Grey.", usage=ALL_KINDS, model="openai:gpt-x-1")]
     assert wire.bodies[0]["stream"] is False
 

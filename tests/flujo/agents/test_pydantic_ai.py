@@ -236,5 +236,3 @@ def test_on_trio_it_says_why_it_does_not_run() -> None:
     why = "'looker' is an agent of Pydantic AI, which runs on asyncio only"
     assert str(result.error) == f"step 'ask' failed after 1 attempt: {why}"
     assert (result.status, result.ledger.entries) == ("failed", ())
-
-

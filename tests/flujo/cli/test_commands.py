@@ -69,9 +69,7 @@ def test_every_command_of_the_project_loads_and_has_a_text() -> None:
         (["absent"], USAGE, "flujo: flujo absent cannot be loaded: No module named 'flujo_without_its_extra'\n"),
     ],
 )
-def test_how_commands_end(
-    arguments: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_how_commands_end(arguments: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments, [*HERE, ABSENT]) == code
     assert capsys.readouterr() == ("", said)
 

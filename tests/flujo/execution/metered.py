@@ -59,6 +59,4 @@ ONE = Decimal("0.02")  # 1,000 in and 1,000 out on test:m
 
 async def run(pipeline: Any, *, limit: str | None = None, **options: Any) -> PipelineResult:
     limits = None if limit is None else UsageLimits(total_cost_usd_limit=limit)
-    return await Flujo(pipeline, **{"cost_model": PRICES, "usage_limits": limits, **options}).run_async(
-        "rain"
-    )
+    return await Flujo(pipeline, **{"cost_model": PRICES, "usage_limits": limits, **options}).run_async("rain")

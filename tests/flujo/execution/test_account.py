@@ -58,11 +58,7 @@ async def test_requests_within_one_call_are_priced_one_by_one() -> None:
     from flujo.prices import Tier
 
     tiered = PriceTable(
-        {
-            "test:m": Price(
-                input="3", output="17", tiers=[Tier(above_input_tokens=1000, input="7", output="19")]
-            )
-        }
+        {"test:m": Price(input="3", output="17", tiers=[Tier(above_input_tokens=1000, input="7", output="19")])}
     )
 
     async def agent(x: object) -> AgentOutput[object]:
@@ -179,9 +175,7 @@ async def test_a_cost_model_that_raises_fails_the_step_and_keeps_the_spend() -> 
 
     result = await run(Step("s", agent, max_retries=5), cost_model=Broken())
     assert str(result.error) == "step 's' failed after 1 attempt: ZeroDivisionError: no price"
-    assert [(entry.usage, entry.cost_usd) for entry in result.ledger.entries] == [
-        (Usage(input_tokens=7), None)
-    ]
+    assert [(entry.usage, entry.cost_usd) for entry in result.ledger.entries] == [(Usage(input_tokens=7), None)]
     before = await run(Step("s", Metered()), cost_model=Broken(), limit="1")
     assert str(before.error) == "step 's' failed before it was asked: ZeroDivisionError: no price"
 

@@ -61,9 +61,7 @@ async def test_a_call_that_could_pass_the_limit_is_never_made() -> None:
     assert (second.calls, result.total_cost_usd) == (0, ONE)
     assert [event.path for event in result.transcript.of(NotAdmitted)] == ["second/attempt:1"]
     assert [event.path for event in result.transcript.of(Asked)] == ["first/attempt:1"]
-    assert (
-        await run(Step("first", Metered()) >> Step("second", Metered()), limit="0.04")
-    ).status == "completed"
+    assert (await run(Step("first", Metered()) >> Step("second", Metered()), limit="0.04")).status == "completed"
 
 
 async def test_a_limit_of_zero_is_a_limit() -> None:
@@ -101,9 +99,7 @@ async def test_the_earliest_declared_branch_is_admitted_first() -> None:
 async def test_a_breach_is_neither_retried_nor_ignored_nor_saved_by_a_fallback() -> None:
     fallback = Metered(input_tokens=1, output_tokens=1, bound=1)
     dear = Step("dear", Metered(), max_retries=5, fallback=Step("cheap", fallback))
-    fan = Step.parallel(
-        "fan", {"a": dear, "b": Step("s", fallback)}, on_branch_failure=BranchFailureStrategy.IGNORE
-    )
+    fan = Step.parallel("fan", {"a": dear, "b": Step("s", fallback)}, on_branch_failure=BranchFailureStrategy.IGNORE)
     result = await run(fan, limit="0.01")
     assert type(result.error) is UsageLimitExceededError
     assert (result.status, result.error.path) == ("limited", "fan/branch:a/dear/attempt:1")
@@ -130,9 +126,7 @@ async def test_what_an_unmetered_call_reports_is_booked_and_a_breach_ends_the_ru
     assert result.status == "limited"
     assert str(result.error) == "s/attempt:1 passed a limit: run used 0.02 of 0.019 USD"
     assert (after.calls, result.total_cost_usd) == (0, ONE)
-    assert [(event.spent, event.limit) for event in result.transcript.of(LimitPassed)] == [
-        (ONE, Decimal("0.019"))
-    ]
+    assert [(event.spent, event.limit) for event in result.transcript.of(LimitPassed)] == [(ONE, Decimal("0.019"))]
 
 
 async def test_a_steps_own_limit_fails_the_step_and_its_fallback_runs_under_the_outer_ones() -> None:
@@ -148,10 +142,7 @@ async def test_a_steps_own_limit_fails_the_step_and_its_fallback_runs_under_the_
     assert result.status == "completed"
     assert (primary.calls, result.total_cost_usd) == (1, Decimal("0.04"))
     failed = await run(Step("s", Metered(), plugins=[never], max_retries=5, usage_limits=own), limit="1")
-    assert (
-        str(failed.error)
-        == "step 's' failed after 1 attempt: s/attempt:2 may cost 0.02 USD, 0.01 of 0.03 left"
-    )
+    assert str(failed.error) == "step 's' failed after 1 attempt: s/attempt:2 may cost 0.02 USD, 0.01 of 0.03 left"
 
 
 async def test_every_dimension_is_a_limit() -> None:
@@ -165,9 +156,7 @@ async def test_every_dimension_is_a_limit() -> None:
 
 
 async def test_limits_are_per_run() -> None:
-    runner = Flujo(
-        Step("s", Metered()), cost_model=PRICES, usage_limits=UsageLimits(total_cost_usd_limit="0.02")
-    )
+    runner = Flujo(Step("s", Metered()), cost_model=PRICES, usage_limits=UsageLimits(total_cost_usd_limit="0.02"))
     assert [(await runner.run_async("x")).status for _ in range(3)] == ["completed"] * 3
 
 

@@ -131,9 +131,7 @@ def test_an_output_that_does_not_fit_is_refused_with_reasons(output: object, mes
 
 
 def test_a_refusal_of_the_whole_says_so() -> None:
-    with pytest.raises(
-        ContextUpdateError, match=r"^the plan does not fit Order: \$: Value error, too dear \(got "
-    ):
+    with pytest.raises(ContextUpdateError, match=r"^the plan does not fit Order: \$: Value error, too dear \(got "):
         updated(an_order(), {"price": 101}, "the plan")
 
 
@@ -146,9 +144,7 @@ def test_a_validator_that_makes_something_else_is_refused() -> None:
         def other(cls, data: Any, handler: Any) -> Any:
             return Order() if isinstance(data, dict) else handler(data)
 
-    with pytest.raises(
-        ContextUpdateError, match=r"^a validator turned the output into a Order instead of a Odd$"
-    ):
+    with pytest.raises(ContextUpdateError, match=r"^a validator turned the output into a Order instead of a Odd$"):
         apply_output(State.take(Odd.model_construct(n=1)), {"n": 2})
 
 
@@ -156,7 +152,5 @@ def test_a_context_without_fields_says_so() -> None:
     class Empty(PipelineContext):
         pass
 
-    with pytest.raises(
-        ContextUpdateError, match=r"^the output has 'n', but Empty has no such field; it has none$"
-    ):
+    with pytest.raises(ContextUpdateError, match=r"^the output has 'n', but Empty has no such field; it has none$"):
         apply_output(State.take(Empty()), {"n": 1})

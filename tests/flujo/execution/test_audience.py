@@ -180,8 +180,7 @@ async def test_a_stream_of_plain_chunks_is_joined_and_anything_else_is_refused()
 
     assert (await read(Flujo(Step("s", Plain()))))[-1].output == "ab"
     assert str((await read(Flujo(Step("s", Odd(), max_retries=0))))[-1].error) == (
-        "step 's' failed after 1 attempt: agent 'Odd' streamed a int; "
-        "chunks are text, the last may be an AgentOutput"
+        "step 's' failed after 1 attempt: agent 'Odd' streamed a int; chunks are text, the last may be an AgentOutput"
     )
 
 

@@ -39,12 +39,8 @@ async def test_a_bound_that_could_pass_the_limit_is_refused_with_all_its_numbers
         await run.reserve(cost("0.003187"))
     error = refused.value
     assert (error.budget, error.dimension, error.reserved) == (run, "cost_usd", Decimal(0))
-    assert (error.limit, error.spent, error.bound, error.left) == usd(
-        "0.005", "0.004556", "0.003187", "0.000444"
-    )
-    assert (
-        error.told("publish/attempt:1") == "publish/attempt:1 may cost 0.003187 USD, 0.000444 of 0.005 left"
-    )
+    assert (error.limit, error.spent, error.bound, error.left) == usd("0.005", "0.004556", "0.003187", "0.000444")
+    assert error.told("publish/attempt:1") == "publish/attempt:1 may cost 0.003187 USD, 0.000444 of 0.005 left"
     assert str(error) == "a call may cost 0.003187 USD, 0.000444 of 0.005 left"
 
 
@@ -95,9 +91,7 @@ async def test_a_bound_that_could_pass_the_limit_is_refused_with_all_its_numbers
         ),
     ],
 )
-async def test_every_dimension_has_its_limit(
-    limits: UsageLimits, spent: Usage, bound: Amount, told: str
-) -> None:
+async def test_every_dimension_has_its_limit(limits: UsageLimits, spent: Usage, bound: Amount, told: str) -> None:
     run = Budget(limits)
     run.book(Amount.of(spent, Decimal("0.10")))
     with pytest.raises(BudgetRefused) as refused:

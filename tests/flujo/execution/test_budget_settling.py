@@ -55,9 +55,7 @@ async def test_a_call_in_doubt_stays_counted_at_its_bound() -> None:
         await run.reserve(cost("0.04"))
 
 
-@pytest.mark.parametrize(
-    ("reported", "expected"), [("0.05", ("0.05", "0.02", "0")), ("0.09", ("0.09", "0", "0"))]
-)
+@pytest.mark.parametrize(("reported", "expected"), [("0.05", ("0.05", "0.02", "0")), ("0.09", ("0.09", "0", "0"))])
 async def test_what_a_call_in_doubt_did_report_is_spent(reported: str, expected: tuple[str, ...]) -> None:
     run = limited("0.10")
     (await run.reserve(cost("0.07"))).settle(cost(reported), in_doubt=True)

@@ -71,9 +71,7 @@ class Story:
         self.spent: list[Decimal] = []
 
     async def call(self, tasks: TaskGroup, position: int, plan: Planned) -> None:
-        bound = Amount(
-            cost_usd=None if plan.bound is None else Decimal(plan.bound), input_tokens=0, output_tokens=0
-        )
+        bound = Amount(cost_usd=None if plan.bound is None else Decimal(plan.bound), input_tokens=0, output_tokens=0)
         with anyio.CancelScope() as scope:
             if plan.end == "cancel":
                 tasks.start_soon(cancel, scope, plan.lasts)

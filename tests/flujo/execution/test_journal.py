@@ -71,9 +71,7 @@ def kinds(result: PipelineResult) -> list[Any]:
 async def test_a_replayed_run_calls_nobody_and_is_the_same_run() -> None:
     agent, plugin, journal = Counted(), Checking(), MemoryJournal()
     step = Step("s", agent, plugins=[plugin], max_retries=3) >> Step("t", agent)
-    runner = Flujo(
-        step, context_model=Ctx, cost_model=PRICES, store=journal, usage_limits=UsageLimits(request_limit=4)
-    )
+    runner = Flujo(step, context_model=Ctx, cost_model=PRICES, store=journal, usage_limits=UsageLimits(request_limit=4))
     first = await runner.run_async("x", run_id="r")
     assert (first.status, agent.calls, plugin.calls) == ("completed", 4, 2)
     second = await runner.run_async("x", run_id="r")

@@ -213,9 +213,7 @@ def test_costs_are_told_by_step_model_branch_and_outcome() -> None:
 
 
 def test_costs_by_anything_else_are_refused() -> None:
-    with pytest.raises(
-        ValueError, match=r"^costs are grouped by step, model, outcome or branch, not by 'day'$"
-    ):
+    with pytest.raises(ValueError, match=r"^costs are grouped by step, model, outcome or branch, not by 'day'$"):
         STORY.cost_by("day")  # type: ignore[arg-type]
 
 
@@ -323,12 +321,8 @@ def test_replaying_entries_in_any_order_changes_no_sum(ledger: Ledger, order: ra
     replayed = [*ledger.entries, *ledger.entries]
     order.shuffle(replayed)
     again = Ledger.of(replayed)
-    assert sorted(entry.entry_id for entry in again.entries) == sorted(
-        entry.entry_id for entry in ledger.entries
-    )
-    assert [again.cost_by(grouping) for grouping in GROUPINGS] == [
-        ledger.cost_by(grouping) for grouping in GROUPINGS
-    ]
+    assert sorted(entry.entry_id for entry in again.entries) == sorted(entry.entry_id for entry in ledger.entries)
+    assert [again.cost_by(grouping) for grouping in GROUPINGS] == [ledger.cost_by(grouping) for grouping in GROUPINGS]
     assert (again.total_cost_usd, again.possible_cost_usd, again.usage) == (
         ledger.total_cost_usd, ledger.possible_cost_usd, ledger.usage,
     )  # fmt: skip

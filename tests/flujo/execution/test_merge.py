@@ -156,9 +156,7 @@ def test_models_without_extras_and_private_attributes_are_merged_too() -> None:
         y: int = 0
 
     base = State.take(Book(anything=Small()))
-    small = merged(
-        lambda book: setattr(book.anything, "x", 3), lambda book: setattr(book.anything, "y", 5), base=base
-    )
+    small = merged(lambda book: setattr(book.anything, "x", 3), lambda book: setattr(book.anything, "y", 5), base=base)
     assert small.anything == Small(x=3, y=5)
     assert small.anything.model_extra is small.anything.__pydantic_private__
 
@@ -187,9 +185,7 @@ def test_a_context_without_extras_and_private_attributes_is_merged() -> None:
 
 def test_a_dict_of_another_kind_stays_of_that_kind() -> None:
     base = State.take(Book(anything=collections.defaultdict(list, a=[1])))
-    book = merged(
-        lambda book: book.anything["a"].append(2), lambda book: book.anything["b"].append(3), base=base
-    )
+    book = merged(lambda book: book.anything["a"].append(2), lambda book: book.anything["b"].append(3), base=base)
     assert book.anything == {"a": [1, 2], "b": [3]}
     assert book.anything["c"] == []
 
@@ -243,13 +239,7 @@ def test_what_fields_of_a_branch_share_they_share_after_the_merge() -> None:
 # Against a naive reference ----------------------------------------------------------------------------
 
 NONE = object()
-leaves = (
-    st.none()
-    | st.booleans()
-    | st.integers(-2, 2)
-    | st.sampled_from([0.0, -0.0, 1.0])
-    | st.text("ab", max_size=1)
-)
+leaves = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.0, -0.0, 1.0]) | st.text("ab", max_size=1)
 trees = st.recursive(
     leaves,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("xyz"), inner, max_size=3),

@@ -156,9 +156,7 @@ def test_a_whole_field_wins_not_a_part_of_it() -> None:
 
 def test_an_unknown_strategy_is_refused() -> None:
     known = "'no_merge', 'context_update', 'overwrite', 'keep_first'"
-    with pytest.raises(
-        MisuseError, match=f"^unknown merge strategy 'best'; use one of {known}, or a function$"
-    ):
+    with pytest.raises(MisuseError, match=f"^unknown merge strategy 'best'; use one of {known}, or a function$"):
         merged(strategy="best")
 
 
@@ -183,9 +181,7 @@ def test_a_function_returns_a_branch_or_a_context_of_its_own() -> None:
 
 
 def test_a_function_returns_fields_to_set() -> None:
-    book = merged(
-        sets(count=7), sets(price=1.5), strategy=lambda base, branches: {"count": "13", "fresh": [1]}
-    )
+    book = merged(sets(count=7), sets(price=1.5), strategy=lambda base, branches: {"count": "13", "fresh": [1]})
     assert (book.count, book.price, book.model_extra) == (13, 0.0, {"surplus": {"k": 1}, "fresh": [1]})
 
 

@@ -46,9 +46,7 @@ async def fails(x: object, *, context: Ctx) -> object:
 
 
 def fan(branches: Mapping[str, Any], **options: Any) -> Any:
-    return Step.parallel(
-        "fan", {name: Step("s", agent, max_retries=0) for name, agent in branches.items()}, **options
-    )
+    return Step.parallel("fan", {name: Step("s", agent, max_retries=0) for name, agent in branches.items()}, **options)
 
 
 async def run(step: Any, **data: Any) -> PipelineResult:
@@ -88,9 +86,7 @@ async def test_the_transcript_does_not_depend_on_the_order_of_completion() -> No
         assert turns.finished == [0, 1, 2]
     assert [result.output for result in results] == [{"a": "a", "b": "b", "c": "c"}] * 3
     assert [result.context.log for result in results] == [["a", "b", "c"]] * 3
-    stories = [
-        [event for event in result.transcript if type(event).__name__ != "RunStarted"] for result in results
-    ]
+    stories = [[event for event in result.transcript if type(event).__name__ != "RunStarted"] for result in results]
     assert stories[0] == stories[1] == stories[2]
 
 
@@ -159,9 +155,7 @@ async def test_a_conflict_fails_the_step_and_names_field_branches_and_values() -
     assert result.context.winner == "nobody"
 
 
-@pytest.mark.parametrize(
-    ("strategy", "winner"), [(MergeStrategy.OVERWRITE, "bob"), (MergeStrategy.KEEP_FIRST, "ann")]
-)
+@pytest.mark.parametrize(("strategy", "winner"), [(MergeStrategy.OVERWRITE, "bob"), (MergeStrategy.KEEP_FIRST, "ann")])
 async def test_the_explicit_ways_out_of_a_conflict(strategy: MergeStrategy, winner: str) -> None:
     branches = {"a": writes(winner="ann"), "b": writes(winner="bob"), "c": writes()}
     assert (await run(fan(branches, merge_strategy=strategy))).context.winner == winner
@@ -240,9 +234,7 @@ async def test_a_branch_never_vanishes_when_its_agent_raises_a_cancellation() ->
     async def vanishing(x: object) -> None:
         raise asyncio.CancelledError
 
-    result = await run(
-        fan({"a": writes(output=1), "b": vanishing}, on_branch_failure=BranchFailureStrategy.IGNORE)
-    )
+    result = await run(fan({"a": writes(output=1), "b": vanishing}, on_branch_failure=BranchFailureStrategy.IGNORE))
     assert result.output == {"a": 1}
     assert [(event.branch, event.status) for event in result.transcript.of(BranchEnded)] == [
         ("a", "completed"), ("b", "failed"),

@@ -138,9 +138,7 @@ def test_kept_references_reach_no_state() -> None:
 
 
 def test_what_cannot_be_copied_is_refused_by_name() -> None:
-    with pytest.raises(
-        NotCopyable, match=r"^Shared\.other cannot be copied \(TypeError: cannot pickle .*__shared__$"
-    ):
+    with pytest.raises(NotCopyable, match=r"^Shared\.other cannot be copied \(TypeError: cannot pickle .*__shared__$"):
         State.take(Shared(other=Client()))
     state = State.take(Shared())
     fork = state.fork()

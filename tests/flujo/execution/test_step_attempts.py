@@ -40,9 +40,7 @@ async def test_backoff_waits_between_attempts_and_is_in_the_transcript() -> None
 
 async def test_processors_shape_what_goes_in_and_what_comes_out() -> None:
     writer = Writer("x")
-    step = Step(
-        "write", writer, input_processors=[str.upper], output_processors=[lambda o: o * 2, lambda o: o + "!"]
-    )
+    step = Step("write", writer, input_processors=[str.upper], output_processors=[lambda o: o * 2, lambda o: o + "!"])
     assert (await run(step)).output == "xx!"
     assert writer.inputs == ["RAIN"]
 

@@ -23,9 +23,7 @@ async def test_what_a_failed_attempt_changed_is_gone() -> None:
         return "done"
 
     given = ["rain"]
-    result = await Flujo(Step("write", write), context_model=Ctx).run_async(
-        given, context_data={"seen": ["start"]}
-    )
+    result = await Flujo(Step("write", write), context_model=Ctx).run_async(given, context_data={"seen": ["start"]})
     assert calls == [("rain", "start"), ("rain", "start")]
     assert result.context.seen == ["start", "changed"]
     assert given == ["rain"]
@@ -37,9 +35,7 @@ async def test_state_is_replaced_not_added_to() -> None:
         del context.seen[0]
         return x
 
-    result = await Flujo(Step("tidy", tidy), context_model=Ctx).run_async(
-        "x", context_data={"seen": ["a", "b", "b"]}
-    )
+    result = await Flujo(Step("tidy", tidy), context_model=Ctx).run_async("x", context_data={"seen": ["a", "b", "b"]})
     assert result.context.seen == ["b", "a"]
 
 
@@ -51,9 +47,7 @@ async def test_plugins_changes_are_committed_with_the_attempt() -> None:
             context.seen.append(f"{resources[0]} {draft['attempt']}")
             return no("again") if draft["attempt"] == 1 else YES
 
-    result = await run(
-        Step("write", Writer("x", "y"), plugins=[Noting()]), context_model=Ctx, resources=["attempt"]
-    )
+    result = await run(Step("write", Writer("x", "y"), plugins=[Noting()]), context_model=Ctx, resources=["attempt"])
     assert result.context.seen == ["attempt 2"]
 
 

@@ -10,9 +10,7 @@ from tests.flujo.execution.writers import Ctx, Listening, Writer, at_most_five, 
 
 async def test_a_fallback_starts_afresh_and_the_primary_is_paid() -> None:
     small = Listening("fits")
-    primary = Step(
-        "write", Writer("too long", "too long"), plugins=[at_most_five], fallback=Step("small", small)
-    )
+    primary = Step("write", Writer("too long", "too long"), plugins=[at_most_five], fallback=Step("small", small))
     result = await run(primary)
     assert result.output == "fits"
     assert small.inputs == ["rain"]

@@ -57,15 +57,11 @@ async def test_retry_on_filters_what_the_agent_raises() -> None:
     result = await run(Step("write", writer, retry_on=ConnectionError))
     assert result.status == "failed"
     assert str(result.error) == "step 'write' failed after 1 attempt: ValueError: broken"
-    assert (
-        await run(Step("write", Writer(ValueError("broken"), "fits"), retry_on=ValueError))
-    ).output == "fits"
+    assert (await run(Step("write", Writer(ValueError("broken"), "fits"), retry_on=ValueError))).output == "fits"
 
 
 async def test_rejections_are_retried_whatever_retry_on_says() -> None:
-    result = await run(
-        Step("write", Writer("too long", "fits"), plugins=[at_most_five], retry_on=ConnectionError)
-    )
+    result = await run(Step("write", Writer("too long", "fits"), plugins=[at_most_five], retry_on=ConnectionError))
     assert result.output == "fits"
 
 
@@ -75,8 +71,7 @@ async def test_the_last_rejection_is_the_error() -> None:
     assert type(error) is StepFailedError
     assert (error.path, error.attempts) == ("write", 2)
     assert str(error) == (
-        "step 'write' failed after 2 attempts: "
-        "plugin 'at_most_five' rejected the last draft: 13 letters, at most 5"
+        "step 'write' failed after 2 attempts: plugin 'at_most_five' rejected the last draft: 13 letters, at most 5"
     )
     assert type(error.cause) is RejectedError
     with pytest.raises(StepFailedError) as raised:

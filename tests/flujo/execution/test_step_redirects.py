@@ -60,8 +60,7 @@ async def test_a_redirect_to_what_is_no_agent_is_a_rejection() -> None:
     assert result.output == "y"
     (rejection,) = writer.feedback[1]
     assert rejection.feedback == (
-        "it redirects to something that is no agent: "
-        "3 is neither a function nor has it 'async def run(self, input)'"
+        "it redirects to something that is no agent: 3 is neither a function nor has it 'async def run(self, input)'"
     )
 
 

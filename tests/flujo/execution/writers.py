@@ -22,9 +22,7 @@ from flujo import (
 )
 from flujo.events import Asked
 
-PRICES = PriceTable(
-    {"test:writer": Price(input="3", output="17"), "test:judge": Price(input="5", output="13")}
-)
+PRICES = PriceTable({"test:writer": Price(input="3", output="17"), "test:judge": Price(input="5", output="13")})
 WRITER = Usage(input_tokens=100, output_tokens=10)  # 0.00047 USD
 JUDGE = Usage(input_tokens=20, output_tokens=2)  # 0.000126 USD
 

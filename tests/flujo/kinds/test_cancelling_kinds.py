@@ -42,9 +42,7 @@ class Waiting:
     name, model = "waiting", "test:m"
     identity = "waiting"
 
-    def __init__(
-        self, moments: Moments, budgets: list[Budget], output: object = "out", bound: int | None = 5
-    ) -> None:
+    def __init__(self, moments: Moments, budgets: list[Budget], output: object = "out", bound: int | None = 5) -> None:
         self.moments = moments
         self.budgets = budgets
         self.max_output_tokens = bound

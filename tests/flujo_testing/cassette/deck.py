@@ -60,9 +60,7 @@ class Deck:
 
     def player(self, mode: Mode = Mode.NONE, redact: dict[str, Any] | None = None) -> Player:
         exchanges = [] if self.content is None else read(self.content, SHOWN)[1]
-        return Player(
-            Tape(SHOWN, exchanges), mode, existed=self.content is not None, keep=self._keep, redact=redact
-        )
+        return Player(Tape(SHOWN, exchanges), mode, existed=self.content is not None, keep=self._keep, redact=redact)
 
     async def run(
         self,

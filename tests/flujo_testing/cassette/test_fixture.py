@@ -72,7 +72,7 @@ def test_a_miss_is_told_once_although_the_engine_retries(project: Project) -> No
     project.write("tests/test_rain.py", RAIN.replace('"rain")', '"snow")'))
     result = project.run(plugins=("anyio", "syrupy"))
     result.assert_outcomes(failed=2, errors=2)
-    result.stdout.fnmatch_lines([f'{CASSETTE} holds no answer for*', '  $.input: recorded "rain", asked "snow"'])
+    result.stdout.fnmatch_lines([f"{CASSETTE} holds no answer for*", '  $.input: recorded "rain", asked "snow"'])
     assert asked(project) == "rain "
 
 

@@ -15,7 +15,7 @@ from tests.flujo_testing.lint.marked import HEAD, test_of
 
 EXACT = 'assert result.output == "rain"'
 COST = 'assert result.total_cost_usd == Decimal("0.00208")'
-RAISES = 'with pytest.raises(StepFailedError, match="step \'write\' failed after 2"):\n    result.raise_for_status()'
+RAISES = "with pytest.raises(StepFailedError, match=\"step 'write' failed after 2\"):\n    result.raise_for_status()"
 GOLDEN = "golden.check(result)"
 NEAR = "assert result.step_history[0].latency_s == pytest.approx(2.0, abs=0.1)"
 SKIP = "@pytest.mark.skip(reason='later')"
@@ -163,9 +163,7 @@ def test_a_deleted_test_is_found_whether_its_file_is_gone_or_not() -> None:
 
 def test_a_test_that_is_no_longer_collected_is_a_deleted_one() -> None:
     hidden = RAIN.replace("def test_rain", "def _test_rain")
-    assert codes(changed({"test_rain.py": RAIN}, {"test_rain.py": hidden})) == [
-        ("test_rain.py", "test_rain", "FL303")
-    ]
+    assert codes(changed({"test_rain.py": RAIN}, {"test_rain.py": hidden})) == [("test_rain.py", "test_rain", "FL303")]
 
 
 @pytest.mark.parametrize(

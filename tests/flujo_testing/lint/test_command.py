@@ -93,8 +93,7 @@ def test_json_holds_all_of_it(folder: Path, capsys: pytest.CaptureFixture[str]) 
                 "test": "test_rain",
                 "found": "`result.output` only has to be true",
                 "write": 'assert result.output == "..."',
-                "message": "test_rain: `result.output` only has to be true; "
-                'write: assert result.output == "..."',
+                "message": 'test_rain: `result.output` only has to be true; write: assert result.output == "..."',
             }
         ],
     }

@@ -36,9 +36,7 @@ def test_a_comment_covers_a_statement_of_several_lines() -> None:
 )
 def test_a_comment_at_the_head_of_a_test_excuses_the_test(head: str) -> None:
     other = test_of("assert result.output").removeprefix(HEAD).replace("test_rain", "test_snow")
-    text = test_of("assert result.output\nassert result.context").replace(
-        "async def test_rain(flujo_run):", head
-    )
+    text = test_of("assert result.output\nassert result.context").replace("async def test_rain(flujo_run):", head)
     assert lines_of(text + other) == (["FL104"], ["FL104", "FL104"])
 
 

@@ -41,7 +41,7 @@ def test_not_run(flujo_run):
     assert flujo_run.sync(PIPELINE, "rain").output is not None
 """
 FOUND = [
-    "test_rain.py:8:48: FL104 test_loose: `result.output` only has to be true; write: assert result.output == \"rain\"",
+    'test_rain.py:8:48: FL104 test_loose: `result.output` only has to be true; write: assert result.output == "rain"',
     "test_rain.py:10:1: FL101 test_silent: runs a pipeline and compares nothing; write: *",
     "test_rain.py:20:1: FL202 test_uncalled: EchoAgent 'small' at write/fallback:small was never called, *",
     "test_rain.py:26:9: FL112 TestInside.test_loose: *",

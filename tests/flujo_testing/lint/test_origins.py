@@ -214,8 +214,7 @@ def test_other_files_of_the_project_are_read_and_not_imported(tmp_path: Path) ->
         """
     )
     running = (
-        "from flujo import Flujo\nraise SystemExit('imported')\n"
-        "RUNNER = Flujo(1)\ndef run(x): return RUNNER.run(x)\n"
+        "from flujo import Flujo\nraise SystemExit('imported')\nRUNNER = Flujo(1)\ndef run(x): return RUNNER.run(x)\n"
     )
     written(
         tmp_path,
