@@ -1,5 +1,5 @@
 """The commands of this project, as ``python -m nox -s NAME``: ``tests``, ``demo``, ``lint``, ``types``,
-``coverage``, ``golden``, ``determinism``, ``schedules``, ``audit``, ``package``, ``bench``.
+``coverage``, ``golden``, ``determinism``, ``schedules``, ``audit``, ``package``, ``manual``, ``bench``.
 
 Each session runs in a virtual environment of its own, with the versions in ``constraints.txt``; what stands
 after ``--`` is passed on. Sessions for several interpreters run on those of 3.11, 3.12 and 3.13 that really
@@ -257,6 +257,15 @@ def package(session: nox.Session) -> None:
     session.run("flujo", success_codes=[2])  # without the extra it says which one is missing
     install(session, f"{wheel}[cli]")
     session.run("flujo", "lint-tests", *tests_shown)
+
+
+@nox.session(python=INSTALLED[0])
+def manual(session: nox.Session) -> None:
+    """The manual, in ``build/manual``: a warning is an error. Its examples are run by the tests of ``tests/docs``."""
+    install(session, group="manual")
+    session.run("mkdocs", "build", "--strict", "--quiet", *session.posargs, env={"NO_MKDOCS_2_WARNING": "1"})
+    pages = list((ROOT / "build" / "manual").glob("*.html"))
+    session.log("%d pages", len(pages))
 
 
 @nox.session(python=INSTALLED[0])
