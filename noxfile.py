@@ -1,5 +1,6 @@
 """The commands of this project, as ``python -m nox -s NAME``: ``tests``, ``demo``, ``lint``, ``types``,
-``coverage``, ``golden``, ``determinism``, ``schedules``, ``audit``, ``package``, ``manual``, ``bench``.
+``coverage``, ``golden``, ``determinism``, ``schedules``, ``audit``, ``package``, ``manual``,
+``release``, ``bench``.
 
 Each session runs in a virtual environment of its own, with the versions in ``constraints.txt``; what stands
 after ``--`` is passed on. Sessions for several interpreters run on those of 3.11, 3.12 and 3.13 that really
@@ -130,10 +131,11 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(python=INSTALLED[0])
 def lint(session: nox.Session) -> None:
-    """Ruff, and the rules of the house with the number of files that each looked at."""
+    """Ruff, the workflows' safety, and the rules of the house with the number of files that each looked at."""
     install(session, group="lint")
     session.run("ruff", "check", *(session.posargs or ["."]))
     session.run("ruff", "format", "--check", *(session.posargs or ["."]))
+    session.run("zizmor", "--offline", "--quiet", ".github/workflows")
     session.run("python", "-m", "tests.tidy")
 
 
@@ -239,7 +241,7 @@ def audit(session: nox.Session) -> None:
 @nox.session(python=INSTALLED[0], reuse_venv=False)
 def package(session: nox.Session) -> None:
     """The wheel: without extras it leaves pytest untouched, with ``testing`` the README's test passes, with
-    ``cli`` the lint finds nothing in it."""
+    ``cli`` the lint finds nothing in it, and the project of ``flujo init`` is green, and red when it is broken."""
     scratch = Path(session.create_tmp()).resolve() / "user"
     shutil.rmtree(scratch, ignore_errors=True)
     build = ("python", "-m", "pip", "wheel", "--quiet", "--no-deps")
@@ -255,8 +257,47 @@ def package(session: nox.Session) -> None:
     tests_shown = [name for name in files if name.endswith(".py")]
     session.run("python", "-I", "-m", "pytest", "--golden=check", *tests_shown)
     session.run("flujo", success_codes=[2])  # without the extra it says which one is missing
-    install(session, f"{wheel}[cli]")
+    install(session, f"{wheel}[cli]", "zizmor")
     session.run("flujo", "lint-tests", *tests_shown)
+    begun(session, scratch)
+
+
+def begun(session: nox.Session, folder: Path) -> None:
+    """``flujo init`` in ``folder``, outside this project, and what its tests say of it whole and broken."""
+    session.run("flujo", "init", "shop")
+    session.chdir(folder / "shop")
+    session.run("python", "-I", "-m", "pytest", "--golden=check")
+    session.run("zizmor", "--offline", "--quiet", ".github/workflows")
+    pipeline = Path("shop", "pipeline.py")
+    text = pipeline.read_text(encoding="utf-8")
+    pipeline.write_text(text.replace("MAX_WORDS = 12", "MAX_WORDS = 13"), encoding="utf-8")
+    said = session.run("python", "-I", "-m", "pytest", "--golden=check", success_codes=[1], silent=True)
+    if 'feedback "16 words, at most 12" no longer reaches write/attempt:2' not in str(said):
+        session.error(f"a broken pipeline is not told in words:\n{said}")
+
+
+@nox.session(python=INSTALLED[0], reuse_venv=False)
+def release(session: nox.Session) -> None:
+    """What is published, in ``dist``: wheel, source, and the list of what they need (CycloneDX). ``-- audit`` also asks
+    whether anything in it is known to be unsafe, for which the index of packages has to be reached."""
+    dist = ROOT / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    install(session, group="release")
+    session.run("python", "-m", "build", "--outdir", str(dist), env=CONSTRAINTS)
+    (wheel,) = dist.glob("*.whl")
+    user = Path(session.create_tmp()).resolve() / "user"
+    session.run("python", "-m", "venv", "--clear", str(user))
+    python = str(user / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+    everything = ",".join(sorted(PROJECT["project"]["optional-dependencies"]))
+    session.run(python, "-m", "pip", "install", "--quiet", f"{wheel}[{everything}]", env=CONSTRAINTS, external=True)
+    bill = dist / "flujo-pipelines.cdx.json"
+    session.run("cyclonedx-py", "environment", "--output-reproducible", "--output-file", str(bill), python)
+    parts = json.loads(bill.read_text(encoding="utf-8"))["components"]
+    if "flujo-pipelines" not in {part["name"] for part in parts}:
+        session.error(f"{bill.name} does not hold the wheel")
+    session.log("%s: %d packages", bill.name, len(parts))
+    if "audit" in session.posargs:
+        session.run("pip-audit", "--strict", "--requirement", "constraints.txt", "--no-deps", "--disable-pip")
 
 
 @nox.session(python=INSTALLED[0])

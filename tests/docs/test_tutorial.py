@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from flujo_testing.starting.project import rendered
+from flujo_testing.starting.project import rendered, start
 from tests.docs.pages import DOCS, blocks
-from tests.flujo_testing.starting.test_init import pytest_in, start
+from tests.flujo_testing.starting.test_init import pytest_in
 
 PAGE = (DOCS / "tutorial.md").read_text(encoding="utf-8")
 FILES = dict(rendered("shop"))
