@@ -131,8 +131,9 @@ class CostModelConformance:
                 continue
             billed = billed_tokens(quote.line_items)
             used = {"input": usage.input_tokens, "output": usage.output_tokens, "request": 0}
-            if any(item.kind == "request" for item in quote.line_items):
-                used = {"input": 0, "output": 0, "request": usage.requests}
+            kinds = {item.kind for item in quote.line_items}
+            if "request" in kinds:  # a price for each request, in place of tokens or beside them
+                used = {**(used if len(kinds) > 1 else billed_tokens(())), "request": usage.requests}
             if billed != used:
                 contract = "every token is billed once, children (cached, reasoning, audio) not again as their parent"
                 raise broken(prices, contract, f"for {model} with {counts(usage)} it bills {billed}, not {used}")

@@ -19,7 +19,7 @@ FLOORS = (
     ("steps*", "pipeline", "binding", "functions", "identity", "mermaid"),
     ("execution", "stores", "distributed"),
     ("runner", "results", "resuming", "overrides", "stream"),
-    ("cli", "telemetry", "agents"),
+    ("cli", "telemetry", "agents", "price_list"),
     ("flujo",),
 )
 TEST_LIBRARIES = {"_pytest", "flujo_testing", "hypothesis", "mock", "pytest", "syrupy", "unittest"}

@@ -101,6 +101,7 @@ RULES = (
         each(clock_and_chance),
         excused={
             "flujo/execution/calling.py": "compares a deadline of the loop with the loop's own time",
+            "flujo/price_list/command.py": "shows the prices of today, unless it is told a day",
             "flujo/execution/watchdog.py": "warns of a call that hangs; nothing it reads enters a run",
         },
     ),

@@ -1,0 +1,113 @@
+"""A snapshot in a file: the same prices under the same id, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flujo import Usage
+from flujo.price_list import PriceList, Snapshot
+from flujo.price_list.genai import installed
+from flujo.prices import content_id
+from tests.flujo.price_list.lists import AT, snapshot
+
+
+def test_what_was_written_is_read_again(tmp_path: Path) -> None:
+    for whole in (snapshot(), installed()):
+        whole.write(tmp_path / "prices.json")
+        again = Snapshot.read(tmp_path / "prices.json")
+        assert (again.providers, again.source, again.id) == (whole.providers, whole.source, whole.id)
+        again.write(tmp_path / "again.json")
+        assert (tmp_path / "again.json").read_bytes() == (tmp_path / "prices.json").read_bytes()
+
+
+def test_a_file_prices_like_the_list_it_was_made_of(tmp_path: Path) -> None:
+    snapshot().write(tmp_path / "prices.json")
+    usage = Usage(input_tokens=1001, cache_read_tokens=7, output_tokens=10)
+    pinned = PriceList.read(tmp_path / "prices.json", aliases={"mine:x": "acme:large"})
+    assert pinned.quote("mine:x", usage, AT, "flex") == PriceList(snapshot()).quote("acme:large", usage, AT, "flex")
+
+
+def test_a_model_stands_on_a_line_of_its_own(tmp_path: Path) -> None:
+    snapshot().write(tmp_path / "prices.json")
+    lines = (tmp_path / "prices.json").read_text(encoding="utf-8").splitlines()
+    assert lines[:4] == [
+        '{"format": "flujo-prices/1",',
+        '"source": "a list",',
+        f'"id": "{snapshot().id}",',
+        '"providers": {',
+    ]
+    assert [line for line in lines if '"nightly"' in line] == [
+        '  {"id": "nightly", "match": {"equals": "nightly"}, "prices": [{"usd": {"input_mtok": "3", "output_mtok": "7"'
+        '}}, {"hours": ["22:00:00", "06:00:00"], "usd": {"input_mtok": "1", "output_mtok": "7"}}]},'
+    ]
+
+
+def change_a_price(data: dict[str, Any]) -> None:
+    data["providers"]["acme"][0]["prices"][0]["usd"]["cache_read_mtok"] = "0.31"
+
+
+def sealed(change: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+    def changed(data: dict[str, Any]) -> None:
+        change(data)
+        data["id"] = content_id(data["providers"])
+
+    return changed
+
+
+def make_a_price_a_float(data: dict[str, Any]) -> None:
+    data["providers"]["acme"][0]["prices"][0]["usd"]["cache_read_mtok"] = [0.3]
+
+
+def name_a_command(data: dict[str, Any]) -> None:
+    data["providers"]["acme"][0]["id"] = "large\x1b[2J"
+
+
+def match_by_chance(data: dict[str, Any]) -> None:
+    data["providers"]["acme"][0]["match"] = {"chance": "0.5"}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (change_a_price, f"has been changed: its id is '{snapshot().id}', that of its content '"),
+        (sealed(make_a_price_a_float), "is no price list: TypeError: the price of cache_read_mtok must be a Decimal"),
+        (sealed(name_a_command), r"is no price list: ValueError: it has the name 'large\x1b[2J'"),
+        (sealed(match_by_chance), "is no price list: ValueError: it compares names by 'chance'"),
+        (lambda data: data.pop("providers"), "is no price list: KeyError: 'providers'"),
+        (
+            lambda data: data.update(format="flujo-prices/2"),
+            "is no price list: ValueError: its format is 'flujo-prices/2'",
+        ),
+    ],
+)
+def test_a_file_that_is_not_what_was_written_is_refused(
+    tmp_path: Path, change: Callable[[dict[str, Any]], None], told: str
+) -> None:
+    path = tmp_path / "prices.json"
+    snapshot().write(path)
+    data = json.loads(path.read_text(encoding="utf-8"))
+    change(data)
+    path.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole beginning of the message is compared
+        Snapshot.read(path)
+    assert str(caught.value)[: len(f"{path} {told}")] == f"{path} {told}"
+
+
+def test_what_is_no_json_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("rain", encoding="utf-8")
+    with pytest.raises(
+        ValueError, match=r"is no price list: JSONDecodeError: Expecting value: .*; 'flujo prices export'"
+    ):
+        Snapshot.read(tmp_path / "x")
+    (tmp_path / "x").write_text("[1]", encoding="utf-8")
+    with pytest.raises(ValueError, match="is no price list: TypeError: list indices"):
+        Snapshot.read(tmp_path / "x")
+
+
+def test_the_source_is_no_part_of_the_id() -> None:
+    assert Snapshot(snapshot().providers, "elsewhere").id == snapshot().id
