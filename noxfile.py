@@ -105,7 +105,7 @@ def install(session: nox.Session, *what: str, group: str | None = None) -> None:
 
 
 def install_all(session: nox.Session, group: str) -> None:
-    install(session, "--editable", ".[testing,anthropic,cli,google,http,openai,pydantic-ai]", group=group)
+    install(session, "--editable", ".[testing,anthropic,cli,google,http,openai,otel,prices,pydantic-ai]", group=group)
 
 
 @nox.session(python=INSTALLED)
