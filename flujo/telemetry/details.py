@@ -10,8 +10,6 @@ from flujo.events import (
     AskFailed,
     BackedOff,
     BranchEnded,
-    CacheHit,
-    CacheMissed,
     Decided,
     Event,
     FellBack,
@@ -75,8 +73,6 @@ def _facts(event: Event) -> Mapping[str, Value | None]:
             return {"item": event.item, "status": event.status}
         case Decided():
             return {"what": event.what, "number": event.number}
-        case CacheHit() | CacheMissed():
-            return {"key": event.key}
         case Merged():
             return {"strategy": event.strategy, "fields": ", ".join(field for field, *_ in event.changes)}
         case PaidBefore():

@@ -67,6 +67,7 @@ class PydanticAgent:
             ) from error
         return AgentOutput(result.output, requests=requests.made, price_context=requests.price_context)
 
+
     def _check_backend(self) -> None:
         try:
             asyncio.get_running_loop()

@@ -34,11 +34,20 @@ class Seen:
 
     def events(self, name: str) -> list[str]:
         """The events of a span: ``Judged plugin=length accepted=False``, without their path."""
-        return [_told(event.name, event.attributes or {}) for event in self.one(name).events]
+        return events_of(self.one(name))
+
+    def events_at(self, path: str) -> list[str]:
+        """Those of the step at a path."""
+        (span,) = [span for span in self.finished if about(span)["flujo.path"] == path]
+        return events_of(span)
 
     def texts(self) -> str:
         """Everything that a span holds, in one text."""
         return "\n".join(span.to_json() for span in self.finished)
+
+
+def events_of(span: ReadableSpan) -> list[str]:
+    return [_told(event.name, event.attributes or {}) for event in span.events]
 
 
 def about(span: ReadableSpan) -> dict[str, object]:

@@ -9,10 +9,11 @@ import anyio
 import pytest
 
 from flujo import Backoff, Flujo, Step, UsageLimits
+from flujo.stores.memory import MemoryCache
 from flujo.telemetry.lines import LogLines
 from flujo.telemetry.progress import Progress
 from flujo_testing import VirtualClock, default_cost_model
-from tests.flujo.telemetry.cast import Slow, short
+from tests.flujo.telemetry.cast import Slow, echo, short
 
 
 def troubled(listener: Any) -> Flujo[Any, Any]:
@@ -137,6 +138,23 @@ async def test_runs_at_once_count_for_themselves(virtual_clock: VirtualClock) ->
     assert [line for line in lines if "run" in line and "started" not in line] == [
         "     1.0 s  run 1 completed, 1 request, 0.00104 USD\n",
         "     2.0 s  run 2 completed, 1 request, 0.00104 USD\n",
+    ]
+
+
+async def test_progress_tells_of_a_cached_step_and_of_a_question() -> None:
+    lines: list[str] = []
+    pipeline = Step.cached(Step("known", echo), MemoryCache()) >> Step.human_in_the_loop("approve", "secret?")
+    flow: Flujo[Any, Any] = Flujo(pipeline, listeners=[Progress(lines.append)], name="again")
+    await flow.run_async("rain")
+    lines.clear()
+    await flow.run_async("rain")
+    assert [line.partition(" s  ")[2] for line in lines] == [
+        "again started\n",
+        "known is cached\n",
+        "known completed\n",
+        "approve waits for an answer\n",
+        "approve paused\n",
+        "again paused\n",
     ]
 
 

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 
 import anyio
 
-from flujo import (
-    BranchFailureStrategy,
-    Step,
-)
+from flujo import BranchFailureStrategy, Flujo, PipelineAbort, Step
+from flujo.events import Event, RunResumed
 from flujo_testing import VirtualClock
-from tests.flujo.telemetry.cast import Slow, runner
+from tests.flujo.telemetry.cast import PRICES, Slow, runner
 from tests.flujo.telemetry.seen import Seen, about, trace_of
-
-ROOT = Path(__file__).parents[3]
 
 
 async def test_branches_that_interleave_keep_their_own(virtual_clock: VirtualClock) -> None:
@@ -180,3 +175,22 @@ async def test_a_run_that_waits_for_a_person_and_goes_on_exports_each_request_on
     assert seen.events("step write") == ["PaidBefore entry_id=run-1/write/attempt:1/request:1"]
     total = about(seen.one("invoke_workflow support"))["flujo.total_cost_usd"]
     assert (result.total_cost_usd, total) == (Decimal("0.00208"), 0.00104)
+
+
+async def test_what_was_paid_before_and_not_reached_again_is_told_by_the_run(virtual_clock: VirtualClock) -> None:
+    seen = Seen()
+
+    def stop(event: Event) -> None:
+        if isinstance(event, RunResumed):
+            raise PipelineAbort("enough")
+
+    pipeline = Step("write", Slow("fine")) >> Step.human_in_the_loop("approve", "May it be sent?")
+    paused = await Flujo(pipeline, cost_model=PRICES, name="support").run_async("rain", run_id="run-1")
+    flow = Flujo(pipeline, cost_model=PRICES, listeners=[seen.spans, stop], name="support")
+    result = await flow.resume_async(paused, {"approve": "yes"})
+    assert (result.status, result.total_cost_usd) == ("aborted", Decimal("0.00104"))
+    assert seen.events("invoke_workflow support") == [
+        "RunResumed status=paused answers=1",
+        "PaidBefore entry_id=run-1/write/attempt:1/request:1",
+    ]
+    assert [span.name for span in seen.finished if span.name.startswith("chat")] == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,8 +22,6 @@ from flujo import (
 from flujo_testing import VirtualClock
 from tests.flujo.telemetry.cast import DRAFT, Slow, runner, short
 from tests.flujo.telemetry.seen import Seen, about
-
-ROOT = Path(__file__).parents[3]
 
 
 async def test_steps_attempts_and_requests_are_spans_inside_each_other(virtual_clock: VirtualClock) -> None:

@@ -19,7 +19,7 @@ from flujo import (
     validator,
 )
 from flujo.errors import MisuseError
-from flujo.events import RunEnded
+from flujo.events import Asked, RunEnded, RunStarted, StepEnded, StepStarted
 from flujo.telemetry.spans import Spans
 from flujo_testing import VirtualClock
 from tests.flujo.telemetry.cast import PRICES, Slow, runner, short
@@ -112,6 +112,63 @@ async def test_spans_that_cannot_be_made_or_exported_change_nothing_in_a_run(
     assert unexported.listener_errors == ()
     assert [str(told.error) for told in unmade.listener_errors] == ["no span today"]
     assert [record.message for record in caplog.records][:1] == ["Exception while exporting Span."]
+
+
+class Choosy(TracerProvider):
+    """Starts no span of a step, or of an agent."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__()
+        self.prefix = prefix
+
+    def get_tracer(self, *arguments: Any, **options: Any) -> Any:
+        tracer, prefix = super().get_tracer(*arguments, **options), self.prefix
+
+        class Tracer:
+            def start_span(self, name: str, *arguments: Any, **options: Any) -> Any:
+                if name.startswith(prefix):
+                    raise RuntimeError(f"no {prefix} today")
+                return tracer.start_span(name, *arguments, **options)
+
+        return Tracer()
+
+
+@pytest.mark.parametrize(
+    ("prefix", "inside"),
+    [
+        ("step", ["  invoke_agent writer 0-2 s", "    chat writer 0-2 s"]),
+        ("invoke_agent", ["  step write 0-2 s", "    chat writer 0-2 s"]),
+    ],
+)
+async def test_what_belongs_to_a_span_that_could_not_be_made_belongs_to_the_next_one_around(
+    virtual_clock: VirtualClock, prefix: str, inside: list[str]
+) -> None:
+    seen = Seen()
+    choosy = Choosy(prefix)
+    choosy.add_span_processor(SimpleSpanProcessor(seen.exporter))
+    flow = Flujo(Step("write", Slow("fine")), cost_model=PRICES, listeners=[Spans(choosy)], name="support")
+    result = await flow.run_async("rain")
+    assert [str(told.error) for told in result.listener_errors] == [f"no {prefix} today"]
+    assert seen.tree() == ["invoke_workflow support 0-2 s", *inside]
+
+
+def test_what_was_not_told_to_have_ended_ends_with_what_is_around_it() -> None:
+    seen = Seen()
+    for event in (
+        RunStarted("", 0.0, "support", "rain", None),
+        StepStarted("outer", 1.0, "pipeline", "rain"),
+        StepStarted("outer/write", 2.0, "step", "rain"),
+        Asked("outer/write", 3.0, 1, 0, "writer", "rain", ()),
+        StepEnded("outer", 4.0, "failed", None, "it broke"),
+        RunEnded("", 5.0, "cancelled", None, "it was stopped"),
+    ):
+        seen.spans(event)
+    assert seen.tree() == [
+        "invoke_workflow support 0-5 s",
+        "  step outer 1-4 s ERROR: failed",
+        "    step write 2-4 s ERROR: failed",
+        "      invoke_agent writer 3-4 s ERROR: failed",
+    ]
 
 
 def test_a_listener_that_was_told_no_start_says_so() -> None:
