@@ -68,6 +68,5 @@ def _found(clause: Clause, name: str) -> list[tuple[int, int]]:
         case "ends_with":
             return [(len(name) - size, len(name))] if name.endswith(text) else []
         case "contains":
-            return [found.span() for found in re.finditer(re.escape(text), name)]
-        case "regex":
-            return [found.span() for found in re.finditer(text, name)]
+            text = re.escape(text)
+    return [found.span() for found in re.finditer(text, name)]

@@ -7,9 +7,9 @@ from decimal import Decimal
 import anyio
 
 from flujo import BranchFailureStrategy, Flujo, PipelineAbort, Step
-from flujo.events import Event, RunResumed
+from flujo.events import Event, StepStarted
 from flujo_testing import VirtualClock
-from tests.flujo.telemetry.cast import PRICES, Slow, runner
+from tests.flujo.telemetry.cast import PRICES, Slow, echo, runner
 from tests.flujo.telemetry.seen import Seen, about, trace_of
 
 
@@ -181,16 +181,18 @@ async def test_what_was_paid_before_and_not_reached_again_is_told_by_the_run(vir
     seen = Seen()
 
     def stop(event: Event) -> None:
-        if isinstance(event, RunResumed):
+        if isinstance(event, StepStarted) and event.step == "fan/branch:a/next":
             raise PipelineAbort("enough")
 
-    pipeline = Step("write", Slow("fine")) >> Step.human_in_the_loop("approve", "May it be sent?")
+    ask = Step.human_in_the_loop("ask", "Go on?")
+    branches = {"a": ask >> Step("next", echo), "b": Step("write", Slow("fine")) >> ask}
+    pipeline = Step.parallel("fan", branches, max_concurrency=1)
     paused = await Flujo(pipeline, cost_model=PRICES, name="support").run_async("rain", run_id="run-1")
     flow = Flujo(pipeline, cost_model=PRICES, listeners=[seen.spans, stop], name="support")
-    result = await flow.resume_async(paused, {"approve": "yes"})
+    result = await flow.resume_async(paused, {"fan/branch:a/ask": "yes"})
     assert (result.status, result.total_cost_usd) == ("aborted", Decimal("0.00104"))
     assert seen.events("invoke_workflow support") == [
         "RunResumed status=paused answers=1",
-        "PaidBefore entry_id=run-1/write/attempt:1/request:1",
+        "PaidBefore entry_id=run-1/fan/branch:b/write/attempt:1/request:1",
     ]
     assert [span.name for span in seen.finished if span.name.startswith("chat")] == []
