@@ -67,7 +67,6 @@ class PydanticAgent:
             ) from error
         return AgentOutput(result.output, requests=requests.made, price_context=requests.price_context)
 
-
     def _check_backend(self) -> None:
         try:
             asyncio.get_running_loop()

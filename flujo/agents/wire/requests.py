@@ -15,6 +15,7 @@ from flujo.ports import Rejection
 
 Body = dict[str, Any]
 
+
 def conversation(value: object) -> list[Any] | str:
     """A list of the wire's items as it is; a text as it is; anything else as JSON text."""
     if isinstance(value, str):

@@ -114,9 +114,7 @@ def test_every_kind_has_its_price_or_that_of_its_nearest_parent() -> None:
 
 
 def test_cached_audio_is_billed_once_at_its_own_price() -> None:
-    heard = cost(
-        "sound", input_tokens=100, cache_read_tokens=30, input_audio_tokens=50, cache_audio_read_tokens=20
-    )
+    heard = cost("sound", input_tokens=100, cache_read_tokens=30, input_audio_tokens=50, cache_audio_read_tokens=20)
     assert heard == 40 * 3 + 10 * 2 + 30 * 29 + 20 * 5
     assert cost("sound", output_tokens=10, output_audio_tokens=4) == 6 * 17 + 4 * 47
 
