@@ -65,6 +65,7 @@ FIRST_PYTHON_ONLY = (
     *GENERATED,
     "tests/docs",
     "tests/flujo/agents",
+    "tests/flujo/price_list",
     "tests/flujo_testing/conformance",
     "tests/flujo_testing/server",
     "tests/recordings",

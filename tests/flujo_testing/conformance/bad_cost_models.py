@@ -183,6 +183,26 @@ class BillsReasoningTwice(OfItems):
         return [*super().items(usage, at), billed("output_reasoning", usage.output_reasoning_tokens, OUTPUT)]
 
 
+class ChargesAFee(OfItems):
+    """A thousandth of a USD per request, beside its tokens."""
+
+    fee = Decimal("0.001")
+
+    def items(self, usage: Usage, at: datetime) -> list[LineItem]:
+        fee = LineItem("request", usage.requests, self.fee, multiply(usage.requests, self.fee))
+        return [*super().items(usage, at), fee]
+
+    def max_cost(
+        self, model: str, input_tokens: int, max_output_tokens: int, at: datetime, context: str | None = None
+    ) -> Decimal:
+        return add(self.fee, super().max_cost(model, input_tokens, max_output_tokens, at, context))
+
+
+class ForgetsOutputForAFee(ChargesAFee):
+    def items(self, usage: Usage, at: datetime) -> list[LineItem]:
+        return [item for item in super().items(usage, at) if item.kind != "output" or not usage.input_tokens]
+
+
 class ForgetsCacheWrites(OfItems):
     def items(self, usage: Usage, at: datetime) -> list[LineItem]:
         tokens = usage.input_tokens - usage.cache_write_tokens

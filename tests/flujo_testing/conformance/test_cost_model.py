@@ -209,6 +209,13 @@ BROKEN: list[tuple[type[Any], set[str], str, str]] = [
         "{'input': 0, 'output': 997, 'request': 0}, not {'input': 1, 'output': 997, 'request': 0}",
     ),
     (
+        bad.ForgetsOutputForAFee,
+        {ONCE},
+        EACH_ONCE,
+        "for acme:m with Usage(input_tokens=1, output_tokens=997, requests=1) it bills "
+        "{'input': 1, 'output': 0, 'request': 1}, not {'input': 1, 'output': 997, 'request': 1}",
+    ),
+    (
         bad.BillsImagesAsAudio,
         {KINDS},
         "tokens are billed at the price of their kind, or of the nearest parent that has one",
@@ -284,7 +291,7 @@ def test_a_cost_model_that_breaks_a_sentence_of_the_contract_is_told_which_and_h
     assert f"{contract}; but with {kind.__name__}: {how}" in found.values()
 
 
-@pytest.mark.parametrize("kind", [bad.Fine, bad.OfItems])
+@pytest.mark.parametrize("kind", [bad.Fine, bad.OfItems, bad.ChargesAFee])
 def test_a_cost_model_that_keeps_the_contract_is_not_blamed(kind: type[Any]) -> None:
     assert plain_breaches(CostModelConformance, Candidate(kind)) == {}
 
