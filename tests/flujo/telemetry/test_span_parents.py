@@ -93,20 +93,22 @@ async def test_a_run_inside_an_agent_is_a_part_of_its_span(virtual_clock: Virtua
     async def research(text: str) -> str:
         return str((await inner.run_async(text)).output)
 
-    outer = Step.parallel("both", {"one": Step("research", research), "two": Step("idle", Slow("x", name="idle"))})
+    outer = Step.parallel(
+        "both", {"one": Step("research", research), "two": Step("idle", Slow("x", name="idle", seconds=1))}
+    )
     await runner(outer >> Step("write", Slow("fine")), seen).run_async("rain")
     assert seen.tree() == [
         "invoke_workflow support 0-4 s",
         "  step both 0-2 s",
+        "    step idle 0-1 s",
+        "      invoke_agent idle 0-1 s",
+        "        chat writer 0-1 s",
         "    step research 0-2 s",
         "      invoke_agent research 0-2 s",
         "        invoke_workflow search 0-2 s",
         "          step look 0-2 s",
         "            invoke_agent writer 0-2 s",
         "              chat writer 0-2 s",
-        "    step idle 0-2 s",
-        "      invoke_agent idle 0-2 s",
-        "        chat writer 0-2 s",
         "  step write 2-4 s",
         "    invoke_agent writer 2-4 s",
         "      chat writer 2-4 s",
