@@ -139,7 +139,6 @@ def lint(session: nox.Session) -> None:
     install(session, group="lint")
     session.run("ruff", "check", *(session.posargs or ["."]))
     session.run("ruff", "format", "--check", *(session.posargs or ["."]))
-    session.run("zizmor", "--offline", "--quiet", ".github/workflows")
     session.run("zizmor", "--offline", "--quiet", ".github/workflows", "action.yml")
     session.run("python", "-m", "tests.tidy")
 
