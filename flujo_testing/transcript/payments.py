@@ -22,8 +22,9 @@ ASK: Final = re.compile(
 _KINDS: Final = tuple(
     (field.name, field.name.removesuffix("_tokens")) for field in fields(Usage) if field.name != "requests"
 )
-KINDS: Final = frozenset(name for _, name in _KINDS)
-"""What a payment calls the kinds of tokens."""
+KIND_SUMS: Final = {name: field for field, name in _KINDS}
+"""What a payment calls the kinds of tokens, and what their sums are called."""
+KINDS: Final = frozenset(KIND_SUMS)
 
 _ALWAYS: Final = frozenset({"input", "output"})
 

@@ -1,0 +1,188 @@
+"""Changed goldens in groups, by what has changed: one cause, looked at once, in however many goldens it shows.
+
+Every difference of every golden is in exactly one group. Reads and writes no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from flujo.money import total
+from flujo.structure import MISSING
+from flujo_testing.golden.parsing import read_data
+from flujo_testing.review.causes import SPENT, Caused, caused, key_of
+from flujo_testing.review.edits import Table, applied, merged_keys
+from flujo_testing.review.spending import KNOWN, Sums, added, respent
+from flujo_testing.review.titles import steps_of, title_of
+from flujo_testing.transcript import render
+
+_WHOLE: Final = {
+    "golden_new": ("goldens are new", "this golden is new"),
+    "golden_gone": ("goldens are to be removed", "this golden is to be removed"),
+    "layout": ("only the way goldens are written has changed", "only the way it is written has changed"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One golden and the story that is proposed for it.
+
+    ``golden`` is its path below the golden folder, ``test`` the node id of the test that told it, ``before`` its text
+    (None: it is new), ``after`` the text of the proposal (None: it is to be removed).
+    """
+
+    golden: str
+    test: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """Where a cause shows in one golden.
+
+    ``texts`` are the differences in words, ``usd`` is by how much what the run spends changes because of it.
+    """
+
+    golden: str
+    test: str
+    texts: tuple[str, ...]
+    usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One cause, over all goldens.
+
+    ``key`` names it for people and scripts, ``title`` says it in the words of the field, ``kind`` is that of its
+    differences, ``steps`` are those in which it shows, sorted, ``usd`` is the sum over the instances.
+    """
+
+    key: str
+    title: str
+    kind: str
+    steps: tuple[str, ...]
+    instances: tuple[Instance, ...]
+    usd: Decimal
+
+    @property
+    def goldens(self) -> tuple[str, ...]:
+        return tuple(instance.golden for instance in self.instances)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One changed golden with its edits by cause; none where it changes as a whole, for the cause ``whole``."""
+
+    changed: Changed
+    before: Table
+    after: Table
+    found: tuple[Caused, ...]
+    whole: str | None = None
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """The keys of its causes, in the order of the story."""
+        return (self.whole,) if self.whole is not None else tuple(dict.fromkeys(one.cause for one in self.found))
+
+
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """The changed goldens, and the causes that they were sorted by."""
+
+    cases: tuple[Case, ...]
+    groups: tuple[Group, ...]
+
+
+def grouped(changed: Iterable[Changed]) -> tuple[Group, ...]:
+    """The causes, largest first; a golden may be in several. Raises GoldenCorrupt for a text that is no golden."""
+    return sorting(changed).groups
+
+
+def sorting(changed: Iterable[Changed]) -> Sorting:
+    """The causes, and what each of them changes in each golden. Raises GoldenCorrupt for a text that is no golden."""
+    listed = sorted((one for one in changed if one.before != one.after), key=lambda one: one.golden)
+    stories = [(one, _data(one.before, one.golden), _data(one.after, one.golden)) for one in listed]
+    found = caused((_file(one.test), before, after) for one, before, after in stories)
+    cases = tuple(
+        Case(one, before, after, tuple(edits), _whole(one, edits))
+        for (one, before, after), edits in zip(stories, found, strict=True)
+    )
+    groups = [_group(key, cases) for key in dict.fromkeys(key for case in cases for key in case.causes)]
+    groups.sort(key=lambda group: (-len(group.instances), -abs(group.usd), group.title, group.key))
+    return Sorting(cases, tuple(groups))
+
+
+def composed(case: Case, accepted: Callable[[str], bool]) -> str | None:
+    """The golden with the accepted causes, and no others: text as the proposal's where all are; None: no golden."""
+    if all(map(accepted, case.causes)):
+        return case.changed.after
+    taken = [one for one in case.found if accepted(one.cause)]
+    if not taken:
+        return case.changed.before
+    story = applied(case.before, case.after, [one.edit.place for one in taken if one.edit.place != SPENT])
+    if (spent := next((one for one in case.found if one.edit.place == SPENT), None)) is not None:
+        _spend(story, case, spent, taken)
+    return render(story)
+
+
+def _spend(story: Table, case: Case, spent: Caused, taken: Sequence[Caused]) -> None:
+    """What was spent is summed up anew: it follows from what was paid."""
+    was, now = spent.edit.values("spent")
+    change, whole = (_change(found) for found in (taken, case.found))
+    is_taken = spent in taken
+    if change == whole and (is_taken or not spent.is_first):
+        value = now
+    elif change:
+        value = respent(was, now, change)
+    else:
+        value = now if is_taken and spent.is_first else was
+    ending = {**story["result"], "spent": value}
+    order = merged_keys(spent.edit.before, spent.edit.after)
+    story["result"] = {name: ending[name] for name in order if ending.get(name, MISSING) is not MISSING}
+
+
+def _change(found: Sequence[Caused]) -> Sums:
+    change: Sums = {}
+    for one in found:
+        change = added(change, one.spends)
+    return change
+
+
+def _data(text: str | None, golden: str) -> Table:
+    return {} if text is None else read_data(text.encode("utf-8"), golden)
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]
+
+
+def _whole(changed: Changed, found: Sequence[Caused]) -> str | None:
+    if changed.before is None or changed.after is None:
+        return key_of(("golden_new" if changed.before is None else "golden_gone",))
+    return None if found else key_of(("layout",))
+
+
+def _group(key: str, cases: Sequence[Case]) -> Group:
+    whole = next((kind for kind in _WHOLE if key_of((kind,)) == key), None)
+    if whole is not None:
+        title, text = _WHOLE[whole]
+        hit = [case.changed for case in cases if case.whole == key]
+        instances = tuple(Instance(one.golden, one.test, (text,), Decimal(0)) for one in hit)
+        return Group(key, title, whole, (), instances, Decimal(0))
+    found = {case.changed: [one for one in case.found if one.cause == key] for case in cases if key in case.causes}
+    first = [one for edits in found.values() for one in edits if one.is_first]
+    instances = tuple(
+        Instance(
+            changed.golden,
+            changed.test,
+            tuple(difference.text for one in edits for difference in one.edit.differences),
+            total(one.spends.get(KNOWN, Decimal(0)) for one in edits),
+        )
+        for changed, edits in found.items()
+    )
+    usd = total(instance.usd for instance in instances)
+    return Group(key, title_of(first), first[0].signs.kind, steps_of(first), instances, usd)

@@ -1,0 +1,102 @@
+"""What a cause is called in the words of the field. Says nothing of how many goldens it shows in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from flujo_testing.review.causes import Caused
+from flujo_testing.review.signs import GONE, MONEY, NEW, leading, payer_of, step_of
+from flujo_testing.transcript.difference import short
+
+MAX_STEPS: Final = 3
+_PAYERS: Final = {
+    ("attempt", "accepted"): "accepted attempts",
+    ("attempt", "failed"): "failed attempts",
+    ("redirect", "accepted"): "redirected asks",
+    ("redirect", "failed"): "failed redirected asks",
+    ("plugin", "accepted"): "plugins",
+}
+_BECAME: Final = {NEW: "new", GONE: "gone"}
+
+
+def title_of(first: Sequence[Caused]) -> str:
+    """``first``: what the cause itself changes, in all goldens; it is not empty."""
+    signs = first[0].signs
+    if signs.kind in MONEY:
+        return _of_payments(first)
+    if signs.kind == "spent":
+        return "what runs have spent is no longer what they paid"
+    if signs.kind == "order":
+        return f"{leading(first[0].edit).text.partition(' in ')[0].partition(' of ')[0]} come in another order"
+    if signs.kind in ("feedback", "plugin") and signs.turn in _BECAME:
+        return _of_feedback_and_plugins(first)
+    if signs.kind in ("model", "outcome", "cache", "status"):
+        difference = leading(first[0].edit)
+        return f"{signs.kind}{_in(first)}: {_name(difference.before)} -> {_name(difference.after)}"
+    if signs.kind == "verdict":
+        return f"{first[0].edit.keys[0]} judges otherwise{_in(first)}"
+    if any(key.endswith("_from") for key in first[0].edit.keys):
+        return f"{signs.kind}{_of(first)} comes from elsewhere"
+    became = f"is {_BECAME[signs.turn]}" if signs.turn in _BECAME else "has changed"
+    return f"{signs.kind.replace('_', ' ')}{_of(first)} {became}"
+
+
+def steps_of(found: Sequence[Caused]) -> tuple[str, ...]:
+    """The steps in which it shows, sorted; the run itself is none."""
+    steps = {step_of(difference) for one in found for difference in one.edit.differences}
+    return tuple(sorted(steps - {""}))
+
+
+def _of_payments(first: Sequence[Caused]) -> str:
+    kind, turn = first[0].signs.kind, first[0].signs.turn
+    if kind == "price":
+        return f"requests cost {_direction(first)}"
+    if kind == "usage":
+        kinds = sorted({one.text.split(" ")[1] for each in first for one in each.edit.differences if one.kind == kind})
+        return f"other numbers of {' and '.join(kinds)} tokens are paid{_in(first)}"
+    payer = _PAYERS.get(payer_of(first[0].edit), "steps")
+    if kind == "paid_too_late":
+        return f"{payer} are paid too late"
+    return f"{payer} are {_PAID[turn]}"
+
+
+_PAID: Final = {NEW: "now paid", GONE: "no longer paid", "other": "paid otherwise"}
+
+
+def _direction(first: Sequence[Caused]) -> str:
+    amounts = [one.spends.get("known_usd", 0) for one in first]
+    return (
+        "more"
+        if all(amount > 0 for amount in amounts)
+        else "less"
+        if all(amount < 0 for amount in amounts)
+        else "something else"
+    )
+
+
+def _of_feedback_and_plugins(first: Sequence[Caused]) -> str:
+    again = "no longer" if first[0].signs.turn == GONE else "now"
+    if first[0].signs.kind == "feedback":
+        return f"feedback {again} reaches the next attempt"
+    names = sorted({key for one in first for key in one.edit.keys})
+    return f"{names[0]} {again} runs{_in(first)}" if len(names) == 1 else f"plugins {again} run"
+
+
+def _in(first: Sequence[Caused]) -> str:
+    listed = _listed(first)
+    return f" in {listed}" if listed else ""
+
+
+def _of(first: Sequence[Caused]) -> str:
+    return f" of {_listed(first) or 'the run'}"
+
+
+def _listed(first: Sequence[Caused]) -> str:
+    steps = steps_of(first)
+    more = len(steps) - MAX_STEPS
+    return ", ".join(steps) if more <= 0 else f"{', '.join(steps[:MAX_STEPS])} and {more} more"
+
+
+def _name(value: object) -> str:
+    return value if isinstance(value, str) and value.isprintable() and " " not in value else short(value)
