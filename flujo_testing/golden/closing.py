@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from flujo_testing.golden.errors import GoldenCorrupt, GoldenError
-from flujo_testing.golden.findings import Comparison, Verdict
+from flujo_testing.golden.findings import Comparison, Verdict, digest
 from flujo_testing.golden.location import same_on_some_disk
 from flujo_testing.golden.mode import Mode
 from flujo_testing.golden.parsing import read_data
@@ -22,6 +22,7 @@ from flujo_testing.golden.pending import (
 )
 from flujo_testing.golden.reading import golden_paths, read_golden
 from flujo_testing.golden.session import GoldenSession
+from flujo_testing.golden.unused import forget_used, write_unused
 from flujo_testing.golden.writing import DISK, Disk, write_file
 
 
@@ -49,7 +50,22 @@ def close(session: GoldenSession, *, complete: bool, disk: Disk = DISK) -> Outco
             outcome.problems.append(str(error))
     if complete and not session.findings.partial:
         outcome.unused = unused_goldens(session)
+    if session.mode is not Mode.CHECK:
+        try:
+            _list_unused(session, outcome.unused, disk)
+        except GoldenError as error:
+            outcome.problems.append(str(error))
     return outcome
+
+
+def _list_unused(session: GoldenSession, unused: list[str] | None, disk: Disk) -> None:
+    """For ``flujo golden prune``, which removes no golden that has changed since."""
+    root = pending_folder(session.folder)
+    if unused is None:
+        forget_used(root, session.findings.comparisons, disk=disk)
+    else:
+        contents = {golden: read_golden(session.folder, golden) for golden in unused}
+        write_unused(root, {golden: digest(data) for golden, data in contents.items() if data is not None}, disk=disk)
 
 
 def _settle(session: GoldenSession, comparisons: list[Comparison], outcome: Outcome, disk: Disk) -> None:

@@ -46,8 +46,10 @@ def line_diff(old: str, new: str) -> Iterator[str]:
 def command_line(mode: Mode, artifacts: Path | None, test: str) -> str:
     """What to type next, to the letter."""
     accept = f"python -m pytest {shlex.quote(test)} --golden=update"
+    if mode is Mode.PENDING:
+        return f"next: flujo golden review; or, if this is what it should be: {accept}"
     if artifacts is not None and mode is Mode.CHECK:
-        return f"next: read the proposal in {shlex.quote(str(artifacts))}, then, to accept it: {accept}"
+        return f"next: flujo golden review --from {shlex.quote(str(artifacts))}; or, to accept it: {accept}"
     return f"next, if this is what it should be: {accept}"
 
 

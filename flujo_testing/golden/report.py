@@ -20,6 +20,6 @@ def summary(findings: Findings, outcome: Outcome, folder: GoldenFolder) -> Itera
         f"{len(outcome.written)} written{partial}"
     )
     for path in unused:
-        yield inert(f"unused: {folder.shown(path)} (next: delete it, if its test is gone for good)")
+        yield inert(f"unused: {folder.shown(path)} (next, if its test is gone for good: flujo golden prune)")
     for problem in outcome.problems:
         yield inert(f"goldens: {problem}")

@@ -65,8 +65,8 @@ ACCEPT = f"next, if this is what it should be: {UPDATE}"
     ("mode", "artifacts", "command"),
     [
         (Mode.CHECK, None, ACCEPT),
-        (Mode.CHECK, Path("out dir"), f"next: read the proposal in 'out dir', then, to accept it: {UPDATE}"),
-        (Mode.PENDING, None, ACCEPT),
+        (Mode.CHECK, Path("out dir"), f"next: flujo golden review --from 'out dir'; or, to accept it: {UPDATE}"),
+        (Mode.PENDING, None, f"next: flujo golden review; or, if this is what it should be: {UPDATE}"),
     ],
 )
 def test_the_next_command_fits_the_mode(mode: Mode, artifacts: Path | None, command: str) -> None:

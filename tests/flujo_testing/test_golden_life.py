@@ -7,7 +7,9 @@ import shutil
 
 import pytest
 
+from flujo_testing.golden.findings import digest
 from flujo_testing.golden.pending import Pending, pending_goldens, read_pending
+from flujo_testing.golden.unused import read_unused
 from tests.flujo_testing.golden_project import (
     INI,
     Project,
@@ -39,7 +41,8 @@ def test_a_missing_golden_fails_the_test_and_leaves_a_proposal(project: Project)
         [
             "E *GoldenMismatch: golden/test_rain/test_rain.yaml does not exist yet",
             'E *+input: "rain"',
-            "E *next, if this is what it should be: python -m pytest tests/test_rain.py::test_rain --golden=update",
+            "E *next: flujo golden review; or, if this is what it should be: "
+            "python -m pytest tests/test_rain.py::test_rain --golden=update",
             "goldens: 1 compared, 0 changed, 1 missing, 0 unused, 0 written",
         ]
     )
@@ -121,7 +124,7 @@ def test_in_ci_proposals_go_to_the_artifacts_folder_alone(project: Project) -> N
     result = project.run("--golden-artifacts=out")
     result.assert_outcomes(failed=1)
     proposal = f"{project.path}/out"
-    result.stdout.fnmatch_lines([f"E *next: read the proposal in {proposal}, then, to accept it: *--golden=update"])
+    result.stdout.fnmatch_lines([f"E *next: flujo golden review --from {proposal}; or, to accept it: *--golden=update"])
     assert list(pending_goldens(project.path / "out")) == ["test_rain/test_rain.yaml"]
     assert not (project.path / "golden").exists()
 
@@ -165,10 +168,16 @@ def test_unused_goldens_are_reported_after_a_complete_run_only_and_never_deleted
     complete.stdout.fnmatch_lines(
         [
             "goldens: 1 compared, 0 changed, 0 missing, 1 unused, 0 written",
-            "unused: golden/test_rain/test_snow.yaml (next: delete it, if its test is gone for good)",
+            "unused: golden/test_rain/test_snow.yaml (next, if its test is gone for good: flujo golden prune)",
         ]
     )
-    assert project.files() == before
+    listed = {path: project.files()[path] for path in before}
+    assert listed == before
+    pruned = {"test_rain/test_snow.yaml": digest(before["test_rain/test_snow.yaml"])}
+    assert read_unused(project.path / "golden/.pending") == pruned
+    project.write("tests/test_rain.py", TWO)
+    project.run("-k", "snow").assert_outcomes(passed=1)
+    assert read_unused(project.path / "golden/.pending") == {}
 
 
 def test_a_golden_is_in_use_while_its_test_is_skipped_failing_or_not_collected(project: Project) -> None:
