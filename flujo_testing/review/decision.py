@@ -7,6 +7,7 @@ again without harm, so whoever comes next finishes what was begun.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -78,17 +79,21 @@ class Desk:
     disk: Disk = DISK
 
 
-def decide(desk: Desk, take: Callable[[bool], Decision]) -> Done:
+def decide(desk: Desk, take: Callable[[bool], Decision], source: Path | None = None) -> Done:
     """Finish what was interrupted, then do what ``take`` decides about what is there now.
 
-    ``take`` is told whether there was something to finish: it may have been what it would decide.
+    ``source`` is the folder of the proposals, if it is not the project's. ``take`` is told whether there was something to finish: it may have been what it would decide.
     Raises GoldenError if nothing was begun: another command is at work, or there is a secret in what would be written.
     """
     root = pending_folder(desk.folder)
     ignore_in_git(root, disk=desk.disk)
     with locked(root):
+        _sweep(desk, root, "")
         earlier = _interrupted(desk)
-        done = Done() if earlier is None else _carry_out(desk, earlier)
+        if earlier is not None and earlier.root not in (str(root), str(source)):
+            why = f"what was begun with --from {earlier.root} is to be finished with it"
+            raise GoldenCorrupt(str(root / FILE), 1, why)
+        done = Done() if earlier is None else _finish(desk, earlier)
         done.finished = earlier is not None
         decision = take(done.finished)
         if decision.entry:
@@ -106,6 +111,25 @@ def decide(desk: Desk, take: Callable[[bool], Decision]) -> Done:
 def is_interrupted(folder: GoldenFolder) -> bool:
     """Whether a decision has been begun and not finished."""
     return (pending_folder(folder) / FILE).exists()
+
+
+def _finish(desk: Desk, decision: Decision) -> Done:
+    """Do what was begun, after a process that may have died while it wrote a file."""
+    root = Path(decision.root)
+    for path in [*(desk.folder.path / one.golden for one in decision.rewrites), desk.folder.path / PAGE]:
+        _sweep(desk, path.parent, path.name)
+    for pending in decision.keep:
+        path = root / f"{pending.golden}.json"
+        _sweep(desk, path.parent, path.name)
+    return _carry_out(desk, decision)
+
+
+def _sweep(desk: Desk, folder: Path, name: str) -> None:
+    """Remove what a dead process has left of a file; without a name, of any file in this folder."""
+    left_over = re.compile(rf"\.{re.escape(name) or '.+'}\.[0-9a-f]{{8}}\.tmp")
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if left_over.fullmatch(path.name):
+            desk.disk.remove(path)
 
 
 def _carry_out(desk: Desk, decision: Decision) -> Done:

@@ -17,13 +17,14 @@ from flujo_testing.review.causes import SPENT, Caused, caused, key_of
 from flujo_testing.review.edits import Table, applied, merged_keys
 from flujo_testing.review.spending import KNOWN, Sums, added, respent
 from flujo_testing.review.titles import steps_of, title_of
-from flujo_testing.transcript import render
+from flujo_testing.transcript import differences, render
 
 _WHOLE: Final = {
     "golden_new": ("goldens are new", "this golden is new"),
     "golden_gone": ("goldens are to be removed", "this golden is to be removed"),
     "layout": ("only the way goldens are written has changed", "only the way it is written has changed"),
 }
+_WHOLE_TEXTS: Final = {key_of((kind,)): text for kind, (_, text) in _WHOLE.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +121,22 @@ def composed(case: Case, accepted: Callable[[str], bool]) -> str | None:
     """The golden with the accepted causes, and no others: text as the proposal's where all are; None: no golden."""
     if all(map(accepted, case.causes)):
         return case.changed.after
+    return render(_story(case, accepted)) if any(map(accepted, case.causes)) else case.changed.before
+
+
+def words(case: Case, cause: str) -> tuple[str, ...]:
+    """What the golden says otherwise with this cause and no other. What was spent is told for each cause by itself."""
+    if case.whole is not None:
+        return (_WHOLE_TEXTS[case.whole],)
+    return tuple(difference.text for difference in differences(case.before, _story(case, cause.__eq__)))
+
+
+def _story(case: Case, accepted: Callable[[str], bool]) -> Table:
     taken = [one for one in case.found if accepted(one.cause)]
-    if not taken:
-        return case.changed.before
     story = applied(case.before, case.after, [one.edit.place for one in taken if one.edit.place != SPENT])
     if (spent := next((one for one in case.found if one.edit.place == SPENT), None)) is not None:
         _spend(story, case, spent, taken)
-    return render(story)
+    return story
 
 
 def _spend(story: Table, case: Case, spent: Caused, taken: Sequence[Caused]) -> None:
