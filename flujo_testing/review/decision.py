@@ -28,7 +28,7 @@ from flujo_testing.golden.pending import (
 from flujo_testing.golden.reading import read_bounded, read_golden
 from flujo_testing.golden.writing import DISK, Disk, remove_file, write_file
 from flujo_testing.review.lock import locked
-from flujo_testing.review.page import MAX_PAGE_BYTES, PAGE, with_entry
+from flujo_testing.review.page import MAX_PAGE_BYTES, PAGE, scan_of_page, with_entry
 
 FORMAT: Final = "flujo-decision/1"
 FILE: Final = ".decision.json"
@@ -82,8 +82,9 @@ class Desk:
 def decide(desk: Desk, take: Callable[[bool], Decision], source: Path | None = None) -> Done:
     """Finish what was interrupted, then do what ``take`` decides about what is there now.
 
-    ``source`` is the folder of the proposals, if it is not the project's. ``take`` is told whether there was something to finish: it may have been what it would decide.
-    Raises GoldenError if nothing was begun: another command is at work, or there is a secret in what would be written.
+    ``take`` is told whether there was something to finish: it may have been what it would decide. ``source`` is the
+    folder of the proposals, if it is not the project's. Raises GoldenError if nothing was begun: another command is at
+    work, or there is a secret in what would be written.
     """
     root = pending_folder(desk.folder)
     ignore_in_git(root, disk=desk.disk)
@@ -187,7 +188,7 @@ def _record(desk: Desk, decision: Decision) -> None:
         return
     data = with_entry(text, decision.entry).encode("utf-8")
     folder = desk.folder
-    write_file(folder.path, PAGE, data, scan=desk.scan, shown=folder.shown(PAGE), disk=desk.disk)
+    write_file(folder.path, PAGE, data, scan=scan_of_page(desk.scan), shown=folder.shown(PAGE), disk=desk.disk)
 
 
 def _page(desk: Desk) -> bytes | None:
@@ -218,7 +219,7 @@ def _refuse_secrets(desk: Desk, decision: Decision) -> None:
             desk.scan.refuse(rewrite.text.encode("utf-8"), desk.folder.shown(rewrite.golden))
     for pending in decision.keep:
         desk.scan.refuse(pending.text.encode("utf-8"), desk.folder.shown(pending.golden))
-    desk.scan.refuse(decision.entry.encode("utf-8"), desk.folder.shown(PAGE))
+    scan_of_page(desk.scan).refuse(decision.entry.encode("utf-8"), desk.folder.shown(PAGE))
 
 
 def _write_down(desk: Desk, decision: Decision) -> None:

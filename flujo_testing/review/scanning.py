@@ -12,7 +12,7 @@ from flujo_testing.golden.location import GoldenFolder
 from flujo_testing.golden.parsing import read_data
 from flujo_testing.golden.pending import pending_folder, pending_goldens, read_pending
 from flujo_testing.golden.reading import golden_paths, read_bounded, read_golden
-from flujo_testing.review.page import MAX_PAGE_BYTES, PAGE
+from flujo_testing.review.page import MAX_PAGE_BYTES, PAGE, scan_of_page
 
 
 @dataclass(slots=True)
@@ -35,7 +35,8 @@ def scanned(folder: GoldenFolder, scan: SecretScan) -> Scanned:
             continue
         if content is not None:
             found.files += 1
-            if (where := scan.find(content)) is not None:
+            fitting = scan_of_page(scan) if shown == folder.shown(PAGE) else scan
+            if (where := fitting.find(content)) is not None:
                 found.secrets.append(f"{shown}: {where} holds a secret")
     return found
 
