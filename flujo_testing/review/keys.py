@@ -27,6 +27,11 @@ if sys.platform == "win32":
         """Keys come one by one within."""
         yield
 
+    @contextmanager
+    def whole_lines() -> Iterator[None]:
+        """Lines can be typed within, and are shown."""
+        yield
+
     def read_key() -> str:
         """The next key, as soon as it is pressed."""
         letter = msvcrt.getwch()
@@ -46,11 +51,26 @@ else:
     @contextmanager
     def single_keys() -> Iterator[None]:
         """Keys come one by one within, and are not shown."""
+        with _restored() as handle:
+            tty.setcbreak(handle, termios.TCSADRAIN)
+            yield
+
+    @contextmanager
+    def whole_lines() -> Iterator[None]:
+        """Lines can be typed within, and are shown; keys come one by one again behind it."""
+        with _restored() as handle:
+            settings = termios.tcgetattr(handle)
+            settings[3] |= termios.ICANON | termios.ECHO
+            termios.tcsetattr(handle, termios.TCSADRAIN, settings)
+            yield
+
+    @contextmanager
+    def _restored() -> Iterator[int]:
+        """What is typed meanwhile is kept."""
         handle = sys.stdin.fileno()
         before = termios.tcgetattr(handle)
         try:
-            tty.setcbreak(handle)
-            yield
+            yield handle
         finally:
             termios.tcsetattr(handle, termios.TCSADRAIN, before)
 

@@ -16,11 +16,11 @@ from flujo_testing.golden.inert import inert
 from flujo_testing.review.acting import settle
 from flujo_testing.review.decision import Desk
 from flujo_testing.review.groups import composed, words
-from flujo_testing.review.keys import read_key, single_keys
+from flujo_testing.review.keys import read_key, single_keys, whole_lines
 from flujo_testing.review.page import money
 from flujo_testing.review.proposals import waiting
 from flujo_testing.review.show import console_of, head_of, number, styled_lines
-from flujo_testing.review.walk import KEYS, Settle, Walk
+from flujo_testing.review.walk import KEYS, SINGLE_KEYS, Settle, Walk
 
 _DONE: Final = {"accept": "accepted", "reject": "rejected"}
 _HELP: Final = (
@@ -50,13 +50,11 @@ def review(desk: Desk, root: Path | None, now: Callable[[], datetime]) -> Review
     walk = Walk(waiting(desk.folder, root))
     reviewed = Reviewed()
     said = ""
-    with console.screen(hide_cursor=False):
+    with console.screen(hide_cursor=False), single_keys():
         while not walk.is_over:
             _draw(console, walk, said)
-            with single_keys():
-                key = read_key()
             said = ""
-            if (wish := walk.press(key)) is not None:
+            if (wish := walk.press(read_key())) is not None:
                 said = _done(desk, root, walk, wish, reviewed, now)
     reviewed.left = len(walk.waiting.proposals)
     reviewed.problems += [problem.reason for problem in walk.waiting.problems]
@@ -85,7 +83,8 @@ def _done(
 
 def _ask(question: str) -> str:
     try:
-        return input(question)
+        with whole_lines():
+            return input(question)
     except (KeyboardInterrupt, EOFError):
         return ""
 
@@ -145,8 +144,9 @@ def _help() -> Iterator[Text]:
 
 def _keys(walk: Walk) -> Text:
     told = Text()
-    for key, what in KEYS.items():
-        told.append(key, style="bold").append(f" {'next golden' if walk.single and key in 'sd' else what}  ")
+    for key, what in (SINGLE_KEYS if walk.single else KEYS).items():
+        told.append(key, style="bold").append(f" {what}  ")
+    told.rstrip()
     return told
 
 

@@ -15,11 +15,12 @@ KEYS: Final = {
     "r": "reject",
     "s": "skip",
     "d": "next example",
-    "g": "single goldens",
+    "g": "goldens",
     "u": "back",
     "q": "quit",
     "?": "help",
 }
+SINGLE_KEYS: Final = {"a": "accept", "r": "reject", "d": "next golden", "u": "back", "q": "quit", "?": "help"}
 _PAGES: Final = {" ": 1, "down": 1, "b": -1, "up": -1}
 
 

@@ -19,6 +19,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from flujo import override
 from flujo.laws import Laws
 
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
 def without_failed(entries):
     return tuple(entry for entry in entries if entry.outcome == "ok")
 
