@@ -145,7 +145,7 @@ def _nearest(case: _Case, at: int, earlier: Sequence[int]) -> int:
 def _may_follow(case: _Case, at: int, earlier: int) -> bool:
     edit, other = case.edits[at], case.edits[earlier]
     kind, cause = case.signs[at].kind, case.signs[earlier].kind
-    if edit.where == () or cause == "order" or kind == "price" or _are_apart(edit, other):
+    if edit.where == () or kind == "price" or _are_apart(edit, other):
         return False
     if edit.where == ("result",):
         return kind != "paid_before"

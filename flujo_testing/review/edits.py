@@ -49,7 +49,10 @@ class Edit:
 
 
 def edits(before: Table, after: Table) -> list[Edit]:
-    """All edits in the order of the story: what stands behind another one may follow from it."""
+    """All edits in the order in which they follow from each other: that of the story, the end of the run last.
+
+    Another order of plugins comes before what they said, and the wait for an attempt behind the attempt.
+    """
     return list(_of_section(before, after, (), lambda was, now: (was, now)))
 
 
@@ -80,7 +83,10 @@ _Around = Callable[[Table, Table], tuple[Table, Table]]
 def _of_section(before: Table, after: Table, where: Where, around: _Around) -> Iterator[Edit]:
     changed = [key for key in merged_keys(before, after) if not same(*_values(before, after, key))]
     done: set[str] = set()
-    for key in sorted(changed, key=lambda key: not where and key == "result"):
+    if in_another_order(before, after):
+        shared = [{key: 0 for key in table if key in before and key in after} for table in (before, after)]
+        yield Edit(where, (), before, after, _told(*around(*shared)))
+    for key in sorted(changed, key=lambda key: (not where and key == "result", key.startswith("backoff "))):
         was, now = _values(before, after, key)
         if key in done:
             continue
@@ -90,9 +96,6 @@ def _of_section(before: Table, after: Table, where: Where, around: _Around) -> I
         keys = tuple(other for other in changed if other == key or _go_together(before, after, key, other))
         done.update(keys)
         yield Edit(where, keys, before, after, _told(*around(*_alone(before, after, keys))))
-    if in_another_order(before, after):
-        shared = [{key: 0 for key in table if key in before and key in after} for table in (before, after)]
-        yield Edit(where, (), before, after, _told(*around(*shared)))
 
 
 def _values(before: Table, after: Table, key: str) -> tuple[Any, Any]:

@@ -14,7 +14,9 @@ from typing import Any, Final
 
 from flujo.structure import MISSING
 from flujo_testing.review.edits import Edit, Table
+from flujo_testing.review.spending import payments_in
 from flujo_testing.transcript import Difference
+from flujo_testing.transcript.plain import same
 
 NEW, GONE, OTHER = "new", "gone", "other"
 
@@ -50,15 +52,15 @@ def signs_of(edit: Edit, file: str) -> Signs:
     kind = leading(edit).kind
     turn = _turn(edit.differences)
     if kind == "order":
-        return Signs(kind, turn, frozenset({(kind, leading(edit).text.partition(" in ")[0].partition(" of ")[0])}))
+        return Signs(kind, turn, frozenset({(kind, ordered(edit))}))
     if kind in MONEY:
-        return Signs(kind, turn, frozenset({_of_payments(edit, kind, turn)}))
+        payer, fate = payer_of(edit)
+        turn = _turn_of_payments(edit) if kind.startswith("paid") else turn
+        return Signs(kind, turn, frozenset({_of_payments(edit, kind, turn, payer, fate)}))
     if kind in _NAMED:
-        return Signs(kind, turn, frozenset({(kind, *(_word(value) for value in _values(leading(edit))))}))
+        return Signs(kind, turn, frozenset({(kind, *map(_word, _values(leading(edit))))}))
     if kind == "verdict":
-        return Signs(
-            kind, turn, frozenset({(kind, edit.keys[0], *(_judgement(value) for value in edit.values(edit.keys[0])))})
-        )
+        return Signs(kind, turn, frozenset({(kind, *map(judgement, edit.values(edit.keys[0])))}))
     if turn != OTHER or kind in _OF_THE_ENGINE or _is_rerouted(edit):
         return Signs(kind, turn, frozenset({(kind, turn)}))
     return Signs(
@@ -80,6 +82,16 @@ def step_of(difference: Difference, *, numbered: bool = True) -> str:
     return path if numbered else _NUMBER.sub(r"\1", path)
 
 
+def ordered(edit: Edit) -> str:
+    """What comes in another order: plugins, branches, keys, ..."""
+    return leading(edit).text.partition(" ")[0]
+
+
+def judgement(told: Any) -> str:
+    """The words of a verdict without its texts: accepted, rejected, redirect_to feedback, ..."""
+    return " ".join(key for key in told if key != "paid") if type(told) is dict else _word(told)
+
+
 def payer_of(edit: Edit) -> tuple[str, str]:
     """Who pays (attempt, redirect, plugin, step) and what became of it (failed, accepted)."""
     if edit.keys[0].startswith("plugin "):
@@ -87,7 +99,9 @@ def payer_of(edit: Edit) -> tuple[str, str]:
     kind = edit.where[-1].partition(" ")[0] if edit.where else "run"
     if kind not in ("attempt", "redirect"):
         return "step", "accepted"
-    return kind, "failed" if _has_failed(edit.before) or _has_failed(edit.after) else "accepted"
+    gone, new = _payments_moved(edit)
+    all_failed = bool(gone or new) and all(payment.get("outcome", "ok") != "ok" for payment in (*gone, *new))
+    return kind, "failed" if all_failed or _has_failed(edit.before) or _has_failed(edit.after) else "accepted"
 
 
 def _has_failed(section: Table) -> bool:
@@ -98,12 +112,30 @@ def _has_failed(section: Table) -> bool:
     )
 
 
-def _of_payments(edit: Edit, kind: str, turn: str) -> Sign:
+def _payments_moved(edit: Edit) -> tuple[list[Table], list[Table]]:
+    """Those that are gone, and those that are new."""
+    was, now = (payments_in(edit, edit.keys[0], value) for value in edit.values(edit.keys[0]))
+    gone, new = list(was), []
+    for payment in now:
+        at = next((at for at, other in enumerate(gone) if same(payment, other)), None)
+        if at is None:
+            new.append(payment)
+        else:
+            del gone[at]
+    return gone, new
+
+
+def _turn_of_payments(edit: Edit) -> str:
+    gone, new = _payments_moved(edit)
+    return OTHER if bool(gone) is bool(new) else GONE if gone else NEW
+
+
+def _of_payments(edit: Edit, kind: str, turn: str, payer: str, fate: str) -> Sign:
     if kind == "price":
         return (kind,)
     if kind == "usage":
         return kind, *sorted({one.text.split(" ")[1] for one in edit.differences if one.kind == kind})
-    return kind, turn, *payer_of(edit)
+    return kind, turn, payer, fate
 
 
 def _turn(differences: tuple[Difference, ...]) -> str:
@@ -120,10 +152,6 @@ def _values(difference: Difference) -> tuple[Any, Any]:
 
 def _word(value: Any) -> str:
     return value if type(value) is str else repr(value)
-
-
-def _judgement(told: Any) -> str:
-    return " ".join(key for key in told if key != "paid") if type(told) is dict else _word(told)
 
 
 def _is_rerouted(edit: Edit) -> bool:

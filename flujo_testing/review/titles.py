@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from flujo.structure import MISSING
 from flujo_testing.review.causes import Caused
-from flujo_testing.review.signs import GONE, MONEY, NEW, leading, payer_of, step_of
+from flujo_testing.review.signs import GONE, MONEY, NEW, judgement, leading, ordered, payer_of, step_of
 from flujo_testing.transcript.difference import short
 
 MAX_STEPS: Final = 3
@@ -18,6 +19,15 @@ _PAYERS: Final = {
     ("plugin", "accepted"): "plugins",
 }
 _BECAME: Final = {NEW: "new", GONE: "gone"}
+_PLURALS: Final = {
+    "attempt": "attempts",
+    "branch": "branches",
+    "fallback": "fallbacks",
+    "item": "items",
+    "iteration": "iterations",
+    "redirect": "redirects",
+    "step": "steps",
+}
 
 
 def title_of(first: Sequence[Caused]) -> str:
@@ -28,16 +38,18 @@ def title_of(first: Sequence[Caused]) -> str:
     if signs.kind == "spent":
         return "what runs have spent is no longer what they paid"
     if signs.kind == "order":
-        return f"{leading(first[0].edit).text.partition(' in ')[0].partition(' of ')[0]} come in another order"
+        return f"{ordered(first[0].edit)} are in another order"
     if signs.kind in ("feedback", "plugin") and signs.turn in _BECAME:
         return _of_feedback_and_plugins(first)
     if signs.kind in ("model", "outcome", "cache", "status"):
         difference = leading(first[0].edit)
         return f"{signs.kind}{_in(first)}: {_name(difference.before)} -> {_name(difference.after)}"
     if signs.kind == "verdict":
-        return f"{first[0].edit.keys[0]} judges otherwise{_in(first)}"
+        return _of_verdicts(first)
     if any(key.endswith("_from") for key in first[0].edit.keys):
         return f"{signs.kind}{_of(first)} comes from elsewhere"
+    if signs.kind in _PLURALS and signs.turn in _BECAME:
+        return f"{_PLURALS[signs.kind]} are {_BECAME[signs.turn]}{_in(first)}"
     became = f"is {_BECAME[signs.turn]}" if signs.turn in _BECAME else "has changed"
     return f"{signs.kind.replace('_', ' ')}{_of(first)} {became}"
 
@@ -58,6 +70,8 @@ def _of_payments(first: Sequence[Caused]) -> str:
     payer = _PAYERS.get(payer_of(first[0].edit), "steps")
     if kind == "paid_too_late":
         return f"{payer} are paid too late"
+    if turn == NEW and all(MISSING not in one.edit.values(one.edit.keys[0]) for one in first):
+        return f"{payer} are paid for more requests"
     return f"{payer} are {_PAID[turn]}"
 
 
@@ -81,6 +95,14 @@ def _of_feedback_and_plugins(first: Sequence[Caused]) -> str:
         return f"feedback {again} reaches the next attempt"
     names = sorted({key for one in first for key in one.edit.keys})
     return f"{names[0]} {again} runs{_in(first)}" if len(names) == 1 else f"plugins {again} run"
+
+
+def _of_verdicts(first: Sequence[Caused]) -> str:
+    names = sorted({one.edit.keys[0].removeprefix("plugin ") for one in first})
+    was, now = (judgement(told) for told in first[0].edit.values(first[0].edit.keys[0]))
+    more = f" and {len(names) - MAX_STEPS} more" if len(names) > MAX_STEPS else ""
+    who = f"plugin {names[0]} judges" if len(names) == 1 else f"plugins {', '.join(names[:MAX_STEPS])}{more} judge"
+    return f"{who} otherwise: {was} -> {now}" if was != now else f"{who} in other words: {now}"
 
 
 def _in(first: Sequence[Caused]) -> str:

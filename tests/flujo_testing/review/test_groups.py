@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flujo.money import show_usd
+from flujo_testing.faults import FAULTS
 from flujo_testing.golden.errors import GoldenCorrupt
 from flujo_testing.golden.parsing import read_data
 from flujo_testing.review import Changed, Group, grouped
@@ -229,6 +230,33 @@ def test_a_budget_that_is_no_longer_spent_lets_the_run_go_on_and_all_that_is_one
         "spent input_tokens: 243 -> 163",
         "spent output_tokens: 80 -> 53",
     )
+
+
+async def retold(fault: str) -> tuple[Group, ...]:
+    """What changes in the goldens of seventeen real runs of all sorts under a fault of the engine."""
+    changes = []
+    for name, make in RUNS.items():
+        test = f"tests/test_{name}.py::test_it"
+        before = render(story_of(await make(), owner=test))
+        with FAULTS[fault].in_force():
+            after = render(story_of(await make(), owner=test))
+        changes.append(Changed(f"{name}.yaml", test, before, after))
+    return grouped(changes)
+
+
+@pytest.mark.parametrize(
+    ("fault", "groups"),
+    [
+        ("plugin_skipped", [("plugins no longer run", 6)]),
+        ("retry_one_too_few", [("attempts are gone in count, write", 7)]),
+        ("misprice_cached_tokens", [("requests cost more", 1)]),
+        ("forget_redirected_call", [("redirected asks are no longer paid", 1)]),
+        ("charge_fallback_twice", [("accepted attempts are paid for more requests", 1)]),
+        ("redirect_ignored", [("plugin tone judges otherwise: redirect_to feedback -> rejected", 1)]),
+    ],
+)
+async def test_a_fault_of_the_engine_is_one_group_over_real_runs(fault: str, groups: list[tuple[str, int]]) -> None:
+    assert [(group.title, len(group.instances)) for group in await retold(fault)] == groups
 
 
 # Goldens as a whole -------------------------------------------------------------------------------------
