@@ -10,7 +10,7 @@ from pathlib import Path
 from flujo_testing.golden.findings import digest
 from flujo_testing.golden.leak import SecretScan
 from flujo_testing.golden.location import GoldenFolder
-from flujo_testing.golden.pending import Pending, write_pending
+from flujo_testing.golden.pending import Pending, read_pending, write_pending
 from flujo_testing.golden.writing import DISK, Disk
 from flujo_testing.review.acting import Acted, settle
 from flujo_testing.review.decision import Desk
@@ -57,9 +57,14 @@ class Place:
         if one.before is not None:
             self.write(f"golden/{one.golden}", one.before)
             base = digest(one.before.encode())
-        assert one.after is not None
-        pending = Pending(one.golden, one.test, None, one.test, base, one.after)
+        pending = Pending(one.golden, one.test, None, one.test, base, one.after or "")
         write_pending(root or self.pending, pending, scan=SCAN)
+
+    def proposal(self, golden: str) -> Pending:
+        pending = read_pending(self.pending, golden)
+        if pending is None:
+            raise LookupError(f"there is no proposal for {golden}")
+        return pending
 
     def write(self, path: str, text: str) -> Path:
         file = self.path / path

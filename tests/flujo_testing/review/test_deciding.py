@@ -34,8 +34,7 @@ def test_accepting_a_group_writes_what_is_due_to_its_cause_and_leaves_the_rest_o
     between = render(failed_attempts_unpaid(story("tests/test_rain.py::test_2", drafts=2)))
     assert place.goldens() == {unpaid.golden: unpaid.after, untold.golden: untold.before, both.golden: between}
     assert titles(place) == [("feedback no longer reaches the next attempt", 2)]
-    left = read_pending(place.pending, both.golden)
-    assert left is not None
+    left = place.proposal(both.golden)
     assert (left.base, left.text) == (digest(between.encode()), both.after)
     place.settle("accept", UNTOLD)
     assert place.goldens() == {one.golden: one.after for one in (unpaid, untold, both)}
@@ -60,8 +59,7 @@ def test_rejecting_a_group_takes_its_cause_out_of_the_proposals(place: Place) ->
     acted = place.settle("reject", UNPAID)
     assert (acted.done.written, acted.left) == ([], 2)
     assert place.goldens() == {one.golden: one.before for one in (unpaid, untold, both)}
-    left = read_pending(place.pending, both.golden)
-    assert left is not None
+    left = place.proposal(both.golden)
     assert left.text == render(feedback_lost(story("tests/test_rain.py::test_2", drafts=2)))
     assert titles(place) == [("feedback no longer reaches the next attempt", 2)]
     place.settle("reject", both.golden)

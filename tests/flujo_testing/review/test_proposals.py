@@ -107,8 +107,7 @@ def test_a_proposal_of_a_newer_format(place: Place) -> None:
 
 def test_a_proposal_for_a_golden_of_a_newer_format(place: Place) -> None:
     one, *others = three(place)
-    pending = read_pending(place.pending, one.golden)
-    assert pending is not None
+    pending = place.proposal(one.golden)
     newer = replace(pending, text=pending.text.replace("flujo-golden/1", "flujo-golden/2"))
     write_pending(place.pending, newer, scan=SCAN)
     check_left_alone(
@@ -134,8 +133,7 @@ def test_a_half_written_proposal(place: Place) -> None:
 
 def test_a_proposal_of_one_test_for_the_golden_of_another(place: Place) -> None:
     one, *others = three(place)
-    pending = read_pending(place.pending, one.golden)
-    assert pending is not None
+    pending = place.proposal(one.golden)
     write_pending(place.pending, replace(pending, owner="tests/test_rain.py::test_1"), scan=SCAN)
     check_left_alone(
         place,
@@ -150,8 +148,7 @@ def test_a_golden_that_is_none(place: Place) -> None:
     one, *others = three(place)
     text = "a: 1\n"
     place.write(f"golden/{one.golden}", text)
-    pending = read_pending(place.pending, one.golden)
-    assert pending is not None
+    pending = place.proposal(one.golden)
     write_pending(place.pending, replace(pending, base=digest(text.encode())), scan=SCAN)
     check_left_alone(
         place,
@@ -181,8 +178,7 @@ def test_a_proposal_cannot_name_another_file_than_its_own(place: Place, golden: 
 @pytest.mark.parametrize("golden", ["audit.yaml", ".pending/a.yaml", "a/.b/c.yaml"])
 def test_a_proposal_cannot_lie_where_no_golden_does(place: Place, golden: str) -> None:
     one, *_ = three(place)
-    pending = read_pending(place.pending, one.golden)
-    assert pending is not None
+    pending = place.proposal(one.golden)
     write_pending(place.pending, replace(pending, golden=golden), scan=SCAN)
     assert reasons(place) == [f"golden/.pending/{golden}.json, line 1: is a proposal for a path where no golden lies"]
 
