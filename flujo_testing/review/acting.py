@@ -22,6 +22,7 @@ from flujo_testing.review.proposals import Problem, waiting
 
 ACCEPT: Final = "accept"
 REJECT: Final = "reject"
+_NOTHING: Final = "there are no changed goldens to decide about: run the tests first"
 
 
 @dataclass(slots=True)
@@ -50,6 +51,9 @@ def settle(
     if not reason.strip():
         raise GoldenMisuse(f"a decision needs a reason: flujo golden {verb} ... --reason 'why'")
 
+    if not (root or pending_folder(desk.folder)).is_dir():
+        raise GoldenMisuse(_NOTHING)
+
     def take(finished: bool) -> Decision:
         found = waiting(desk.folder, root)
         try:
@@ -60,7 +64,7 @@ def settle(
             raise
         decision = (accepting if verb == ACCEPT else rejecting)(found, choice, reason, at)
         if not decision.entry and not decision.drop and not finished:
-            raise GoldenMisuse("there are no changed goldens to decide about: run the tests first")
+            raise GoldenMisuse(_NOTHING)
         return decision
 
     done = decide(desk, take, root)
@@ -89,6 +93,8 @@ def prunable(folder: GoldenFolder) -> tuple[list[Rewrite], list[Problem]]:
 
 def prune(desk: Desk, *, reason: str, at: datetime) -> Acted:
     """Remove the goldens that no test owns."""
+    if not desk.folder.path.is_dir():
+        return Acted(Done())
     problems: list[Problem] = []
 
     def take(finished: bool) -> Decision:
@@ -107,6 +113,8 @@ def prune(desk: Desk, *, reason: str, at: datetime) -> Acted:
 
 def migrate(desk: Desk, *, at: datetime, steps: dict[int, FormatStep] = STEPS, current: int = CURRENT) -> Acted:
     """Bring goldens to the current format; those that would say something else by it are left alone."""
+    if not desk.folder.path.is_dir():
+        return Acted(Done())
     problems: list[Problem] = []
 
     def take(finished: bool) -> Decision:

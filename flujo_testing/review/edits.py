@@ -61,17 +61,16 @@ def applied(before: Table, after: Table, chosen: Collection[tuple[Where, tuple[s
     return _applied(before, after, (), frozenset(chosen))
 
 
-def merged_keys(before: Collection[str], after: Collection[str]) -> list[str]:
+def merged_keys(before: Table, after: Table) -> list[str]:
     """The keys of both, in the order of ``after``; one that is only in ``before`` stands where it stood there."""
-    keys = list(after)
-    previous = -1
+    behind: dict[str | None, list[str]] = {}
+    previous: str | None = None
     for key in before:
         if key in after:
-            previous = keys.index(key)
+            previous = key
         else:
-            previous += 1
-            keys.insert(previous, key)
-    return keys
+            behind.setdefault(previous, []).append(key)
+    return [*behind.get(None, []), *(name for key in after for name in (key, *behind.get(key, [])))]
 
 
 # Finding them -------------------------------------------------------------------------------------------
@@ -118,18 +117,23 @@ def _go_together(before: Table, after: Table, key: str, other: str) -> bool:
 
 
 def _alone(before: Table, after: Table, keys: tuple[str, ...]) -> tuple[Table, Table]:
-    """Two sections that differ in these keys alone; all others are there, because what is told depends on them."""
-    order = merged_keys(before, after)
+    """Two sections that differ in these keys alone, with the others that what is told of them depends on."""
+    order = _around_these(before, after, keys)
     was = {key: before[key] if key in keys else 0 for key in order if key not in keys or key in before}
     now = {key: after[key] if key in keys else 0 for key in order if key not in keys or key in after}
     return was, now
 
 
 def _inside(before: Table, after: Table, key: str, around: _Around, was: Table, now: Table) -> tuple[Table, Table]:
-    order = merged_keys(before, after)
+    order = _around_these(before, after, (key,))
     return around(
         {name: was if name == key else 0 for name in order}, {name: now if name == key else 0 for name in order}
     )
+
+
+def _around_these(before: Table, after: Table, keys: tuple[str, ...]) -> list[str]:
+    """Whether a section is a step's, and how many items it has, its parts say."""
+    return [key for key in merged_keys(before, after) if key in keys or key == "kind" or PART.fullmatch(key)]
 
 
 def _told(before: Table, after: Table) -> tuple[Difference, ...]:

@@ -258,6 +258,17 @@ def test_a_secret_has_an_exit_code_of_its_own(place: Place, said: Said, monkeypa
     assert place.goldens() == before
 
 
+def test_where_there_are_no_goldens_nothing_is_made(place: Place, said: Said) -> None:
+    assert said("status") == ["0 groups over 0 changed goldens"]
+    assert said("prune") == ["pruned: 0 goldens changed, 0 left"]
+    assert said("migrate") == ["migrated: 0 goldens changed, 0 left"]
+    assert said("scan") == ["0 files, 0 with a secret, 0 that cannot be read"]
+    assert said("accept", "--all", "--reason", "x", code=USAGE, errors=True) == [
+        "flujo: there are no changed goldens to decide about: run the tests first"
+    ]
+    assert [path.name for path in place.path.iterdir()] == ["pytest.ini"]
+
+
 # The project --------------------------------------------------------------------------------------------
 
 

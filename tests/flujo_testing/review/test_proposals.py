@@ -41,8 +41,7 @@ def check_left_alone(place: Place, broken: Changed, others: list[Changed], reaso
 
 def test_a_golden_that_changed_meanwhile(place: Place) -> None:
     one, *others = three(place)
-    assert one.before is not None
-    place.write(f"golden/{one.golden}", one.before.replace("rain", "snow"))
+    place.write(f"golden/{one.golden}", (one.before or "").replace("rain", "snow"))
     check_left_alone(
         place,
         one,
