@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flujo.cli.endings import CLEAN, FINDINGS, SECRET, Refused
+from flujo_testing.report.triage_command import triage
 
 if TYPE_CHECKING:
     from flujo_testing.review.acting import Acted
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 golden = typer.Typer(
     no_args_is_help=True, help="Review changed goldens in groups by what has changed; accept, reject, tidy."
 )
+golden.command()(triage)
 
 Folder = Annotated[
     Path | None,
