@@ -13,6 +13,7 @@ def add_options(parser: pytest.Parser) -> None:
     _schedules(group)
     _cassettes(parser, group)
     _audit(parser, group)
+    _report(group)
     group.addoption(
         "--flujo-lint",
         dest="flujo_lint",
@@ -158,4 +159,26 @@ def _audit(parser: pytest.Parser, group: pytest.OptionGroup) -> None:
         "flujo_audit_waivers",
         "TOML file, relative to the file that sets it, of faults that nobody has to notice for now (default: none)",
         default="",
+    )
+
+
+def _report(group: pytest.OptionGroup) -> None:
+    group.addoption(
+        "--flujo-report",
+        dest="flujo_report",
+        metavar="FILE",
+        help="Write a page (HTML) about the run: changed goldens, costs, red tests by cause, the last fault audit.",
+    )
+    group.addoption(
+        "--flujo-summary",
+        dest="flujo_summary",
+        metavar="FILE",
+        help="Write a summary of the run as Markdown: red tests by cause, what runs cost.",
+    )
+    group.addoption(
+        "--flujo-triage",
+        dest="flujo_triage",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="Tell red tests by cause: where there are many with few causes (default), always, or never.",
     )

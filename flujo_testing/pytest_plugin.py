@@ -39,6 +39,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from flujo_testing.audit import plugin
 
         plugin.register(config)
+    if (config.getoption("flujo_report"), config.getoption("flujo_summary")) != (None, None):
+        from flujo_testing.report import hooks
+
+        hooks.register(config)
     if config.getoption("flujo_golden") is not None:
         from flujo_testing.golden.fixture import announce
 
@@ -77,12 +81,17 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What a failed test has left over is no news."""
+    """What a failed test has left over is no news; what it told, where our fakes are loaded, goes with its report."""
     if call.when != "teardown" and call.excinfo is not None:
         from flujo_testing.following import CALL_FAILED
 
         item.stash[CALL_FAILED] = True
-    return (yield)
+    report = yield
+    if "flujo_testing.agents.passes" in sys.modules:
+        from flujo_testing.report.collecting import collected
+
+        collected(item, call, report)
+    return report
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -97,6 +106,10 @@ def pytest_testnodedown(node: Any) -> None:
         from flujo_testing.lint import hooks
 
         hooks.worker_done(node.config, output)
+    if output is not None and "flujo_report" in output:
+        from flujo_testing.report.hooks import hooks_of
+
+        hooks_of(node.config)
 
 
 @pytest.fixture

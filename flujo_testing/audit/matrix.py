@@ -48,7 +48,7 @@ def settle_matrix(session: pytest.Session, findings: Findings) -> list[str]:
 
 
 def _settle(folder: GoldenFolder, findings: Findings, golden: str | None, complete: bool) -> Iterator[str]:
-    accepted = _read(folder)
+    accepted = accepted_matrix(folder)
     found = matrix_of(findings)
     audited = {one.test for one in findings.tests}
     kept = {} if complete else {test: row for test, row in (accepted or {}).items() if test not in audited}
@@ -118,7 +118,8 @@ def rendered(matrix: Matrix) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read(folder: GoldenFolder) -> Matrix | None:
+def accepted_matrix(folder: GoldenFolder) -> Matrix | None:
+    """``golden/audit.yaml``; None if there is none. Raises GoldenCorrupt."""
     shown = folder.shown(FILE)
     content = read_bounded(folder.path, FILE, shown, MAX_BYTES)
     if content is None:
