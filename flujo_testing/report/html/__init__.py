@@ -1,0 +1,1 @@
+"""The parts of the HTML report: elements, the timeline of a golden, plots, and one file per section of the page."""
