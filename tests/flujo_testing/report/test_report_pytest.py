@@ -332,3 +332,11 @@ def test_what_told_nothing_of_itself_is_told_as_pytest_tells_it(suite: Project) 
         "1 collection: ModuleNotFoundError: No module named …",
         "1 crash: worker … crashed while running …",
     ]
+
+
+def test_the_page_tells_of_the_tests_and_what_they_paid(suite: Project) -> None:
+    suite.write("tests/test_it.py", FLAKY)
+    run(suite, "--flujo-report=out/report.html").assert_outcomes(failed=2)
+    page = (suite.path / "out/report.html").read_text(encoding="utf-8")
+    shown = [text in page for text in ("<!doctype html>", "test_flaky", "test_wrong", "test:writer", "0.00208")]
+    assert shown == [True] * 5
