@@ -22,16 +22,14 @@ def headline(record: SuiteRecord) -> str:
 def lines(record: SuiteRecord, most: int | None = None) -> Iterator[str]:
     """Each cause in a few lines; of more than ``most`` causes the largest."""
     shown = record.causes[:most]
-    width = max((len(str(len(cause.tests))) for cause in shown), default=1)
     for cause in shown:
-        indent = " " * (width + 1)
-        yield inert(f"{len(cause.tests):>{width}} {cause.kind}: {cause.title}{_money(cause)} [{cause.key}]")
+        yield inert(f"{counted(len(cause.tests), 'test')}, {cause.kind}: {cause.title}{_money(cause)} [{cause.key}]")
         if cause.steps:
-            yield inert(f"{indent}in:    {', '.join(cause.steps)}")
+            yield inert(f"    in:    {', '.join(cause.steps)}")
         if cause.tests:
-            yield inert(f"{indent}first: {cause.tests[0]}")
-        yield inert(f"{indent}says:  {cause.example}")
-        yield inert(f"{indent}see:   {cause.command}")
+            yield inert(f"    first: {cause.tests[0]}")
+        yield inert(f"    says:  {cause.example}")
+        yield inert(f"    see:   {cause.command}")
     if len(record.causes) > len(shown):
         left = record.causes[len(shown) :]
         tests = len({test for cause in left for test in cause.tests})

@@ -166,7 +166,7 @@ def test_of_a_test_that_is_run_again_the_last_pass_counts(suite: Project) -> Non
     }
     assert [line.partition(" [")[0] for line in triage(result)[:2]] == [
         "1 of 2 tests is red: 1 cause",
-        "1 assertion: assert … == …, at tests/test_it.py:13",
+        "1 test, assertion: assert … == …, at tests/test_it.py:13",
     ]
 
 
@@ -200,7 +200,7 @@ def test_of_many_causes_the_largest_are_shown(suite: Project) -> None:
     suite.write("tests/test_it.py", reds(24, 12))
     told = triage(run(suite))
     assert (told[0], told[-1]) == ("24 of 24 tests are red: 12 causes", "and 2 causes more of 4 tests")
-    assert len([line for line in told if line.startswith("2 assertion: ")]) == 10
+    assert len([line for line in told if line.startswith("2 tests, assertion: ")]) == 10
 
 
 def test_a_green_run_and_one_without_pipelines_leave_nothing(suite: Project) -> None:
@@ -287,6 +287,36 @@ def test_junit_has_the_cause_and_the_cost_of_each_test(suite: Project, workers: 
     }
 
 
+LOOSE = """
+from flujo import Step
+from app import writer
+
+def test_loose(flujo_run):
+    result = flujo_run.sync(Step("write", writer()), "rain")
+    assert result.output
+
+class TestLoose:
+    def test_more(self, flujo_run):
+        result = flujo_run.sync(Step("write", writer()), "rain")
+        assert result.output
+"""
+
+
+def test_findings_of_the_lint_that_fail_a_run_are_a_cause(suite: Project) -> None:
+    suite.write("tests/test_it.py", LOOSE)
+    result = run(suite, "--flujo-lint=error", "--flujo-triage=always", "--flujo-summary=out.md")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    key = triage(result)[1].rpartition(" ")[2]
+    assert triage(result) == [
+        "0 of 2 tests are red: 1 cause",
+        f"2 tests, lint: FL104 only that something is true, or false {key}",
+        "    first: tests/test_it.py::TestLoose::test_more",
+        "    says:  tests/test_it.py:12:9: FL104 TestLoose.test_more: `result.output` only has to be true; "
+        'write: assert result.output == "..."',
+        "    see:   python -m pytest tests/test_it.py::TestLoose::test_more --flujo-lint=error",
+    ]
+
+
 def test_a_summary_that_cannot_be_written_fails_the_run(suite: Project) -> None:
     suite.write("tests/test_it.py", "def test_it():\n    pass\n")
     suite.write("file", "")
@@ -328,9 +358,9 @@ def test_what_told_nothing_of_itself_is_told_as_pytest_tells_it(suite: Project) 
     result = suite.run_apart(*arguments, plugins=("anyio", "syrupy", "xdist"))
     result.assert_outcomes(failed=2, errors=1)
     assert [line.partition(" [")[0] for line in triage(result) if line[0] == "1"] == [
-        "1 assertion: assert N == N, at tests/test_it.py:6",
-        "1 collection: ModuleNotFoundError: No module named …",
-        "1 crash: worker … crashed while running …",
+        "1 test, assertion: assert N == N, at tests/test_it.py:6",
+        "1 test, collection: ModuleNotFoundError: No module named …",
+        "1 test, crash: worker … crashed while running …",
     ]
 
 

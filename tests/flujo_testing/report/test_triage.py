@@ -22,20 +22,20 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project
 
 TABLE = """\
 47 of 60 tests are red: 3 causes
-20 law: a metered agent answered, but no entry says what was paid [{law}]
-   in:    both/branch:left/draft, both/branch:right/edit, write
-   first: tests/test_laws.py::test_branches[topic 0]
-   says:  both/branch:left/draft/attempt:1: a metered agent answered, but no entry says what was paid
-   see:   python -m pytest 'tests/test_laws.py::test_branches[topic 0]'
-15 golden: output of prompt has changed [{golden}]
-   in:    prompt
-   first: tests/test_prompts.py::test_haiku[topic 0]
-   says:  output of prompt/attempt:1: "Write a plain haiku about topic 0" -> "Write a short haiku about topic 0"
-   see:   flujo golden diff {golden}
-12 assertion: assert … == …, at tests/test_titles.py:8 [{assertion}]
-   first: tests/test_titles.py::Titles::test_hail
-   says:  assert 'hail' == 'Hail'
-   see:   python -m pytest tests/test_titles.py::Titles::test_hail"""
+20 tests, law: a metered agent answered, but no entry says what was paid [{law}]
+    in:    both/branch:left/draft, both/branch:right/edit, write
+    first: tests/test_laws.py::test_branches[topic 0]
+    says:  both/branch:left/draft/attempt:1: a metered agent answered, but no entry says what was paid
+    see:   python -m pytest 'tests/test_laws.py::test_branches[topic 0]'
+15 tests, golden: output of prompt has changed [{golden}]
+    in:    prompt
+    first: tests/test_prompts.py::test_haiku[topic 0]
+    says:  output of prompt/attempt:1: "Write a plain haiku about topic 0" -> "Write a short haiku about topic 0"
+    see:   flujo golden diff {golden}
+12 tests, assertion: assert … == …, at tests/test_titles.py:8 [{assertion}]
+    first: tests/test_titles.py::Titles::test_hail
+    says:  assert 'hail' == 'Hail'
+    see:   python -m pytest tests/test_titles.py::Titles::test_hail"""
 
 
 def test_47_red_tests_are_3_causes_in_whichever_order_and_on_however_many_processes(suite: Project) -> None:
@@ -74,8 +74,8 @@ def test_the_command_of_changed_goldens_shows_them(
 
 def test_in_ci_the_command_shows_a_test_or_the_artifacts(suite: Project) -> None:
     plant(suite, TONE="short", CI="true")
-    assert triage(run(suite))[-1] == "   see:   python -m pytest 'tests/test_prompts.py::test_haiku[topic 0]'"
+    assert triage(run(suite))[-1] == "    see:   python -m pytest 'tests/test_prompts.py::test_haiku[topic 0]'"
     key = triage(run(suite, "--golden-artifacts=my proposals"))[-1].split()[4]
     assert triage(run(suite, "--golden-artifacts=my proposals"))[-1] == (
-        f"   see:   flujo golden diff {key} --from 'my proposals'"
+        f"    see:   flujo golden diff {key} --from 'my proposals'"
     )

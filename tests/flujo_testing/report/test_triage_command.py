@@ -43,15 +43,15 @@ def test_causes_are_told_with_the_time_of_the_run(project: Path, capsys: pytest.
     assert triage() == 1
     assert capsys.readouterr().out.split("\n") == [
         "run of 2026-01-02T03:04:05+00:00: 3 of 4 tests are red: 2 causes",
-        "2 law: a metered agent answered, but no entry says what was paid (+0.00208 USD) [38fa3c47]",
-        "  in:    write",
-        "  first: a",
-        "  says:  write/attempt:1: a metered agent answered",
-        "  see:   python -m pytest tests/test_rain.py::test_it",
-        "1 golden: output changed [4f298d7e]",
-        "  first: c",
-        "  says:  x: 1 -> 2",
-        "  see:   python -m pytest tests/test_rain.py::test_it",
+        "2 tests, law: a metered agent answered, but no entry says what was paid (+0.00208 USD) [38fa3c47]",
+        "    in:    write",
+        "    first: a",
+        "    says:  write/attempt:1: a metered agent answered",
+        "    see:   python -m pytest tests/test_rain.py::test_it",
+        "1 test, golden: output has changed [4f298d7e]",
+        "    first: c",
+        "    says:  x: 1 -> 2",
+        "    see:   python -m pytest tests/test_rain.py::test_it",
         "",
     ]
 
