@@ -312,7 +312,7 @@ def test_findings_of_the_lint_that_fail_a_run_are_a_cause(suite: Project) -> Non
         f"2 tests, lint: FL104 only that something is true, or false {key}",
         "    first: tests/test_it.py::TestLoose::test_more",
         "    says:  tests/test_it.py:12:9: FL104 TestLoose.test_more: `result.output` only has to be true; "
-        'write: assert result.output == "..."',
+        'write: assert result.output == "Grey rain"',
         "    see:   python -m pytest tests/test_it.py::TestLoose::test_more --flujo-lint=error",
     ]
 
