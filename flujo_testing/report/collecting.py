@@ -6,7 +6,7 @@ Loaded with the first test that may run a pipeline. A test that passes leaves so
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Final
 
 import pytest
@@ -26,39 +26,38 @@ _SIGNS: Final = pytest.StashKey[list[Sign]]()
 
 def collected(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
     """A phase of a test is over, and its pass still open, but for the last phase."""
-    now = current_pass()
-    if now is not None and now.name == item.nodeid:
-        item.stash[_PASS] = now
+    settings = settings_of(item.config)
     if call.when == "setup":
         item.stash[_SIGNS] = []
-    settings = settings_of(item.config)
-    runs = _runs(item) if settings.wants_all and call.when == "teardown" else ()
-    failed = report.failed and call.excinfo is not None
-    if failed or runs:
-        told = Told(runs=runs) if call.excinfo is None or not failed else _failure(item, call.excinfo.value, runs)
-        vars(report)[PROPERTY] = json.dumps(asdict(told))
-        if told.sign is not None:
-            item.stash.setdefault(_SIGNS, []).append(told.sign)
-    if call.when == "teardown" and settings.junit:
+    runs = _runs(item, call.when) if settings.wants_all else ()
+    failed = _failure(item, call.excinfo.value) if report.failed and call.excinfo is not None else None
+    if failed is not None and failed.sign is not None:
+        item.stash.setdefault(_SIGNS, []).append(failed.sign)
+    if failed is not None or runs:
+        vars(report)[PROPERTY] = json.dumps(asdict(replace(failed or Told(), runs=runs)))
+    if settings.junit and call.when == "teardown":
         report.user_properties += _properties(item, runs)
-    if (failed or settings.wants_all) and not item.config.pluginmanager.has_plugin(PLUGIN):
+    if (failed is not None or settings.wants_all) and not item.config.pluginmanager.has_plugin(PLUGIN):
         from flujo_testing.report.hooks import hooks_of
 
         hooks_of(item.config)
 
 
-def _failure(item: pytest.Item, error: BaseException, runs: tuple[RunRecord, ...]) -> Told:
+def _failure(item: pytest.Item, error: BaseException) -> Told:
     root = item.config.rootpath
     place = place_of(reason_of(error), root) or place_of(error, root)
     file, line = ("", 0) if place is None else (inert(place.file), place.line)
-    return Told(sign_of(error, root), message_of(error), file, line, runs)
+    return Told(sign_of(error, root), message_of(error), file, line)
 
 
-def _runs(item: pytest.Item) -> tuple[RunRecord, ...]:
-    """Once: what makes more passes of a test reports no teardown of theirs, unless that fails."""
-    passed = item.stash.get(_PASS, None)
-    if passed is None:
+def _runs(item: pytest.Item, phase: str) -> tuple[RunRecord, ...]:
+    """All of them when the test has been torn down, and then no more: events are not kept for the tests to come."""
+    now = current_pass()
+    if now is not None and now.name == item.nodeid:
+        item.stash[_PASS] = now
+    if phase != "teardown" or _PASS not in item.stash:
         return ()
+    passed = item.stash[_PASS]
     del item.stash[_PASS]
     return records_of(passed.runs)
 

@@ -59,10 +59,10 @@ def sign_of(error: BaseException, root: Path) -> Sign:
     """What the error says of its cause. ``root`` is the folder that the user's code lies in."""
     reason = reason_of(error)
     match reason:
-        case ConservationError():
+        case ConservationError() if reason.violations:
             return _of_laws(reason.violations)
         case FakeError():
-            said = (type(reason).__doc__ or type(reason).__name__).partition("\n")[0].rstrip(".")
+            said = _first((type(reason).__doc__ or "").strip()).rstrip(".") or type(reason).__name__
             said = said[0].lower() + said[1:]
             return sign("fake", said, _text(reason), type(reason).__name__, steps=_steps([reason.path or ""]))
         case GoldenMismatch():
@@ -199,9 +199,8 @@ def _first(text: str) -> str:
 
 def _text(error: BaseException) -> str:
     """With its notes. What users raise may refuse to be told."""
+    notes: list[object] = getattr(error, "__notes__", [])  # Python sets it with the first note
     try:
-        text = str(error)
+        return "\n".join(map(str, [error, *notes]))
     except Exception as broken:
-        text = f"its text cannot be made ({type(broken).__name__})"
-    notes: list[str] = getattr(error, "__notes__", [])  # Python sets it with the first note
-    return "\n".join([text, *map(str, notes)])
+        return f"its text cannot be made ({type(broken).__name__})"

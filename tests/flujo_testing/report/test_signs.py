@@ -169,8 +169,24 @@ class Untold(Exception):
         raise RuntimeError("no")
 
 
-def test_an_error_that_refuses_to_be_told_is_told_so() -> None:
+class Unnamed(ScriptExhausted):
+    """
+    Of a user.
+    """
+
+
+class Undocumented(ScriptExhausted):
+    __doc__ = None
+
+
+def test_errors_that_are_unlike_ours_are_told_all_the_same() -> None:
     assert message_of(Untold()) == "Untold: its text cannot be made (RuntimeError)"
+    assert sign(Untold()).title == f"Untold: its text cannot be made (RuntimeError), at {AT}"
+    assert [sign(kind("no")).title for kind in (Unnamed, Undocumented)] == ["of a user", "undocumented"]
+    assert sign(ConservationError([])).title == f"this run cannot be:, at {AT}"
+    noted = KeyError("rain")
+    noted.add_note("and snow")
+    assert message_of(noted) == "KeyError: 'rain'\nand snow"
 
 
 @given(st.text(max_size=300))
