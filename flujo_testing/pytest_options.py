@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 import pytest
 
@@ -174,6 +175,13 @@ def _report(group: pytest.OptionGroup) -> None:
         dest="flujo_summary",
         metavar="FILE",
         help="Write a summary of the run as Markdown: red tests by cause, what runs cost.",
+    )
+    group.addoption(
+        "--flujo-job-summary",
+        dest="flujo_job_summary",
+        metavar="FILE",
+        default=os.environ.get("GITHUB_STEP_SUMMARY"),
+        help="Append that summary to FILE (default: the one that GITHUB_STEP_SUMMARY names, if it does).",
     )
     group.addoption(
         "--flujo-triage",

@@ -13,7 +13,8 @@ from _pytest.terminal import TerminalReporter
 
 from flujo_testing.golden.errors import GoldenError
 from flujo_testing.golden.inert import inert
-from flujo_testing.golden.leak import secrets_in
+from flujo_testing.golden.leak import SecretScan, secrets_in
+from flujo_testing.golden.mode import Mode, mode_of
 from flujo_testing.registered import registered
 from flujo_testing.report import github
 from flujo_testing.report.causes import cause_by_test, causes_of
@@ -54,7 +55,7 @@ class ReportHooks:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.settings = settings_of(config)
-        self.scan = secrets_in(os.environ)
+        self.scan = SecretScan()
         self.record: SuiteRecord | None = None
         self.problems: list[str] = []
 
@@ -70,6 +71,7 @@ class ReportHooks:
         red = {one.test for one in found.red}
         changed = changed_goldens(self.config, red)
         result = yield
+        self.scan = secrets_in(os.environ)
         if red or self.settings.wants_all:
             self.record = self._recorded(found, changed)
             self._write(self.record)
@@ -99,8 +101,12 @@ class ReportHooks:
         many = red >= MANY and len(record.causes) < red
         return bool(record.causes) and (many or self.settings.triage == "always")
 
+    @property
+    def _mode(self) -> Mode:
+        return mode_of(self.config.getoption("flujo_golden"), os.environ)
+
     def _recorded(self, found: Gathered, changed: tuple[ChangedGolden, ...]) -> SuiteRecord:
-        causes = causes_of(found.red, changed_together(changed), commands_for(self.config, self.settings))
+        causes = causes_of(found.red, changed_together(changed), commands_for(self.config, self.settings, self._mode))
         record = SuiteRecord(
             cases=found.records(cause_by_test(causes)),
             causes=(*causes, *lint_causes(self.config)),
@@ -114,7 +120,7 @@ class ReportHooks:
     def _write(self, record: SuiteRecord) -> None:
         """One that fails is a problem and stops no other."""
         settings = self.settings
-        if record.red and settings.keeps:
+        if record.red and settings.triage != "never" and self._mode is not Mode.CHECK:
             self._try(lambda: self._keep(record))
         if record.red and (artifacts := settings.artifacts) is not None:
             self._try(lambda: write_record(artifacts, record, self.scan))
@@ -122,7 +128,7 @@ class ReportHooks:
             self._try(lambda: write_whole(report, self._page(record), self.scan))
         if (summary := settings.summary) is not None:
             self._try(lambda: write_whole(summary, as_markdown(record), self.scan))
-        if (summary_of_job := settings.github_summary) is not None:
+        if (summary_of_job := settings.job_summary) is not None:
             self._try(lambda: append(summary_of_job, as_markdown(record), self.scan))
 
     def _try(self, write: Callable[[], object]) -> None:

@@ -88,7 +88,7 @@ def lint_causes(config: pytest.Config) -> tuple[Cause, ...]:
     return tuple(_lint_cause(code, list(found)) for code, found in groupby(by_rule, key=lambda finding: finding.code))
 
 
-def commands_for(config: pytest.Config, settings: Settings) -> Commands:
+def commands_for(config: pytest.Config, settings: Settings, mode: Mode) -> Commands:
     """As they are to be typed in the folder from which pytest was called."""
     root, here = config.rootpath, config.invocation_params.dir
 
@@ -96,10 +96,10 @@ def commands_for(config: pytest.Config, settings: Settings) -> Commands:
         return inert(f"python -m pytest {shlex.quote(_selection(test, root, here))}")
 
     def of_group(key: str, test: str) -> str:
-        if settings.artifacts is not None and settings.mode is not Mode.UPDATE:
+        if settings.artifacts is not None and mode is not Mode.UPDATE:
             given = str(config.getoption("flujo_golden_artifacts"))
             return inert(f"flujo golden diff {key} --from {shlex.quote(given)}")
-        return f"flujo golden diff {key}" if settings.mode is Mode.PENDING else of_test(test)
+        return f"flujo golden diff {key}" if mode is Mode.PENDING else of_test(test)
 
     return Commands(of_test, of_group)
 

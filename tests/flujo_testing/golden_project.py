@@ -85,7 +85,7 @@ def _loading(plugins: tuple[str, ...]) -> list[str]:
 
 def project_of(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """An empty project, away from CI and from the pytest run that this test is part of."""
-    for name in [name for name in os.environ if name == "CI" or name.startswith("PYTEST_")]:
+    for name in [name for name in os.environ if name == "CI" or name.startswith(("GITHUB_", "PYTEST_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))

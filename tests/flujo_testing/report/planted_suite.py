@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from itertools import takewhile
 
 import pytest
@@ -104,9 +103,7 @@ OURS = ("anyio", "syrupy")
 
 
 def empty_suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """The application, and no tests yet; away from GitHub, too."""
-    for name in [name for name in os.environ if name.startswith("GITHUB_")]:
-        monkeypatch.delenv(name)
+    """The application, and no tests yet."""
     project = project_of(pytester, monkeypatch)
     (project.path / "conftest.py").unlink()
     project.write("pytest.ini", INI + "pythonpath = .\nanyio_mode = auto\n")

@@ -268,6 +268,24 @@ def test_github_is_told_of_each_cause_and_its_summary_grows(suite: Project) -> N
     assert [line for line in run(suite).outlines if line.startswith("::")] == []
 
 
+MOVING = """
+import flujo.runner
+
+def test_it(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("CI", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.setenv(name, "elsewhere")
+    assert 1 == 2
+"""
+
+
+def test_where_a_test_goes_and_what_it_sets_moves_no_record(suite: Project) -> None:
+    suite.write("tests/test_it.py", MOVING)
+    run(suite, "--flujo-summary=out.md", "--golden-artifacts=out").assert_outcomes(failed=1)
+    assert [case.outcome for case in kept(suite).red] == ["failed"]
+    assert [(suite.path / path).is_file() for path in ("out.md", "out/last-run.json")] == [True, True]
+
+
 def properties(path: Path) -> dict[str, list[tuple[str, str]]]:
     """Of each test in a JUnit file."""
     return {
