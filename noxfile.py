@@ -67,6 +67,7 @@ FIRST_PYTHON_ONLY = (
     "tests/flujo/agents",
     "tests/flujo/price_list",
     "tests/flujo_testing/conformance",
+    "tests/flujo_testing/report/test_page_browser.py",
     "tests/flujo_testing/server",
     "tests/recordings",
     "tests/test_tidy.py",

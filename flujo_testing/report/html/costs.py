@@ -30,7 +30,7 @@ def costs(record: SuiteRecord, numbers: Numbers) -> Element:
     )
     figures = [_figure(numbers, what, spending(payments, of), whole, tones) for what, of, tones in by]
     told = f"{dollars(whole.usd)}, {counted(whole.requests, 'request')}"
-    unpriced = f", {counted(whole.unpriced, 'request')} of unknown cost" if whole.unpriced else ""
+    unpriced = f", {whole.unpriced:,} of them unpriced" if whole.unpriced else ""
     return section("costs", "Costs", *figures, told=told + unpriced)
 
 
@@ -63,8 +63,8 @@ def _figure(numbers: Numbers, what: str, sums: tuple[Spent, ...], whole: Spent, 
 
 def _columns(what: str, unpriced: int) -> list[Column]:
     numbers = (Column("USD", True, "descending"), *(Column(name, True) for name in ("share", "requests")))
-    tokens = (Column("input tokens", True), Column("output tokens", True))
-    unknown = [Column("of unknown cost", True)] if unpriced else []
+    tokens = (Column("tokens in", True), Column("tokens out", True))
+    unknown = [Column("unpriced", True)] if unpriced else []
     return [Column(what), *numbers, *unknown, *tokens]
 
 

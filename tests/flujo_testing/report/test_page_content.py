@@ -148,8 +148,8 @@ def test_what_is_no_golden_is_shown_as_text() -> None:
 
 def test_costs_by_step_model_and_outcome_add_up() -> None:
     section = PAGE.by_id("costs")
-    assert section.one("span", "told").text == "0.005498 USD, 7 requests, 1 request of unknown cost"
-    head = ["USD", "share", "requests", "of unknown cost", "input tokens", "output tokens"]
+    assert section.one("span", "told").text == "0.005498 USD, 7 requests, 1 of them unpriced"
+    head = ["USD", "share", "requests", "unpriced", "tokens in", "tokens out"]
     assert table(section, 0) == [
         ["step", *head],
         ["write", "0.004160", "75.7 %", "5", "1", "600", "200"],
