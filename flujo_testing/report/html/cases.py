@@ -21,6 +21,7 @@ TONES: Final = {
 SLOWEST: Final = 10
 MOST_CASES: Final = 2000
 MOST_OF_A_TEST: Final = 300
+FIRST_LINES: Final = 2
 MOST_OF_A_MESSAGE: Final = 300
 
 
@@ -40,7 +41,7 @@ def cases(record: SuiteRecord) -> Element:
 
 def _shown(costs: Sequence[Spent | None]) -> list[str]:
     """The costs as a column; what nobody knows is no 0."""
-    known = [None if cost is None or cost.requests == cost.unpriced else cost.usd for cost in costs]
+    known = [None if cost is None else cost.known_usd for cost in costs]
     return [
         amount if cost is None or not cost.unpriced else "unknown" if usd is None else f"{amount} + unknown"
         for cost, usd, amount in zip(costs, known, aligned(known), strict=True)
@@ -66,7 +67,7 @@ def _filters(record: SuiteRecord) -> Element:
 
 def _row(case: CaseRecord, cost: Spent | None, amount: str) -> Row:
     outcome = element("span", case.outcome, class_=f"badge {TONES[case.outcome]}")
-    message = element("p", cut(case.message, MOST_OF_A_MESSAGE), class_="message") if case.message else None
+    message = element("p", _beginning(case.message), class_="message") if case.message else None
     return Row(
         (
             Value(outcome, str(OUTCOMES.index(case.outcome))),
@@ -78,6 +79,13 @@ def _row(case: CaseRecord, cost: Spent | None, amount: str) -> Row:
         found=True,
         outcome=case.outcome,
     )
+
+
+def _beginning(message: str) -> str:
+    """The first lines of a message; the whole of it stands with the cause."""
+    lines = [line for line in message.split("\n") if line.strip()]
+    more = f" ({counted(len(lines) - FIRST_LINES, 'more line')})" if len(lines) > FIRST_LINES else ""
+    return cut("\n".join(lines[:FIRST_LINES]), MOST_OF_A_MESSAGE) + more
 
 
 def _name(test: str) -> Element:

@@ -10,11 +10,12 @@ from flujo_testing.report.html.element import Element, element
 from flujo_testing.report.html.plots import Bar, Numbers, bars
 from flujo_testing.report.html.spending import Spent, largest, payments_of, spending, spent
 from flujo_testing.report.html.tables import Column, Row, Value, empty, section, table
-from flujo_testing.report.html.texts import aligned, counted, cut, dollars
+from flujo_testing.report.html.texts import NOTHING, aligned, counted, cut, dollars
 from flujo_testing.report.record import Payment, SuiteRecord
 
 MOST_BARS: Final = 12
-_UNKNOWN: Final = "no model told"
+UNKNOWN: Final = "unknown"
+NO_MODEL: Final = "no model told"
 _TONES: Final = {"ok": "good", "error": "bad", "timeout": "warn", "cancelled": "off", "in_doubt": "wait"}
 
 
@@ -25,7 +26,7 @@ def costs(record: SuiteRecord, numbers: Numbers) -> Element:
     whole = spent("all", payments)
     by: tuple[tuple[str, Callable[[Payment], str], dict[str, str]], ...] = (
         ("step", lambda payment: payment.step or "no step", {}),
-        ("model", lambda payment: payment.model or _UNKNOWN, {}),
+        ("model", lambda payment: payment.model or NO_MODEL, {}),
         ("outcome", lambda payment: payment.outcome, _TONES),
     )
     figures = [_figure(numbers, what, spending(payments, of), whole, tones) for what, of, tones in by]
@@ -37,17 +38,16 @@ def costs(record: SuiteRecord, numbers: Numbers) -> Element:
 def _figure(numbers: Numbers, what: str, sums: tuple[Spent, ...], whole: Spent, tones: dict[str, str]) -> Element:
     shown = largest(sums, MOST_BARS)
     most = max((one.usd for one in shown), default=Decimal(0)) or Decimal(1)
-    amounts = aligned([*(one.usd for one in shown), whole.usd])
+    amounts = [
+        UNKNOWN if amount == NOTHING else amount for amount in aligned([one.known_usd for one in (*shown, whole)])
+    ]
     title = f"Cost by {what}"
     first = shown[0]
     description = (
         f"{counted(len(shown), 'bar')}, the most expensive first: {cut(first.name, 80)} with {dollars(first.usd)} "
         f"of {dollars(whole.usd)}. The table beside it holds all numbers."
     )
-    drawn = [
-        Bar(one.name, f"{amount} USD", one.usd / most, tones.get(one.name, "accent"))
-        for one, amount in zip(shown, amounts, strict=False)
-    ]
+    drawn = [Bar(one.name, _dollars(one.known_usd), one.usd / most, tones.get(one.name, "accent")) for one in shown]
     rows = [_row(one, amount, whole) for one, amount in zip(shown, amounts, strict=False)]
     return element(
         "figure",
@@ -59,6 +59,10 @@ def _figure(numbers: Numbers, what: str, sums: tuple[Spent, ...], whole: Spent, 
             class_="beside",
         ),
     )
+
+
+def _dollars(amount: Decimal | None) -> str:
+    return UNKNOWN if amount is None else dollars(amount)
 
 
 def _columns(what: str, unpriced: int) -> list[Column]:

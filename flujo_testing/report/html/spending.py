@@ -21,6 +21,11 @@ class Spent:
     usd: Decimal
     unpriced: int
 
+    @property
+    def known_usd(self) -> Decimal | None:
+        """None where not one of the requests has a known cost: that is no 0."""
+        return None if self.requests and self.requests == self.unpriced else self.usd
+
 
 def payments_of(cases: Iterable[CaseRecord]) -> tuple[Payment, ...]:
     return tuple(payment for case in cases for run in case.runs for payment in run.payments)

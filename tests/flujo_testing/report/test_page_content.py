@@ -160,14 +160,14 @@ def test_costs_by_step_model_and_outcome_add_up() -> None:
         ["model", *head],
         ["test:writer", "0.004160", "75.7 %", "4", "0", "480", "160"],
         ["test:small", "0.001338", "24.3 %", "2", "0", "240", "80"],
-        ["no model told", "0.000000", "0.0 %", "1", "1", "120", "40"],
+        ["no model told", "unknown", "0.0 %", "1", "1", "120", "40"],
         ["all", "0.005498", "100.0 %", "7", "1", "840", "280"],
     ]
     assert [row[:2] for row in table(section, 2)] == [
         ["outcome", "USD"],
         ["ok", "0.003418"],
         ["timeout", "0.002080"],
-        ["in_doubt", "0.000000"],
+        ["in_doubt", "unknown"],
         ["all", "0.005498"],
     ]
 
@@ -183,6 +183,8 @@ def test_plots_have_a_title_a_description_and_bars_to_scale() -> None:
         "The table beside it holds all numbers."
     )
     assert [rect.attributes["width"] for rect in plot.all("rect", "accent")] == ["360", "115.8"]
+    assert texts(plot.all("text")) == ["write", "0.00416 USD", "write/fallback:small", "0.001338 USD"]
+    assert texts(PAGE.by_id("costs").all("svg")[1].all("text", "number")) == ["0.00416 USD", "0.001338 USD", "unknown"]
 
 
 def test_the_audit_says_how_many_tests_notice_a_fault_file_by_file() -> None:
@@ -261,6 +263,12 @@ def test_a_long_message_is_cut_and_says_how_much() -> None:
     case = CaseRecord("tests/test_a.py::test_a", "failed", 0.5, "a" * 1300, None, ())
     section = parsed(page(replace(EMPTY, cases=(case,)))).by_id("tests")
     assert section.one("p", "message").text == "a" * 300 + "\N{HORIZONTAL ELLIPSIS} (1,000 more characters)"
+
+
+def test_of_a_message_the_first_lines_are_shown() -> None:
+    case = CaseRecord("tests/test_a.py::test_a", "failed", 0.5, "one\n\ntwo\nthree\nfour", None, ())
+    section = parsed(page(replace(EMPTY, cases=(case,)))).by_id("tests")
+    assert section.one("p", "message").text == "one\ntwo (2 more lines)"
 
 
 def test_more_tests_than_a_page_shows_are_counted() -> None:
