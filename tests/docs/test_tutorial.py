@@ -45,5 +45,3 @@ def test_what_the_red_test_says_is_what_the_page_shows(tmp_path: Path) -> None:
     (shown,) = [block.text for block in blocks(PAGE) if block.language == "text"]
     missing = [line for line in shown.splitlines() if f"  {line}\n" not in said]
     assert missing == [], said
-
-
