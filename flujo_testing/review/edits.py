@@ -92,7 +92,10 @@ def _of_section(before: Table, after: Table, where: Where, around: _Around) -> I
         if type(was) is dict and type(now) is dict and _is_section(where, key):
             yield from _of_section(was, now, (*where, key), partial(_inside, before, after, key, around))
             continue
-        keys = tuple(other for other in changed if other == key or _go_together(before, after, key, other))
+        together = len(where) > 1  # otherwise keys are names of steps, or parts of the run
+        keys = tuple(
+            other for other in changed if other == key or (together and _go_together(before, after, key, other))
+        )
         done.update(keys)
         yield Edit(where, keys, before, after, _told(*around(*_alone(before, after, keys))))
 
@@ -110,8 +113,8 @@ def _is_section(where: Where, key: str) -> bool:
 
 def _go_together(before: Table, after: Table, key: str, other: str) -> bool:
     """A value and where it came from are one fact; so is the number of items, or of iterations."""
-    if key.removesuffix("_from") == other.removesuffix("_from"):
-        return True
+    if PART.fullmatch(key) is None:
+        return PART.fullmatch(other) is None and key.removesuffix("_from") == other.removesuffix("_from")
     only = (key in before) is not (key in after) and (other in before) is not (other in after)
     return only and any(key.startswith(start) and other.startswith(start) for start in _COUNTED)
 

@@ -354,3 +354,36 @@ def check_cause_by_cause(changes: list[Changed]) -> int:
         left = [replace(case.changed, before=text) for case, text in texts if text != case.changed.after]
         assert {group.key for group in grouped(left)} == {group.key for group in sorted_out.groups} - {key}
     return len(changes)
+
+
+HEADER = {"format": "flujo-golden/1", "owner": owner(1)}
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(STORIES, STORIES), min_size=1, max_size=3))
+def test_whatever_goldens_hold_every_difference_is_in_one_group(pairs: list[tuple[Story, Story]]) -> None:
+    changes = [
+        Changed(
+            f"{number}.yaml", owner(number, f"tests/test_{number % 2}.py"), render(HEADER | one), render(HEADER | two)
+        )
+        for number, (one, two) in enumerate(pairs)
+    ]
+    sorted_out = sorting(changes)
+    for case in sorted_out.cases:
+        said = Counter(difference.text for difference in differences(case.before, case.after))
+        if case.found:
+            assert of_golden(sorted_out.groups, case.changed.golden) == said
+        assert composed(case, lambda cause: True) == case.changed.after
+        assert composed(case, lambda cause: False) == case.changed.before
+
+
+def test_steps_whose_names_look_like_a_value_and_its_source_are_two_steps() -> None:
+    def run(text: str) -> str:
+        steps = {
+            name: {"attempt 1": {"input_from": "run", "output": f"{name} {text}"}} for name in ("input", "input_from")
+        }
+        added = {"input": 1} if text == "new" else {}
+        return render(HEADER | {"steps": steps | added})
+
+    groups = grouped([Changed("a.yaml", owner(1), run("old"), run("new"))])
+    assert sum(len(group.instances[0].texts) for group in groups) == 2
