@@ -69,6 +69,50 @@ class JournalConflict(MisuseError):
         self.path = path
 
 
+class NotStorable(MisuseError):
+    """A value that a store cannot keep, or not as it is: ``path`` (such as ``$.a[3].b``) says where, ``reason`` why."""
+
+    def __init__(self, path: str, reason: str, what: str = "the value") -> None:
+        super().__init__(
+            f"{what} cannot be stored: at {path}, {reason}. Use plain data, pydantic models or dataclasses of a module "
+            "that can be imported; clients, locks and the like belong into resources"
+        )
+        self.path = path
+        self.reason = reason
+        self.what = what
+
+
+class NoSuchRun(MisuseError):
+    """A store knows no run of this id; ``near`` are those that look like it."""
+
+    def __init__(self, run_id: str, near: Sequence[str] = ()) -> None:
+        hint = f"did you mean {', '.join(map(repr, near))}?" if near else "the store lists its runs with runs()"
+        super().__init__(f"there is no run '{run_id}' in the store; {hint}")
+        self.run_id = run_id
+        self.near = tuple(near)
+
+
+class RunHeld(MisuseError):
+    """Another process, or another task of this one, is running the run; ``holder`` says which, and since when."""
+
+    def __init__(self, run_id: str, holder: str) -> None:
+        super().__init__(f"run '{run_id}' is being run by {holder}: wait for it to end, or end that process")
+        self.run_id = run_id
+        self.holder = holder
+
+
+class PipelineChanged(MisuseError):
+    """A run in a store was made by a pipeline of other steps; ``path`` is the first that differs."""
+
+    def __init__(self, run_id: str, path: str, why: str) -> None:
+        super().__init__(
+            f"run '{run_id}' was made by another pipeline: {why}. Go on with the pipeline that made it, "
+            f"or take what both have in common: store.fork({run_id!r}, {path!r}) gives the id of a new run"
+        )
+        self.run_id = run_id
+        self.path = path
+
+
 # What agents and listeners raise ---------------------------------------------------------------------
 
 
@@ -238,6 +282,19 @@ class MissingUnitPrice(PriceError):
 
 class UnknownPriceContext(PriceError):
     """A request was made in a context (batch, service tier) that its price row does not know."""
+
+
+class InDoubtError(RunError):
+    """A call was in doubt after a crash, and its step was told to fail then (``on_doubt``), or a person said so."""
+
+
+class StoreError(RunError):
+    """A store cannot read or write; ``file`` is the file it is in. What was kept before stays kept."""
+
+    def __init__(self, file: str, what: str, fix: str) -> None:
+        super().__init__(f"the store {file} {what}. {fix}")
+        self.file = file
+        self.what = what
 
 
 class RunPausedError(RunError):

@@ -18,6 +18,8 @@ from flujo.ports import Rejection
 
 StepStatus = Literal["completed", "failed", "stopped", "limited", "paused", "cancelled"]
 RunStatus = Literal["completed", "failed", "paused", "limited", "aborted", "cancelled"]
+Interrupted = Literal["interrupted"]
+"""Instead of a status: the run's process is gone, and nobody has written down an end."""
 
 
 class Scope:
@@ -85,9 +87,12 @@ class RunEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunResumed(Event):
-    """The run goes on after it had ended with ``status``; ``answers`` are those given to its questions, by path."""
+    """The run goes on after it had ended with ``status``, or was interrupted, as when its process was killed.
 
-    status: RunStatus
+    ``answers`` are those given to its questions, by path.
+    """
+
+    status: RunStatus | Interrupted
     answers: tuple[tuple[str, object], ...]
 
 

@@ -156,6 +156,17 @@ class RecordedAnswer:
     metadata: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is booked of a call that was about to be made if nobody ever hears how it ended.
+
+    ``entry`` says when it was to be made and the most that it may have cost, ``draws`` what limits count for it.
+    """
+
+    entry: LedgerEntry
+    draws: tuple[Draw, ...] = ()
+
+
 class Gate(Protocol):
     """Stands before every agent and plugin that a run asks: it decides when a call is made, and when its answer counts.
 
@@ -175,8 +186,11 @@ class Journal(Protocol):
     async def recall(self, run_id: str, path: str) -> RecordedAnswer | None:
         """The answer committed for this ask, if any."""
 
-    async def intend(self, run_id: str, path: str) -> None:
-        """Written before a call that may be paid: after a crash it is in doubt."""
+    async def intend(self, run_id: str, path: str, intent: Intent) -> None:
+        """Written before a call that is paid: as long as there is no answer, it is in doubt after a crash.
+
+        One that is made again after such a crash has an ``intent`` of its own, with another ``entry_id``.
+        """
 
     async def commit(self, run_id: str, path: str, answer: RecordedAnswer) -> None:
         """The answer is kept from now on; the ask is never made again for this run."""
