@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +14,10 @@ from flujo.usage import Dimension, OtherUsage, RequestOutcome, Usage, UsageSourc
 CostSource = Literal["table", "provider", "estimate", "unpriced"]
 
 _WITHIN_A_STEP = frozenset({"attempt", "redirect", "plugin", "request"})
+NUMBERED = re.compile(r"(?:iteration|item):(\d+)")
+"""A segment of a path that is counted while a pipeline runs."""
+OF_A_STEP = re.compile(r"(?:decision|human|doubt):.*")
+"""A segment behind the path of a step, at which a journal keeps what is no ask of its agent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +104,16 @@ def step_path(path: str) -> str:
     'reviews/branch:legal/check'
     """
     return "/".join(segment for segment in path.split("/") if not _is_within_a_step(segment))
+
+
+def structural(path: str) -> str:
+    """The path of the step that a path belongs to, without iterations and items: as a pipeline's steps are called.
+
+    >>> structural("loop/iteration:2/draft/attempt:1/plugin:tone")
+    'loop/draft'
+    """
+    segments = step_path(path).split("/")
+    return "/".join(each for each in segments if not NUMBERED.fullmatch(each) and not OF_A_STEP.fullmatch(each))
 
 
 def _is_within_a_step(segment: str) -> bool:

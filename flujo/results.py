@@ -114,7 +114,7 @@ class PipelineResult(Generic[Out]):
         self._schemas = schemas
         self.error = error
         self.listener_errors = listener_errors
-        self._state = state
+        self.state = state
         self.status = status
         self.output = output
 
@@ -151,7 +151,7 @@ class PipelineResult(Generic[Out]):
     @cached_property
     def context(self) -> Any:
         """The context as the run left it, of the runner's context model; the caller's own to change."""
-        return self._state.fork()
+        return self.state.fork()
 
     @cached_property
     def questions(self) -> tuple[Question, ...]:

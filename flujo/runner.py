@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 import anyio
 from pydantic import ValidationError
@@ -33,7 +33,7 @@ from flujo.execution.loops import loop_runs_here, no_loop_named
 from flujo.execution.past import Beginning, Past
 from flujo.execution.plan import Node, compiled
 from flujo.execution.sequence import run_sequence
-from flujo.execution.signals import Aborted, Breached, Paused
+from flujo.execution.signals import Aborted, Breached, Paused, Unkept
 from flujo.execution.tee_log import TeeLog
 from flujo.functions import can, why_not_plain
 from flujo.isolation import State
@@ -46,7 +46,12 @@ from flujo.results import PipelineResult
 from flujo.resuming import resumption
 from flujo.steps import HumanStep, ParallelStep, Step
 from flujo.steps.frozen import flag_problems
+from flujo.stores import open_store
+from flujo.stores.store import Store
 from flujo.usage import UsageLimits
+
+if TYPE_CHECKING:
+    from flujo.keeping import Keeper, KeptRun
 
 
 class SystemClock:
@@ -69,7 +74,8 @@ class Flujo(Generic[In, Out]):
     """Runs a pipeline, any number of times at once; runs share nothing but ``resources``.
 
     ``usage_limits`` hold per run. ``cost_model`` prices requests; without one, costs are what providers report.
-    ``listeners`` are plain functions that are told every event the moment it happens. ``store`` is a journal. Without
+    ``listeners`` are plain functions that are told every event the moment it happens. ``store`` is a store or its URL
+    (``sqlite:///runs.db``): runs then survive their process; or a journal, which keeps answers only. Without
     ``keep_transcript`` events are told and not kept, so that a long run takes no more memory than a short one: its
     result has no transcript and cannot be resumed, but a whole ledger. Raises PipelineDefinitionError with everything
     that is wrong with the pipeline.
@@ -85,14 +91,15 @@ class Flujo(Generic[In, Out]):
         cost_model: CostModel | None = None,
         strict_pricing: bool = False,
         listeners: Sequence[Listener] = (),
-        store: Journal | None = None,
+        store: Journal | str | None = None,
         clock: Clock | None = None,
         name: str | None = None,
         keep_transcript: bool = True,
     ) -> None:
         self.pipeline: Pipeline = pipeline if isinstance(pipeline, Pipeline) else Pipeline.of(pipeline)
         self.context_model = context_model or PipelineContext
-        ports = {"cost_model": cost_model, "store": store, "clock": clock}
+        opened = open_store(store) if isinstance(store, str) else store
+        ports = {"cost_model": cost_model, "store": opened, "clock": clock}
         if problems := [
             *self.pipeline.validate(),
             *self._problems(context_model),
@@ -111,7 +118,15 @@ class Flujo(Generic[In, Out]):
         self.cost_model = cost_model
         self.strict_pricing = strict_pricing
         self.listeners = tuple(listeners)
-        self.store = store
+        self._keeper: Keeper | None = None
+        self._journal: Journal | None = None
+        if isinstance(opened, Store):
+            from flujo.keeping import Keeper  # and all that reads and writes values: most runs have no store
+
+            self._keeper = Keeper(opened, self.pipeline, self.context_model, self.name)
+        else:
+            self._journal = opened
+        self.store = opened
         self.clock = clock or SystemClock()
         self.keep_transcript = keep_transcript
         self._nodes = compiled(self.pipeline.steps)
@@ -141,7 +156,7 @@ class Flujo(Generic[In, Out]):
             call = "use 'await runner.run_async(...)' there"
             raise MisuseError(f"Flujo.run() was called inside a running event loop; {call}")
         with no_loop_named():
-            return anyio.run(self._execute, self._beginning(input, context_data), run_id)
+            return anyio.run(self._started, self._beginning(input, context_data), run_id, context_data)
 
     async def run_async(
         self, input: In, *, run_id: str | None = None, context_data: Mapping[str, Any] | None = None
@@ -149,13 +164,15 @@ class Flujo(Generic[In, Out]):
         """Run the pipeline; how it ended is in the result. Raises MisuseError for ``context_data`` that does not fit.
 
         ``run_id`` names the run in ledger and journal; one is made up if it is not given. ``context_data`` holds the
-        fields of the context to start with.
+        fields of the context to start with. On a store, the run of this id goes on if it was interrupted, and is told
+        again if it has ended. Raises RunHeld if it is running, PipelineChanged, MisuseError if it was begun with
+        another input, NotStorable for an input or context that a store cannot keep, StoreError.
         """
-        return await self._execute(self._beginning(input, context_data), run_id)
+        return await self._started(self._beginning(input, context_data), run_id, context_data)
 
     async def resume_async(
         self,
-        result: PipelineResult[Any],
+        result: PipelineResult[Any] | str,
         answers: Mapping[str, object] | None = None,
         *,
         usage_limits: UsageLimits | None = None,
@@ -167,13 +184,21 @@ class Flujo(Generic[In, Out]):
         attempts. A run that reached its limits needs higher ``usage_limits``; what was spent counts. Raises
         MisuseError, before anything runs, for an answer that nobody asked for or that does not fit, and for another
         pipeline.
+
+        On a store the run's id stands for its result, in this process or another one, also if it was interrupted; a
+        run that is in the store goes on from there, whatever its result says. Raises NoSuchRun, RunHeld, StoreError.
         """
-        if not isinstance(result, PipelineResult):
-            raise MisuseError(f"resume_async() takes the PipelineResult of the run, not {result!r}")
         limits = usage_limits or self.usage_limits
-        past = resumption(result, answers or {}, pipeline=self.pipeline, limits=limits, store=self.store)
+        if self._keeper is not None:
+            run_id = result.run_id if isinstance(result, PipelineResult) else result
+            return await self._keeper.resume(self._execute, run_id, answers or {}, limits, self._utc())
+        if not isinstance(result, PipelineResult):
+            raise MisuseError(
+                f"resume_async() takes the PipelineResult of the run, not {result!r}; with a store its id will do"
+            )
+        past, _ = resumption(result, answers or {}, pipeline=self.pipeline, limits=limits, store=self._journal)
         begun = result.beginning
-        return await self._execute(Beginning(begun.input, begun.state, limits), result.run_id, None, past)
+        return await self._execute(Beginning(begun.input, begun.state, limits), result.run_id, past=past)
 
     def stream_async(
         self,
@@ -193,9 +218,26 @@ class Flujo(Generic[In, Out]):
             raise MisuseError(f"buffer is {buffer!r}; pass how many events may wait for the reader, at least 1")
 
         async def execute(stream: EventStream) -> PipelineResult[Out]:
-            return await self._execute(self._beginning(input, context_data), run_id, stream)
+            return await self._started(self._beginning(input, context_data), run_id, context_data, stream)
 
         return streamed(execute, buffer)
+
+    async def _started(
+        self,
+        begun: Beginning,
+        run_id: str | None,
+        context_data: Mapping[str, Any] | None = None,
+        stream: EventStream | None = None,
+    ) -> PipelineResult:
+        if run_id is not None and not (isinstance(run_id, str) and run_id.strip()):
+            raise MisuseError(f"run_id is {run_id!r}; pass a text that names the run, or leave it out")
+        if self._keeper is None:
+            return await self._execute(begun, run_id, stream)
+        run, name = partial(self._execute, stream=stream), _new_run_id() if run_id is None else run_id
+        return await self._keeper.run(run, begun, dict(context_data or {}), name, self._utc())
+
+    def _utc(self) -> datetime:
+        return (current().clock or self.clock).utc()
 
     def _beginning(self, input: object, context_data: Mapping[str, Any] | None) -> Beginning:
         laws = current().laws or DEFAULT
@@ -207,9 +249,8 @@ class Flujo(Generic[In, Out]):
         run_id: str | None,
         stream: EventStream | None = None,
         past: Past | None = None,
+        kept: KeptRun | None = None,
     ) -> PipelineResult:
-        if run_id is not None and not (isinstance(run_id, str) and run_id.strip()):
-            raise MisuseError(f"run_id is {run_id!r}; pass a text that names the run, or leave it out")
         overrides = current()
         nodes = self._nodes if not overrides.agents else self._nodes_with(overrides)
         laws, clock = overrides.laws or DEFAULT, overrides.clock or self.clock
@@ -219,8 +260,9 @@ class Flujo(Generic[In, Out]):
         account = Account(RunId(_new_run_id if run_id is None else run_id), clock, laws, cost_model, strict)
         run = Run(clock, laws, account, self.resources)
         run.past, run.door, run.gate = past, overrides.door, overrides.gate
-        if past is not None or self.store is not None:
-            run.journal, run.new_frame, run.is_followed = past or self.store, JournaledFrame, True
+        journal = self._journal if kept is None else kept.journal
+        if past is not None or journal is not None:
+            run.journal, run.new_frame, run.is_followed = past or journal, JournaledFrame, True
         listeners = (*overrides.listeners, *self.listeners)
         audience = None
         if listeners or stream is not None:
@@ -232,13 +274,19 @@ class Flujo(Generic[In, Out]):
             account.before = past.paid
             purse.expecting()
         frame = run.new_frame(run, Scope(None, ""), run.new_log(), begun.state, purse)
-        status, output, error = await self._run_to_end(frame, nodes, begun.input, audience)
+        try:
+            status, output, error = await self._run_to_end(frame, nodes, begun.input, audience)
+        except BaseException as interruption:
+            if kept is not None:
+                await kept.cancelled(frame, list(frame.log), self.keep_transcript, clock.utc(), interruption)
+            raise
         log = laws.log_of_run(frame.log if type(frame.log) is list else list(frame.log))
         errors = () if audience is None else tuple(audience.errors)
-        return PipelineResult(
+        result: PipelineResult = PipelineResult(
             account.name, log, frame.state, status, output, error, errors, begun, self.pipeline, run.schemas,
             self.keep_transcript,
         )  # fmt: skip
+        return result if kept is None else await kept.ended(result, clock.utc())
 
     async def _run_to_end(
         self, frame: Frame, nodes: Sequence[Node], input: object, audience: Audience | None
@@ -266,6 +314,8 @@ class Flujo(Generic[In, Out]):
             status = "paused"
         except Aborted as aborted:
             status, error = "aborted", aborted.reason
+        except Unkept as unkept:
+            status, error = "failed", unkept.error
         except BaseException as interruption:
             _tell_what_was_not_reached(frame)
             log.extend((RunEnded, now(), scope, "", "cancelled", None, told(interruption)))

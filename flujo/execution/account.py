@@ -165,7 +165,7 @@ class Purse:
         account, budget = self.account, self.budget
         if budget is None and not account.strict:
             return None
-        bound = self._bound(meter, value, offered, place)
+        bound = self.bound(meter, value, offered, place)
         if budget is None:
             return None
         try:
@@ -183,7 +183,7 @@ class Purse:
         """Whether a cost limit holds here or above: then a call without a price is refused (law A4)."""
         return self.budget is not None and any("cost_usd" in budget.limited for budget in self.budget.chain)
 
-    def _bound(self, meter: Meter, value: object, offered: Mapping[str, Any], place: Place) -> Amount:
+    def bound(self, meter: Meter, value: object, offered: Mapping[str, Any], place: Place) -> Amount:
         times = meter.max_requests
         try:
             tokens = meter.estimate(value, offered)

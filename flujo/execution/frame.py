@@ -23,6 +23,7 @@ from flujo.execution.calling import (
     is_unusable,
     raise_if_cancelled,
 )
+from flujo.execution.intent import intent_of
 from flujo.execution.signals import AskFailure, Breached, Halt, Stopped
 from flujo.execution.together import Together
 from flujo.isolation import State, private_copy
@@ -286,8 +287,9 @@ class Frame:
         try:
             if run.halted is not None:
                 raise run.halted
-            if run.journal is not None:
-                await run.journal.intend(purse.account.run_id, place.path)
+            if run.journal is not None and callee.meter is not None:
+                intent = intent_of(purse, callee.meter, place, value, offered, hold)
+                await run.journal.intend(purse.account.run_id, place.path, intent)
         except BaseException:
             if hold is not None:
                 hold.release()

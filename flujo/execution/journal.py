@@ -4,19 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
 
 from flujo.binding import BoundAgent
-from flujo.errors import told
-from flujo.events import Drawn, Paid, rows
+from flujo.errors import InDoubtError, NotStorable, StepFailedError, StoreError, told
+from flujo.events import Drawn, Paid, Questioned, Replied, rows
 from flujo.execution.account import Purse
 from flujo.execution.frame import Frame, Place
-from flujo.execution.past import Replayed, decision_path, human_path
-from flujo.execution.signals import AskFailure, Breached
+from flujo.execution.past import Replayed, decision_path, doubt_path, human_path
+from flujo.execution.signals import AskFailure, Breached, Paused, Unkept
 from flujo.isolation import Delta, delta, private_copy
 from flujo.loading import all_names
-from flujo.ports import PluginOutcome, RecordedAnswer
+from flujo.ports import Intent, Journal, PluginOutcome, RecordedAnswer
 from flujo.structure import MISSING
+
+
+RETRY_OR_FAIL: TypeAdapter[Any] = TypeAdapter(Literal["retry", "fail"])
+"""What a person may answer who is asked about a call in doubt."""
+
+
+class Keeping:
+    """The journal of a run that this process has taken from a store: what was kept before has been read at once.
+
+    A store that fails ends the run.
+    """
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: Journal) -> None:
+        self._store = store
+
+    async def recall(self, run_id: str, path: str) -> RecordedAnswer | None:
+        return None
+
+    async def intend(self, run_id: str, path: str, intent: Intent) -> None:
+        try:
+            await self._store.intend(run_id, path, intent)
+        except StoreError as error:
+            raise _unkept(error, path) from error
+
+    async def commit(self, run_id: str, path: str, answer: RecordedAnswer) -> None:
+        try:
+            await self._store.commit(run_id, path, answer)
+        except StoreError as error:
+            raise _unkept(error, path) from error
+
+
+def _unkept(error: StoreError, path: str) -> Unkept:
+    error.path = path
+    return Unkept(error)
 
 
 class JournaledFrame(Frame):
@@ -39,26 +77,74 @@ class JournaledFrame(Frame):
         recorded = await journal.recall(run_id, path)
         if recorded is not None:
             return self._replayed(recorded, callee, place, offered, purse)
+        start = len(self.log)
         if self.run.past is not None and path in self.run.past.unfinished:
             unfinished = self.run.past.unfinished[path]
             place.asked_before = len(unfinished.entries)
             purse.rebook(self.log, place, unfinished)
-        start = len(self.log)
+            if path in self.run.past.doubtful:
+                await self._decide_doubt(callee, place, start, purse)
         try:
             answer = await super().ask(callee, place, value, offered, timeout_s, purse)
         except AskFailure as failure:
             if place.asked:
-                await journal.commit(run_id, path, self._record(None, start, offered, failure))
+                await self._commit(place, purse, self._record(None, start, offered, failure))
             raise
         except Breached as breach:
             if place.asked:  # it was answered and paid; what it passed is judged again from the entries
                 failed = None
                 if breach.answer is MISSING:  # it raised, and what it had spent passed the limit
                     failed = AskFailure("limited", Replayed(told(breach)))
-                await journal.commit(run_id, path, self._record(breach.answer, start, offered, failed))
+                try:
+                    await self._commit(place, purse, self._record(breach.answer, start, offered, failed))
+                except AskFailure:  # it cannot be kept, which is kept; the limit has been passed all the same
+                    raise breach from None
             raise
-        await journal.commit(run_id, path, self._record(answer, start, offered, None))
+        await self._commit(place, purse, self._record(answer, start, offered, None))
         return answer
+
+    async def _commit(self, place: Place, purse: Purse, answer: RecordedAnswer) -> None:
+        """Keep what an ask brought. Raises AskFailure for an answer that cannot be kept: it was paid all the same."""
+        journal, run_id = self.run.journal, purse.account.run_id
+        assert journal is not None
+        try:
+            await journal.commit(run_id, place.path, answer)
+        except NotStorable as refused:
+            failed = AskFailure("invalid", refused, retryable=False)
+            await journal.commit(run_id, place.path, replace(answer, value=None, error=failed, context_change=()))
+            raise failed from refused
+
+    async def _decide_doubt(self, callee: BoundAgent, place: Place, start: int, purse: Purse) -> None:
+        """What the step says is done about a call that may have been made before the run's process died.
+
+        Returns to have it made again; raises AskFailure, or Paused where a person is to say.
+        """
+        past, path, number = self.run.past, place.path, place.asked_before
+        assert past is not None
+        policy: object = past.policy_at(place.step)
+        if policy == "ask":
+            policy = await self._asked_about(place, doubt_path(path, number))
+        if policy != "fail":
+            return
+        place.at = self.run.now()
+        place.tell(self.log, callee)
+        place.asked = True
+        error = InDoubtError(
+            f"the call at {path} was interrupted: nobody knows whether it was made and paid", path=path
+        )
+        failure = AskFailure("refused", error, retryable=False)
+        await self._commit(place, purse, self._record(None, start, {}, failure))
+        raise failure
+
+    async def _asked_about(self, place: Place, at: str) -> object:
+        message = f"The call at {place.path} was interrupted, and may have been made and paid: retry or fail?"
+        self.log.extend((Questioned, self.run.now(), place.scope, place.name, message))
+        known = await self._recall(at)
+        if known is None:
+            self.run.schemas[place.step] = RETRY_OR_FAIL
+            raise Paused(f"the run waits for an answer to '{place.step}'")
+        self.log.extend((Replied, self.run.now(), place.scope, place.name, known.value))
+        return known.value
 
     async def decision(self, name: str, what: str, number: int) -> object:
         known = await self._recall(decision_path(self.scope.path_of(name), what, number))
@@ -71,7 +157,10 @@ class JournaledFrame(Frame):
         journal, account = self.run.journal, self.purse.account
         assert journal is not None
         path = decision_path(self.scope.path_of(name), what, number)
-        await journal.commit(account.run_id, path, RecordedAnswer(private_copy(decision)))
+        try:
+            await journal.commit(account.run_id, path, RecordedAnswer(private_copy(decision)))
+        except NotStorable as refused:
+            raise StepFailedError(self.scope.path_of(name), None, refused) from refused
 
     async def human_answer(self, name: str) -> object:
         known = await self._recall(human_path(self.scope.path_of(name)))

@@ -6,12 +6,12 @@ only what comes after is new.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from flujo.binding import OUTPUT_TYPE
-from flujo.entries import Draw, LedgerEntry
+from flujo.entries import Draw, LedgerEntry, structural
 from flujo.errors import FlujoError
 from flujo.events import (
     Answered,
@@ -40,7 +40,7 @@ from flujo.events import (
 from flujo.execution.frame import Place
 from flujo.execution.signals import AskFailure
 from flujo.isolation import Delta, State
-from flujo.ports import Journal, PluginOutcome, RecordedAnswer
+from flujo.ports import Intent, Journal, PluginOutcome, RecordedAnswer
 from flujo.structure import MISSING
 from flujo.usage import UsageLimits
 
@@ -56,7 +56,16 @@ class Beginning(NamedTuple):
 
 
 class Replayed(FlujoError):
-    """An error of which the text is all that is left."""
+    """An error of which the text is all that is left, and, out of a store, the names of its classes (``kinds``)."""
+
+    def __init__(self, text: str, kinds: tuple[str, ...] = ()) -> None:
+        super().__init__(text)
+        self.kinds = kinds
+
+    def was(self, kinds: type[Exception] | tuple[type[Exception], ...]) -> bool:
+        """Whether it was one of these, as far as is known; an error without ``kinds`` may have been any."""
+        wanted = kinds if isinstance(kinds, tuple) else (kinds,)
+        return not self.kinds or any(f"{kind.__module__}:{kind.__qualname__}" in self.kinds for kind in wanted)
 
 
 class Grant(NamedTuple):
@@ -72,7 +81,8 @@ class Past:
     """``granted`` is the path of the step that failed and gets further attempts; ``resumed`` tells the former resumes.
 
     ``entries`` is the ledger of the run as it ended. The past is the journal of the resumed run, in front of the
-    ``store`` if there is one.
+    ``store`` if there is one. ``doubtful`` are those of the ``unfinished`` asks of which nobody knows whether they were
+    made, because the run's process died; ``policies`` say what is done about it, by path of the step as declared.
     """
 
     granted: str | None = None
@@ -85,6 +95,8 @@ class Past:
     interrupted: dict[str, int] = field(default_factory=dict)
     backed_off: set[tuple[str, int]] = field(default_factory=set)
     unfinished: dict[str, RecordedAnswer] = field(default_factory=dict)
+    doubtful: set[str] = field(default_factory=set)
+    policies: Mapping[str, str] = field(default_factory=dict)
 
     def attempts_allowed(self, step: str, allowed: int) -> int:
         """How many attempts the step at this path may make in all. Those that were broken off don't count."""
@@ -110,9 +122,14 @@ class Past:
         self.answers = {**former.answers, **self.answers}
         unfinished = {**former.unfinished, **self.unfinished}
         self.unfinished = {path: asked for path, asked in unfinished.items() if path not in self.answers}
+        self.doubtful |= former.doubtful & self.unfinished.keys()
         self.backed_off |= former.backed_off
         for mine, theirs in ((self.attempts, former.attempts), (self.interrupted, former.interrupted)):
             mine.update({step: max(number, mine.get(step, 0)) for step, number in theirs.items()})
+
+    def policy_at(self, step: str) -> str:
+        """What the step at this path says is done about its calls in doubt."""
+        return self.policies.get(structural(step), "retry")
 
     @property
     def paid(self) -> dict[str, RecordedAnswer]:
@@ -129,9 +146,9 @@ class Past:
         known = self.answers.get(path)
         return known if known is not None or self.store is None else await self.store.recall(run_id, path)
 
-    async def intend(self, run_id: str, path: str) -> None:
+    async def intend(self, run_id: str, path: str, intent: Intent) -> None:
         if self.store is not None:
-            await self.store.intend(run_id, path)
+            await self.store.intend(run_id, path, intent)
 
     async def commit(self, run_id: str, path: str, answer: RecordedAnswer) -> None:
         if self.store is not None:
@@ -146,6 +163,11 @@ def decision_path(step: str, what: str, number: int) -> str:
 def human_path(step: str) -> str:
     """Where a journal keeps a person's answer."""
     return f"{step}/human:1"
+
+
+def doubt_path(ask: str, number: int) -> str:
+    """Where a journal keeps what a person says of the ``number``-th call in doubt (from 1) of one ask."""
+    return f"{ask}/doubt:{number}"
 
 
 def past_of(log: Log, entries: tuple[LedgerEntry, ...], granted: str | None, store: Journal | None) -> Past:

@@ -8,7 +8,7 @@ from flujo.errors import FlujoError, told
 from flujo.structure import MISSING
 
 if TYPE_CHECKING:
-    from flujo.errors import PipelineAbort, UsageLimitExceededError
+    from flujo.errors import PipelineAbort, StoreError, UsageLimitExceededError
     from flujo.execution.budget import Budget
 
 
@@ -37,6 +37,14 @@ class Breached(Halt):
         self.error = error
         self.answer: object = MISSING
         """What the call brought that passed the limit: it was paid, and a journal keeps it."""
+
+
+class Unkept(Halt):
+    """The store cannot keep what the run is told any more: the run ends, with all that was paid in its result."""
+
+    def __init__(self, error: StoreError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class Stopped(Halt):

@@ -38,7 +38,7 @@ from flujo.execution.composite import ended_by, why_ended
 from flujo.execution.frame import NOTHING_TOLD, Frame
 from flujo.execution.past import NO_DELTA, Replayed
 from flujo.execution.plugins import Accepted, Redirected, Verdict, checked_type, judge
-from flujo.execution.signals import AskFailure, Breached
+from flujo.execution.signals import AskFailure, Breached, Unkept
 from flujo.isolation import Delta, State, apply_output, changed, delta, private_copy
 from flujo.ports import Rejection
 from flujo.steps import Step
@@ -163,8 +163,15 @@ class AgentNode:
         past = frame.run.past
         if past is not None and past.grants_again(self._path(frame), attempt.attempt):
             return True
-        if isinstance(failure.error, Replayed) or not failure.retryable:
-            return failure.retryable
+        if not failure.retryable:
+            return False
+        if isinstance(failure.error, Replayed):
+            known = failure.error
+            return (
+                not known.kinds
+                or not known.was(NEVER_RETRIED)
+                and (failure.outcome != "error" or known.was(self.step.retry_on))
+            )
         if isinstance(failure.error, NEVER_RETRIED):
             return False
         return failure.outcome != "error" or frame.run.laws.retries_error(failure.error, self.step.retry_on)
@@ -262,6 +269,8 @@ class AgentNode:
             if error.answer is not MISSING:
                 self._keep(frame, attempt, error.answer)
             outcome, error = "limited", error.error
+        elif isinstance(error, Unkept):
+            outcome, error = "error", error.error
         if attempt.asked:
             frame.log.extend((
                 AskFailed, frame.run.now(), attempt.scope, self.name, attempt.attempt, attempt.hop, outcome,

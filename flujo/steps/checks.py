@@ -100,6 +100,9 @@ def _number_problems(step: AnyStep) -> list[Problem]:
     if not all(isinstance(kind, type) and issubclass(kind, Exception) for kind in kinds):
         text = f"retry_on is {step.retry_on!r}"
         problems.append(Problem("retry-on-invalid", step.name, text, "Use an exception class or a tuple of them."))
+    if step.on_doubt not in ("retry", "ask", "fail"):
+        text = f"on_doubt is {step.on_doubt!r}"
+        problems.append(Problem("on-doubt-invalid", step.name, text, "Use 'retry', 'ask' or 'fail'."))
     if step.backoff is not None and (why := why_not_plain(step.backoff)):
         text = f"backoff {step.backoff!r} {why}"
         problems.append(Problem("backoff-invalid", step.name, text, "Use Backoff(initial_s=...) or a function."))

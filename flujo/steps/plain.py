@@ -16,7 +16,7 @@ from flujo.steps.kinds import StepKinds
 from flujo.steps.looping import LoopStep
 from flujo.steps.parallel import ParallelOptions, ParallelStep
 from flujo.steps.refining import Check, FeedbackMapper, keep, refinement
-from flujo.steps.signatures import Asks, Gives, Metered, StepOptions, Takes
+from flujo.steps.signatures import Asks, Gives, Metered, OnDoubt, StepOptions, Takes
 from flujo.usage import UsageLimits
 
 
@@ -40,7 +40,9 @@ class Step(Part[In, Out], StepKinds):
     are always retried. ``backoff`` gives the seconds to wait after so many failed attempts. ``timeout_s`` bounds each
     call of the agent and of each plugin, in seconds. ``fallback`` runs when the last attempt failed, with the original
     input. ``updates_context`` merges the output (a dict or a model) into the context. ``input_processors`` and
-    ``output_processors`` are plain functions of one value. Raises PipelineDefinitionError with all that is wrong.
+    ``output_processors`` are plain functions of one value. ``on_doubt`` says what is done when a run on a store goes on
+    after its process died, about a paid call that may have been made: ``retry`` makes it again, ``ask`` pauses the run
+    with a question, ``fail`` fails the step. Raises PipelineDefinitionError with all that is wrong.
     """
 
     agent: Any
@@ -56,6 +58,7 @@ class Step(Part[In, Out], StepKinds):
     settings: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     usage_limits: UsageLimits | None = field(default=None, kw_only=True)
     meta: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    on_doubt: OnDoubt = field(default="retry", kw_only=True)
 
     if TYPE_CHECKING:  # what it takes and returns is what its agent does; dataclass makes the one that runs
 
@@ -148,7 +151,8 @@ class Step(Part[In, Out], StepKinds):
 
     def shape(self) -> list[object]:
         names = [plugin.name for plugin in self.plugins]
-        return ["step", self.bound.name, names, self.max_retries, self.updates_context]
+        shape = ["step", self.bound.name, names, self.max_retries, self.updates_context]
+        return shape if self.on_doubt == "retry" else [*shape, f"on_doubt={self.on_doubt}"]
 
     def accepts(self) -> object | None:
         return None if self.input_processors else self.bound.accepts

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Concatenate, Never, Protocol, TypeAlias, TypedDict
+from typing import Any, Concatenate, Literal, Never, Protocol, TypeAlias, TypedDict
 
 from typing_extensions import TypeVar
 
@@ -39,6 +39,9 @@ Metered: TypeAlias = AgentOutput[Gives] | Awaitable[AgentOutput[Gives]]
 """What agents return that say what it cost."""
 
 
+OnDoubt: TypeAlias = Literal["retry", "ask", "fail"]
+
+
 class StepOptions(TypedDict, total=False):
     """What a step may be told beside its name and agent; see ``Step``."""
 
@@ -52,3 +55,4 @@ class StepOptions(TypedDict, total=False):
     settings: Mapping[str, Any]
     usage_limits: UsageLimits | None
     meta: Mapping[str, Any]
+    on_doubt: OnDoubt

@@ -2,9 +2,9 @@
 that a file names.
 
 What JSON knows is written as it is; everything else is a table of one key that begins with ``$`` (``forms``). A class
-is named ``module:qualname`` and looked for among the types that the pipeline declares, then in modules that are imported
-already; pydantic says whether what was stored still fits it. A value that would come back otherwise is refused when it
-is written.
+is named ``module:qualname`` and looked for among the types that the pipeline declares, then in modules that are
+imported already; pydantic says whether what was stored still fits it. A value that would come back otherwise is refused
+when it is written.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from pydantic import BaseModel
 
 from flujo.canonical import path_segment
 from flujo.errors import NotStorable
-from flujo.stores import forms as forms  # fills the tables that Writing and Reading use
+from flujo.stores import facts, forms  # they fill the tables that Writing and Reading use
 from flujo.stores.writing import Names, Reading, Unfit, Unreadable, Writing, name_of
 from flujo.structure import ATOMS, Same, private_of, same_atom
 
-_dumps: Final = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
-).encode
+__all__ = ["Codec", "changed_at", "dumps", "facts", "forms"]
+
+_COMPACT: Final = {"allow_nan": False, "check_circular": False, "separators": (",", ":")}
+dumps: Final = json.JSONEncoder(**_COMPACT).encode  # type: ignore[arg-type]
+"""JSON in ASCII: what the engine says may quote half of a surrogate pair, which no file can hold."""
+_dumps: Final = json.JSONEncoder(ensure_ascii=False, **_COMPACT).encode  # type: ignore[arg-type]
 
 
 class Codec:

@@ -9,7 +9,7 @@ from typing import Any
 from flujo.errors import JournalConflict
 from flujo.execution.journal import own
 from flujo.isolation import private_copy
-from flujo.ports import CachedResult, RecordedAnswer
+from flujo.ports import CachedResult, Intent, RecordedAnswer
 from flujo.structure import Same
 
 
@@ -18,15 +18,15 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self._answers: dict[tuple[str, str], RecordedAnswer] = {}
-        self._intended: dict[tuple[str, str], None] = {}
+        self._intended: dict[tuple[str, str], dict[str, Intent]] = {}
 
     async def recall(self, run_id: str, path: str) -> RecordedAnswer | None:
         known = self._answers.get((run_id, path))
         return None if known is None else _copied(known)
 
-    async def intend(self, run_id: str, path: str) -> None:
+    async def intend(self, run_id: str, path: str, intent: Intent) -> None:
         if (run_id, path) not in self._answers:
-            self._intended[run_id, path] = None
+            self._intended.setdefault((run_id, path), {})[intent.entry.entry_id] = intent
 
     async def commit(self, run_id: str, path: str, answer: RecordedAnswer) -> None:
         """Keep an answer. Raises JournalConflict if there is another; the same again changes nothing."""

@@ -93,7 +93,7 @@ class StoredRun:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What a run begins with, as its runner hands it over. ``state`` holds the values of its first context by name."""
+    """What a run begins with, as its runner hands it over; ``context`` is the first one."""
 
     pipeline: str
     reference: str | None
@@ -102,13 +102,13 @@ class Begun:
     at: datetime
     input: object
     context_data: dict[str, object]
-    state: dict[str, Any]
+    context: Any
     limits: UsageLimits | None
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended: ``log`` is its flat log, ``state`` the values of its last context.
+    """How a run ended: ``log`` is its flat log, ``context`` the last one.
 
     ``is_whole`` tells that the log holds all events, and not only what was paid; ``error`` is the run's own error.
     """
@@ -118,7 +118,7 @@ class Ended:
     output: object
     error: BaseException | None
     log: list[Any]
-    state: dict[str, Any]
+    context: Any
     is_whole: bool
     cost_usd: Decimal
     in_doubt: int
@@ -127,8 +127,8 @@ class Ended:
 @dataclass(frozen=True, slots=True)
 class History:
     """All that a runner needs to go on with a run: its beginning, every answer by path in the order of commits, the
-    calls in doubt by path, the last end, and the resumes since (``resumes`` are all; the first ``resumes_told`` are in
-    the log of that end)."""
+    calls in doubt by path, the last end, and all resumes, of which the log of that end tells the first
+    ``resumes_told``. ``is_ended`` is False while the run has gone on since that end, or has none."""
 
     begun: Begun
     answers: dict[str, RecordedAnswer]
@@ -136,3 +136,4 @@ class History:
     end: Ended | None
     resumes: tuple[StoredResume, ...]
     resumes_told: int
+    is_ended: bool

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
-from flujo.ports import Journal
+from flujo.ports import Journal, RecordedAnswer
 
 if TYPE_CHECKING:
     from flujo.stores.codec import Codec
@@ -56,8 +56,13 @@ class Store(Journal, Protocol):
     async def begin(self, run_id: str, begun: Begun) -> None:
         """Keep what a run begins with. Raises NotStorable."""
 
-    async def resume(self, run_id: str, resume: StoredResume, begun: Begun) -> None:
-        """Keep that a run goes on, the answers that it was given, and the limits and steps it goes on with."""
+    async def resume(
+        self, run_id: str, resume: StoredResume, begun: Begun, given: Mapping[str, RecordedAnswer]
+    ) -> None:
+        """Keep that a run goes on, the limits and steps it goes on with, and by path what people have answered.
+
+        Raises NotStorable.
+        """
 
     async def end(self, run_id: str, ended: Ended) -> None:
         """Keep how a run ended; what it had in doubt is told by its log from now on. Raises NotStorable."""

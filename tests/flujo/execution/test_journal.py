@@ -93,20 +93,27 @@ async def test_runs_do_not_share_answers() -> None:
 async def test_a_call_that_was_interrupted_is_in_doubt_and_made_again() -> None:
     gate, calls, journal = anyio.Event(), 0, MemoryJournal()
 
-    async def agent(x: str) -> str:
-        nonlocal calls
-        calls += 1
+    class Agent:
+        model = "test:m"
+
+        async def run(self, x: str) -> str:
+            nonlocal calls
+            calls += 1
+            await gate.wait()
+            return x
+
+    async def free(x: str) -> str:  # it declares no model: nothing is in doubt of it
         await gate.wait()
         return x
 
-    runner = Flujo(Step("s", agent), store=journal)
+    runner = Flujo(Step.parallel("p", {"a": Step("s", Agent()), "b": Step("s", free)}), store=journal)
     async with anyio.create_task_group() as group:
         group.start_soon(lambda: runner.run_async("x", run_id="r"))
         await anyio.wait_all_tasks_blocked()
-        assert journal.in_doubt == (("r", "s/attempt:1"),)
+        assert journal.in_doubt == (("r", "p/branch:a/s/attempt:1"),)
         group.cancel_scope.cancel()
     gate.set()
-    assert (await runner.run_async("x", run_id="r")).output == "x"
+    assert (await runner.run_async("x", run_id="r")).output == {"a": "x", "b": "x"}
     assert (calls, journal.in_doubt) == (2, ())
 
 

@@ -1,0 +1,410 @@
+"""The store in one SQLite file: which rows a run, an answer, an end is. How they are written is told in ``database``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Self
+
+from flujo.errors import JournalConflict, NoSuchRun, StoreError, told
+from flujo.events import read
+from flujo.money import total
+from flujo.ports import Intent, RecordedAnswer
+from flujo.stores.codec import Codec, dumps
+from flujo.stores.database import Database
+from flujo.stores.facts import (
+    draws_data, draws_of, end_data, end_of, entry_data, entry_of, failure_data, failure_of, intent_data, intent_of,
+    limits_data, limits_of,
+)  # fmt: skip
+from flujo.stores.locks import RunLock, claim, is_held
+from flujo.stores.logs import log_of, log_text
+from flujo.stores.records import Begun, Doubt, Ended, History, RunSummary, StoredAsk, StoredResume, StoredRun
+from flujo.stores.structure import place_of, shape_before
+from flujo.stores.writing import Names
+
+LARGE = 65_536
+"""Longer texts are kept once each, under the hash of what they hold."""
+NO_FACTS: tuple[Any, ...] = ([], None, [], [], {})
+
+
+class SQLiteStore:
+    """Keeps runs in the file at ``path``, which is made if it is missing; its folder has to be there.
+
+    One may be used by any number of runners, tasks and event loops, and the file by any number of processes; each run
+    is run by one of them at a time.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._database = Database(Path(path))
+        self._codec = Codec()
+        self._shows = Codec(Names(shows_foreign=True))
+
+    def __repr__(self) -> str:
+        return f"SQLiteStore({str(self.file)!r})"
+
+    @property
+    def file(self) -> Path:
+        return self._database.file
+
+    def knowing(self, codec: Codec) -> Self:
+        other = object.__new__(type(self))
+        other._database, other._codec, other._shows = self._database, codec, self._shows
+        return other
+
+    def close(self) -> None:
+        self._database.close()
+
+    # Journal -------------------------------------------------------------------------------------------------
+
+    async def recall(self, run_id: str, path: str) -> RecordedAnswer | None:
+        query = "SELECT value, facts FROM answers WHERE run_id = ? AND path = ?"
+        row = await self._database.read(lambda db: _whole(db, db.execute(query, (run_id, path)).fetchone()))
+        return None if row is None else _answer_of(*row, self._codec)
+
+    async def intend(self, run_id: str, path: str, intent: Intent) -> None:
+        entry = intent.entry
+        possible = None if entry.possible_usd is None else str(entry.possible_usd)
+        row = run_id, path, entry.entry_id, entry.requested_at.isoformat(), possible, dumps(intent_data(intent))
+
+        def work(db: sqlite3.Connection) -> None:
+            answered = "SELECT 1 FROM answers WHERE run_id = ? AND path = ?"
+            if db.execute(answered, (run_id, path)).fetchone() is None:
+                db.execute("INSERT OR IGNORE INTO intents VALUES (?, ?, ?, ?, ?, ?)", row)
+
+        await self._database.write(work)
+
+    async def commit(self, run_id: str, path: str, answer: RecordedAnswer) -> None:
+        """Raises JournalConflict if there is another answer, NotStorable for a value that cannot be kept."""
+        value, facts = _answer_texts(path, answer, self._codec)
+        cost = str(total(entry.cost_usd for entry in answer.entries if entry.cost_usd)) if answer.entries else None
+        at = _now()
+
+        def work(db: sqlite3.Connection) -> None:
+            kept, known = _kept(db, value), None if facts is None else _kept(db, facts)
+            row = run_id, path, at, kept, known, cost
+            _insert(db, row)
+            db.execute("DELETE FROM intents WHERE run_id = ? AND path = ?", (run_id, path))
+
+        await self._database.write(work)
+
+    async def in_doubt(self, run_id: str | None = None) -> list[tuple[str, str]]:
+        """Run and path of every call that was intended and never answered, in the order of their names."""
+        query = "SELECT DISTINCT run_id, path FROM intents WHERE ? IS NULL OR run_id = ? ORDER BY run_id, path"
+        return await self._database.read(lambda db: db.execute(query, (run_id, run_id)).fetchall())
+
+    # For the runner ------------------------------------------------------------------------------------------
+
+    async def claim(self, run_id: str) -> RunLock:
+        return await self._database.read(lambda db: self._claimed(run_id))
+
+    async def history(self, run_id: str) -> History | None:
+        rows = await self._database.read(lambda db: _rows_of(db, run_id))
+        return None if rows is None else _history(*rows, self._codec)
+
+    async def begin(self, run_id: str, begun: Begun) -> None:
+        texts = self._beginning(begun)
+
+        def work(db: sqlite3.Connection) -> None:
+            names = ", ".join(texts)
+            marks = ", ".join("?" * len(texts))
+            row = run_id, *(_kept(db, text) for text in texts.values())
+            db.execute(f"INSERT INTO runs (run_id, {names}) VALUES (?, {marks})", row)
+
+        await self._database.write(work)
+
+    async def resume(
+        self, run_id: str, resume: StoredResume, begun: Begun, given: Mapping[str, RecordedAnswer]
+    ) -> None:
+        answers = self._codec.text(list(resume.answers), "the answers")
+        texts = {path: _answer_texts(path, answer, self._codec) for path, answer in given.items()}
+        fingerprint, shape, limits = begun.fingerprint, dumps(begun.shape), dumps(limits_data(begun.limits))
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(
+                "UPDATE runs SET status = NULL, fingerprint = ?, shape = ?, limits = ? WHERE run_id = ?",
+                (fingerprint, shape, limits, run_id),
+            )
+            db.execute(
+                "INSERT INTO resumes SELECT ?, COUNT(*) + 1, ?, ?, ? FROM resumes WHERE run_id = ?",
+                (run_id, resume.status, resume.at.isoformat(), _kept(db, answers), run_id),
+            )
+            for path, (value, _) in texts.items():
+                _insert(db, (run_id, path, resume.at.isoformat(), _kept(db, value), None, None))
+
+        await self._database.write(work)
+
+    async def end(self, run_id: str, ended: Ended) -> None:
+        output = self._codec.text(ended.output, "the output of the run")
+        context = self._codec.text(ended.context, "the context that the run ended with")
+        log = log_text(ended.log, self._codec)
+        texts = {
+            "status": ended.status, "last_status": ended.status, "ended_at": ended.at.isoformat(),
+            "error": dumps(end_data(ended.error)), "cost_usd": str(ended.cost_usd),
+            "output": output, "last_context": context, "log": log,
+        }  # fmt: skip
+
+        def work(db: sqlite3.Connection) -> None:
+            names = ", ".join(f"{name} = ?" for name in texts)
+            row = *(_kept(db, text) for text in texts.values()), ended.is_whole, ended.in_doubt, run_id, run_id
+            told = "resumes_told = (SELECT COUNT(*) FROM resumes WHERE run_id = ?)"
+            db.execute(f"UPDATE runs SET {names}, is_whole = ?, in_doubt = ?, {told} WHERE run_id = ?", row)
+            if ended.is_whole:  # its log tells them
+                db.execute("DELETE FROM intents WHERE run_id = ?", (run_id,))
+
+        await self._database.write(work)
+
+    # For people ----------------------------------------------------------------------------------------------
+
+    def runs(self) -> Sequence[RunSummary]:
+        return self._database.read_now(lambda db: list(self._summaries(db)))
+
+    def load(self, run_id: str) -> StoredRun:
+        def work(db: sqlite3.Connection) -> Any:
+            if (rows := _rows_of(db, run_id)) is None:
+                raise _no_such(db, run_id)
+            (summary,) = self._summaries(db, run_id)
+            return summary, rows
+
+        summary, (run, answers, intents, resumes) = self._database.read_now(work)
+        history = _history(run, answers, intents, resumes, self._shows)
+        end, begun = history.end, history.begun
+        asks = tuple(
+            StoredAsk(path, number, datetime.fromisoformat(at), history.answers[path])
+            for number, (path, at, *_) in enumerate(answers, 1)
+        )
+        doubts = tuple(
+            Doubt(path, intent.entry.requested_at, intent.entry.possible_usd)
+            for path, intents_of_path in history.doubts.items()
+            for intent in intents_of_path
+        )
+        shown = None if end is None or not end.is_whole else tuple(read(_with_context(end.log, begun.context)))
+        error = None if end is None or end.error is None else told(end.error)
+        output = None if end is None else end.output
+        return StoredRun(
+            summary, begun.fingerprint, begun.input, begun.context_data, begun.limits, asks, doubts, history.resumes,
+            output, error, shown,
+        )  # fmt: skip
+
+    def fork(self, run_id: str, path: str) -> str:
+        forked = uuid.uuid4().hex
+
+        def work(db: sqlite3.Connection) -> None:
+            row = db.execute("SELECT shape FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+            if row is None:
+                raise _no_such(db, run_id)
+            shape = tuple((step, told) for step, told in json.loads(_full(db, row[0])))
+            before = place_of(path, shape)
+            columns = "pipeline, reference, started_at, input, context_data, context, limits"
+            db.execute(
+                f"INSERT INTO runs (run_id, forked_from, fingerprint, shape, {columns}) "
+                f"SELECT ?, run_id, '', ?, {columns} FROM runs WHERE run_id = ?",
+                (forked, _kept(db, dumps(shape_before(path, shape))), run_id),
+            )
+            query = "SELECT number, path FROM answers WHERE run_id = ? ORDER BY number"
+            for number, asked in db.execute(query, (run_id,)).fetchall():
+                if before.is_after(asked):
+                    db.execute(
+                        "INSERT INTO answers (run_id, path, at, value, facts, cost_usd) "
+                        "SELECT ?, path, at, value, facts, cost_usd FROM answers WHERE number = ?",
+                        (forked, number),
+                    )
+
+        self._database.write_now(work)
+        return forked
+
+    # Parts ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _locks(self) -> Path:
+        return self.file.with_name(f"{self.file.name}-held")
+
+    def _claimed(self, run_id: str) -> RunLock:
+        with _disk(self.file):
+            return claim(self._locks, run_id)
+
+    def _beginning(self, begun: Begun) -> dict[str, str]:
+        text = self._codec.text
+        rows = {
+            "pipeline": begun.pipeline, "fingerprint": begun.fingerprint, "shape": dumps(begun.shape),
+            "started_at": begun.at.isoformat(), "input": text(begun.input, "the input of the run"),
+            "context_data": text(begun.context_data, "context_data"),
+            "context": text(begun.context, "the context of the run"), "limits": dumps(limits_data(begun.limits)),
+        }  # fmt: skip
+        return rows if begun.reference is None else {**rows, "reference": begun.reference}
+
+    def _summaries(self, db: sqlite3.Connection, run_id: str | None = None) -> Iterator[RunSummary]:
+        counted = {
+            run: (asks, costs)
+            for run, asks, costs in db.execute(
+                "SELECT run_id, COUNT(*), GROUP_CONCAT(cost_usd) FROM answers WHERE ? IS NULL OR run_id = ? "
+                "GROUP BY run_id", (run_id, run_id),
+            )
+        }  # fmt: skip
+        doubts = dict(db.execute("SELECT run_id, COUNT(*) FROM intents GROUP BY run_id"))
+        query = (
+            "SELECT run_id, pipeline, reference, status, started_at, ended_at, cost_usd, in_doubt FROM runs "
+            "WHERE ? IS NULL OR run_id = ? ORDER BY number DESC"
+        )
+        for run, pipeline, reference, status, began, ended, cost, in_doubt in db.execute(query, (run_id, run_id)):
+            asks, costs = counted.get(run, (0, None))
+            ongoing = status is None
+            if ongoing:
+                with _disk(self.file):
+                    status = "running" if is_held(self._locks, run) else "interrupted"
+                cost, in_doubt, ended = str(total(map(Decimal, costs.split(",")))) if costs else "0", 0, None
+            yield RunSummary(
+                run, pipeline, reference, status, datetime.fromisoformat(began),
+                None if ended is None else datetime.fromisoformat(ended), Decimal(cost), asks,
+                in_doubt + doubts.get(run, 0),
+            )  # fmt: skip
+
+
+def _rows_of(db: sqlite3.Connection, run_id: str) -> Any:
+    """The row of a run, its answers, intents and resumes; None if there is no such run."""
+    cursor = db.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,))
+    found = cursor.fetchone()
+    if found is None:
+        return None
+    names = [column[0] for column in cursor.description]
+    run = dict(zip(names, _whole(db, found), strict=True))
+    answers, intents, resumes = (
+        [_whole(db, row) for row in db.execute(query, (run_id,)).fetchall()]
+        for query in (
+            "SELECT path, at, value, facts FROM answers WHERE run_id = ? ORDER BY number",
+            "SELECT path, intent FROM intents WHERE run_id = ? ORDER BY at, entry_id",
+            "SELECT status, at, answers FROM resumes WHERE run_id = ? ORDER BY number",
+        )
+    )
+    return run, answers, intents, resumes
+
+
+def _history(run: dict[str, Any], answers: list[Any], intents: list[Any], resumes: list[Any], codec: Codec) -> History:
+    begun = Begun(
+        run["pipeline"], run["reference"], run["fingerprint"],
+        tuple((path, told) for path, told in json.loads(run["shape"])), datetime.fromisoformat(run["started_at"]),
+        codec.value(run["input"]), codec.value(run["context_data"]), codec.value(run["context"]),
+        limits_of(json.loads(run["limits"])),
+    )  # fmt: skip
+    end = None
+    if run["last_status"] is not None:
+        end = Ended(
+            run["last_status"], datetime.fromisoformat(run["ended_at"]), codec.value(run["output"]),
+            end_of(json.loads(run["error"])), log_of(run["log"], codec, None), codec.value(run["last_context"]),
+            bool(run["is_whole"]), Decimal(run["cost_usd"]), run["in_doubt"],
+        )  # fmt: skip
+    doubts: dict[str, tuple[Intent, ...]] = {}
+    for path, text in intents:
+        doubts[path] = (*doubts.get(path, ()), intent_of(json.loads(text)))
+    return History(
+        begun,
+        {path: _answer_of(value, facts, codec) for path, _, value, facts in answers},
+        doubts,
+        end,
+        tuple(
+            StoredResume(status, datetime.fromisoformat(at), tuple((path, value) for path, value in codec.value(given)))
+            for status, at, given in resumes
+        ),
+        run["resumes_told"],
+        is_ended=run["status"] is not None,
+    )
+
+
+def _with_context(log: list[Any], context: Any) -> list[Any]:
+    """The log with the context that the run began with, as an object that can be looked at."""
+    return log if not log else [*log[:6], _Shown(context), *log[7:]]
+
+
+class _Shown:
+    """Stands for the state that a run began with, where people look at its transcript."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    def fork(self) -> Any:
+        return self._context
+
+
+def _answer_texts(path: str, answer: RecordedAnswer, codec: Codec) -> tuple[str, str | None]:
+    what = f"the answer at '{path}'"
+    value = codec.text(answer.value, what, path)
+    facts: list[Any] = [
+        [entry_data(entry) for entry in answer.entries], failure_data(answer.error),
+        [], draws_data(answer.draws), {},
+    ]  # fmt: skip
+    if answer.context_change:
+        facts[2] = codec.text([list(row) for row in answer.context_change], f"the context after '{path}'")
+    if answer.metadata:
+        facts[4] = codec.text(dict(answer.metadata), f"the metadata at '{path}'")
+    return value, None if facts == list(NO_FACTS) else dumps(facts)
+
+
+def _insert(db: sqlite3.Connection, row: tuple[str, str, str, str, str | None, str | None]) -> None:
+    """Keep an answer; the first one stands, the same again changes nothing."""
+    columns = "run_id, path, at, value, facts, cost_usd"
+    added = db.execute(f"INSERT INTO answers ({columns}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
+    if added.rowcount == 0:
+        query = "SELECT value, facts FROM answers WHERE run_id = ? AND path = ?"
+        if db.execute(query, row[:2]).fetchone() != (row[3], row[4]):
+            raise JournalConflict(row[0], row[1])
+
+
+def _answer_of(value: str, facts: str | None, codec: Codec) -> RecordedAnswer:
+    answer = codec.value(value)
+    if facts is None:
+        return RecordedAnswer(answer)
+    entries, error, change, draws, metadata = json.loads(facts)
+    return RecordedAnswer(
+        answer,
+        tuple(map(entry_of, entries)),
+        failure_of(error),
+        tuple((name, item) for name, item in codec.value(change)) if change else (),
+        draws_of(draws),
+        codec.value(metadata) if metadata else {},
+    )
+
+
+def _kept(db: sqlite3.Connection, text: str) -> str:
+    """What a column holds: the text, or a name for a long one. No JSON begins with ``@``."""
+    if len(text) <= LARGE:
+        return text
+    name = hashlib.sha256(text.encode()).hexdigest()
+    db.execute("INSERT OR IGNORE INTO blobs VALUES (?, ?)", (name, text))
+    return f"@{name}"
+
+
+def _full(db: sqlite3.Connection, column: Any) -> Any:
+    if isinstance(column, str) and column[:1] == "@":
+        ((column,),) = db.execute("SELECT content FROM blobs WHERE hash = ?", (column[1:],))
+    return column
+
+
+def _whole(db: sqlite3.Connection, row: Any) -> Any:
+    return None if row is None else tuple(_full(db, column) for column in row)
+
+
+def _no_such(db: sqlite3.Connection, run_id: str) -> NoSuchRun:
+    known = [run for (run,) in db.execute("SELECT run_id FROM runs ORDER BY number DESC LIMIT 10000")]
+    near = [run for run in known if run_id and run.startswith(run_id)] or get_close_matches(run_id, known)
+    return NoSuchRun(run_id, near[:3])
+
+
+@contextmanager
+def _disk(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            str(file), f"cannot lock a run beside it ({error})", "Make its folder writable",
+        ) from error  # fmt: skip
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
