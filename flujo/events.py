@@ -18,8 +18,6 @@ from flujo.ports import Rejection
 
 StepStatus = Literal["completed", "failed", "stopped", "limited", "paused", "cancelled"]
 RunStatus = Literal["completed", "failed", "paused", "limited", "aborted", "cancelled"]
-Interrupted = Literal["interrupted"]
-"""Instead of a status: the run's process is gone, and nobody has written down an end."""
 
 
 class Scope:
@@ -87,12 +85,9 @@ class RunEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunResumed(Event):
-    """The run goes on after it had ended with ``status``, or was interrupted, as when its process was killed.
+    """The run goes on after it had ended with ``status``, or lost its process; ``answers`` are to its questions."""
 
-    ``answers`` are those given to its questions, by path.
-    """
-
-    status: RunStatus | Interrupted
+    status: RunStatus | Literal["interrupted"]
     answers: tuple[tuple[str, object], ...]
 
 

@@ -12,7 +12,15 @@ import anyio
 from flujo.canonical import canonical_json
 from flujo.entries import structural
 from flujo.errors import (
-    MisuseError, NoSuchRun, NotStorable, PipelineAbort, PipelineChanged, RunError, StepFailedError, StoreError, told,
+    MisuseError,
+    NoSuchRun,
+    NotStorable,
+    PipelineAbort,
+    PipelineChanged,
+    RunError,
+    StepFailedError,
+    StoreError,
+    told,
 )  # fmt: skip
 from flujo.events import Log, RunStarted, RunStatus, rows
 from flujo.execution.account import RunId
@@ -21,7 +29,7 @@ from flujo.execution.past import Beginning, Past
 from flujo.isolation import State
 from flujo.ports import Journal, RecordedAnswer
 from flujo.results import PipelineResult
-from flujo.resuming import interruption, on_doubt, remember_stored, resumption
+from flujo.resuming import interruption, on_doubt, resumption
 from flujo.steps import HumanStep
 from flujo.stores.codec import changed_at
 from flujo.stores.places import codec_of

@@ -35,7 +35,6 @@ from flujo.execution.plan import Node, compiled
 from flujo.execution.sequence import run_sequence
 from flujo.execution.signals import Aborted, Breached, Paused, Unkept
 from flujo.execution.tee_log import TeeLog
-from flujo.functions import can, why_not_plain
 from flujo.isolation import State
 from flujo.laws import DEFAULT
 from flujo.overrides import Overrides, current, note_used
@@ -44,11 +43,12 @@ from flujo.ports import Clock, Journal, Listener
 from flujo.prices import CostModel
 from flujo.results import PipelineResult
 from flujo.resuming import resumption
-from flujo.steps import HumanStep, ParallelStep, Step
+from flujo.steps import ParallelStep, Step
 from flujo.steps.frozen import flag_problems
 from flujo.stores import open_store
 from flujo.stores.store import Store
 from flujo.usage import UsageLimits
+from flujo.wiring import human_problems, include_problems, listener_problems, port_problems, runner_name_problems
 
 if TYPE_CHECKING:
     from flujo.keeping import Keeper, KeptRun
@@ -104,12 +104,12 @@ class Flujo(Generic[In, Out]):
             *self.pipeline.validate(),
             *self._problems(context_model),
             *limits_problems("", usage_limits),
-            *_port_problems(ports),
-            *_listener_problems(listeners),
-            *_name_problems(name),
+            *port_problems(ports),
+            *listener_problems(listeners),
+            *runner_name_problems(name),
             *flag_problems("", "strict_pricing", strict_pricing),
             *flag_problems("", "keep_transcript", keep_transcript),
-            *(() if keep_transcript else _human_problems(self.pipeline)),
+            *(() if keep_transcript else human_problems(self.pipeline)),
         ]:
             raise PipelineDefinitionError(problems)
         self.name = name or self.pipeline.name
@@ -146,7 +146,7 @@ class Flujo(Generic[In, Out]):
                 text, fix = "updates_context needs a context with fields", "Pass context_model=YourContext to Flujo."
                 yield Problem("context-model-missing", path, text, fix)
             if isinstance(step, ParallelStep) and step.context_include_keys is not None:
-                yield from _include_problems(path, step.context_include_keys, self.context_model)
+                yield from include_problems(path, step.context_include_keys, self.context_model)
 
     def run(
         self, input: In, *, run_id: str | None = None, context_data: Mapping[str, Any] | None = None
@@ -362,55 +362,6 @@ def _tell_what_was_not_reached(frame: Frame) -> None:
     if (past := frame.run.past) is not None:
         for entry in past.not_reached(frame.log):
             frame.log.extend((PaidBefore, frame.run.now(), frame.scope, "", entry))
-
-
-_PORTS = {
-    "cost_model": (("quote", "max_cost"), "Pass cost_model=PriceTable({...})."),
-    "store": (("recall", "intend", "commit"), "Pass a journal."),
-    "clock": (("now", "utc", "sleep"), "Pass an object with 'now', 'utc' and 'async sleep'."),
-}
-"""What the runner calls of what it is given, and what to give it."""
-
-
-def _port_problems(ports: Mapping[str, object]) -> Iterator[Problem]:
-    for option, given in ports.items():
-        calls, fix = _PORTS[option]
-        if given is not None and not can(given, *calls):
-            text = f"{option} is {given!r}, which does not offer {', '.join(calls)}"
-            yield Problem(f"{option}-invalid", "", text, fix)
-
-
-def _listener_problems(listeners: object) -> Iterator[Problem]:
-    fix = "Pass a list of plain functions of one event."
-    if not isinstance(listeners, Sequence) or isinstance(listeners, str | bytes):
-        yield Problem("listener-not-plain", "", f"listeners is {listeners!r}", fix)
-        return
-    for listener in listeners:
-        if why := why_not_plain(listener):
-            yield Problem("listener-not-plain", "", f"the listener {listener!r} {why}", fix)
-
-
-def _human_problems(pipeline: Pipeline) -> Iterator[Problem]:
-    for path, step in pipeline.walk():
-        if isinstance(step, HumanStep):
-            text, fix = "a run without a transcript cannot go on after a pause", "Leave keep_transcript=False out."
-            yield Problem("transcript-needed", path, text, fix)
-
-
-def _name_problems(name: object) -> Iterator[Problem]:
-    if name is not None and not (isinstance(name, str) and name.strip()):
-        yield Problem("name-empty", "", f"name is {name!r}, which is no text", "Pass a name, or leave it out.")
-
-
-def _include_problems(path: str, keys: Sequence[str], model: type[PipelineContext]) -> Iterator[Problem]:
-    for key in keys:
-        if key not in model.model_fields:
-            text = f"context_include_keys names {key!r}, but {model.__name__} has: {', '.join(model.model_fields)}"
-            yield Problem("include-unknown", path, text, "Name fields of the context model.")
-    left_out = [name for name, field in model.model_fields.items() if field.is_required() and name not in keys]
-    if left_out:
-        text = f"context_include_keys leaves out {', '.join(left_out)}, which {model.__name__} requires"
-        yield Problem("include-required", path, text, "Include them, or give them defaults.")
 
 
 def _keys_of(model: type[PipelineContext]) -> Set[str] | None:

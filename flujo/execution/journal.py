@@ -20,7 +20,6 @@ from flujo.loading import all_names
 from flujo.ports import Intent, Journal, PluginOutcome, RecordedAnswer
 from flujo.structure import MISSING
 
-
 RETRY_OR_FAIL: TypeAdapter[Any] = TypeAdapter(Literal["retry", "fail"])
 """What a person may answer who is asked about a call in doubt."""
 

@@ -167,10 +167,8 @@ class AgentNode:
             return False
         if isinstance(failure.error, Replayed):
             known = failure.error
-            return (
-                not known.kinds
-                or not known.was(NEVER_RETRIED)
-                and (failure.outcome != "error" or known.was(self.step.retry_on))
+            return not known.kinds or (
+                not known.was(NEVER_RETRIED) and (failure.outcome != "error" or known.was(self.step.retry_on))
             )
         if isinstance(failure.error, NEVER_RETRIED):
             return False

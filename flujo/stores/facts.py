@@ -210,7 +210,7 @@ def _answer(writing: Writing, value: RecordedAnswer) -> object:
     ]  # fmt: skip
 
 
-def _read_answer(reading: Reading, data: Any) -> object:
+def _read_answer(reading: Reading, data: Any) -> RecordedAnswer:
     value, entries, error, change, draws, metadata = data
     answer = reading.value(value)
     rows = tuple((name, item) for name, item in map(reading.values, change))

@@ -183,7 +183,7 @@ def _bytearray(writing: Writing, value: bytearray) -> object:
 
 
 def _read_set(reading: Reading, data: Any) -> object:
-    made = reading.keep(set())
+    made: set[Any] = reading.keep(set())
     made.update(reading.values(data))
     return made
 
@@ -298,7 +298,8 @@ def _read_dataclass(reading: Reading, data: Any) -> object:
         reading.made[number] = foreign = Foreign(kind, held)
         return foreign
     _fits_dataclass(kind, cls, held)
-    reading.made[number] = made = object.__new__(cls)
+    made: Any = object.__new__(cls)
+    reading.made[number] = made
     for name, value in held.items():
         object.__setattr__(made, name, value)
     return made
@@ -367,12 +368,14 @@ def _is_named_tuple(cls: type) -> bool:
     return issubclass(cls, tuple) and hasattr(cls, "_fields")
 
 
-FAMILIES += [
-    (lambda cls: issubclass(cls, enum.Enum), _enum),
-    (lambda cls: issubclass(cls, BaseModel), _model),
-    (_is_named_tuple, _named_tuple),
-    (lambda cls: dataclasses.is_dataclass(cls) and not issubclass(cls, BaseException), _dataclass),
-]
+FAMILIES.extend(
+    [
+        (lambda cls: issubclass(cls, enum.Enum), _enum),
+        (lambda cls: issubclass(cls, BaseModel), _model),
+        (_is_named_tuple, _named_tuple),
+        (lambda cls: dataclasses.is_dataclass(cls) and not issubclass(cls, BaseException), _dataclass),
+    ]
+)
 READERS.update(
     {
         "$enum": _read_enum,

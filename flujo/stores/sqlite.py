@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 import uuid
@@ -14,25 +13,19 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
-from flujo.errors import JournalConflict, NoSuchRun, StoreError, told
+from flujo.errors import NoSuchRun, StoreError, told
 from flujo.events import read
 from flujo.money import total
 from flujo.ports import Intent, RecordedAnswer
 from flujo.stores.codec import Codec, dumps
 from flujo.stores.database import Database
-from flujo.stores.facts import (
-    draws_data, draws_of, end_data, end_of, entry_data, entry_of, failure_data, failure_of, intent_data, intent_of,
-    limits_data, limits_of,
-)  # fmt: skip
+from flujo.stores.facts import end_data, intent_data, limits_data
 from flujo.stores.locks import RunLock, claim, is_held
-from flujo.stores.logs import log_of, log_text
+from flujo.stores.logs import log_text
 from flujo.stores.records import Begun, Doubt, Ended, History, RunSummary, StoredAsk, StoredResume, StoredRun
+from flujo.stores.rows import answer_of, answer_texts, full, history_of, insert_answer, kept, rows_of, whole
 from flujo.stores.structure import place_of, shape_before
 from flujo.stores.writing import Names
-
-LARGE = 65_536
-"""Longer texts are kept once each, under the hash of what they hold."""
-NO_FACTS: tuple[Any, ...] = ([], None, [], [], {})
 
 
 class SQLiteStore:
@@ -66,8 +59,8 @@ class SQLiteStore:
 
     async def recall(self, run_id: str, path: str) -> RecordedAnswer | None:
         query = "SELECT value, facts FROM answers WHERE run_id = ? AND path = ?"
-        row = await self._database.read(lambda db: _whole(db, db.execute(query, (run_id, path)).fetchone()))
-        return None if row is None else _answer_of(*row, self._codec)
+        row = await self._database.read(lambda db: whole(db, db.execute(query, (run_id, path)).fetchone()))
+        return None if row is None else answer_of(*row, self._codec)
 
     async def intend(self, run_id: str, path: str, intent: Intent) -> None:
         entry = intent.entry
@@ -83,14 +76,14 @@ class SQLiteStore:
 
     async def commit(self, run_id: str, path: str, answer: RecordedAnswer) -> None:
         """Raises JournalConflict if there is another answer, NotStorable for a value that cannot be kept."""
-        value, facts = _answer_texts(path, answer, self._codec)
+        value, facts = answer_texts(path, answer, self._codec)
         cost = str(total(entry.cost_usd for entry in answer.entries if entry.cost_usd)) if answer.entries else None
         at = _now()
 
         def work(db: sqlite3.Connection) -> None:
-            kept, known = _kept(db, value), None if facts is None else _kept(db, facts)
-            row = run_id, path, at, kept, known, cost
-            _insert(db, row)
+            text, known = kept(db, value), None if facts is None else kept(db, facts)
+            row = run_id, path, at, text, known, cost
+            insert_answer(db, row)
             db.execute("DELETE FROM intents WHERE run_id = ? AND path = ?", (run_id, path))
 
         await self._database.write(work)
@@ -106,8 +99,8 @@ class SQLiteStore:
         return await self._database.read(lambda db: self._claimed(run_id))
 
     async def history(self, run_id: str) -> History | None:
-        rows = await self._database.read(lambda db: _rows_of(db, run_id))
-        return None if rows is None else _history(*rows, self._codec)
+        rows = await self._database.read(lambda db: rows_of(db, run_id))
+        return None if rows is None else history_of(*rows, self._codec)
 
     async def begin(self, run_id: str, begun: Begun) -> None:
         texts = self._beginning(begun)
@@ -115,7 +108,7 @@ class SQLiteStore:
         def work(db: sqlite3.Connection) -> None:
             names = ", ".join(texts)
             marks = ", ".join("?" * len(texts))
-            row = run_id, *(_kept(db, text) for text in texts.values())
+            row = run_id, *(kept(db, text) for text in texts.values())
             db.execute(f"INSERT INTO runs (run_id, {names}) VALUES (?, {marks})", row)
 
         await self._database.write(work)
@@ -124,7 +117,7 @@ class SQLiteStore:
         self, run_id: str, resume: StoredResume, begun: Begun, given: Mapping[str, RecordedAnswer]
     ) -> None:
         answers = self._codec.text(list(resume.answers), "the answers")
-        texts = {path: _answer_texts(path, answer, self._codec) for path, answer in given.items()}
+        texts = {path: answer_texts(path, answer, self._codec) for path, answer in given.items()}
         fingerprint, shape, limits = begun.fingerprint, dumps(begun.shape), dumps(limits_data(begun.limits))
 
         def work(db: sqlite3.Connection) -> None:
@@ -134,10 +127,10 @@ class SQLiteStore:
             )
             db.execute(
                 "INSERT INTO resumes SELECT ?, COUNT(*) + 1, ?, ?, ? FROM resumes WHERE run_id = ?",
-                (run_id, resume.status, resume.at.isoformat(), _kept(db, answers), run_id),
+                (run_id, resume.status, resume.at.isoformat(), kept(db, answers), run_id),
             )
             for path, (value, _) in texts.items():
-                _insert(db, (run_id, path, resume.at.isoformat(), _kept(db, value), None, None))
+                insert_answer(db, (run_id, path, resume.at.isoformat(), kept(db, value), None, None))
 
         await self._database.write(work)
 
@@ -153,7 +146,7 @@ class SQLiteStore:
 
         def work(db: sqlite3.Connection) -> None:
             names = ", ".join(f"{name} = ?" for name in texts)
-            row = *(_kept(db, text) for text in texts.values()), ended.is_whole, ended.in_doubt, run_id, run_id
+            row = *(kept(db, text) for text in texts.values()), ended.is_whole, ended.in_doubt, run_id, run_id
             told = "resumes_told = (SELECT COUNT(*) FROM resumes WHERE run_id = ?)"
             db.execute(f"UPDATE runs SET {names}, is_whole = ?, in_doubt = ?, {told} WHERE run_id = ?", row)
             if ended.is_whole:  # its log tells them
@@ -168,13 +161,13 @@ class SQLiteStore:
 
     def load(self, run_id: str) -> StoredRun:
         def work(db: sqlite3.Connection) -> Any:
-            if (rows := _rows_of(db, run_id)) is None:
+            if (rows := rows_of(db, run_id)) is None:
                 raise _no_such(db, run_id)
             (summary,) = self._summaries(db, run_id)
             return summary, rows
 
         summary, (run, answers, intents, resumes) = self._database.read_now(work)
-        history = _history(run, answers, intents, resumes, self._shows)
+        history = history_of(run, answers, intents, resumes, self._shows)
         end, begun = history.end, history.begun
         asks = tuple(
             StoredAsk(path, number, datetime.fromisoformat(at), history.answers[path])
@@ -200,13 +193,13 @@ class SQLiteStore:
             row = db.execute("SELECT shape FROM runs WHERE run_id = ?", (run_id,)).fetchone()
             if row is None:
                 raise _no_such(db, run_id)
-            shape = tuple((step, told) for step, told in json.loads(_full(db, row[0])))
+            shape = tuple((step, told) for step, told in json.loads(full(db, row[0])))
             before = place_of(path, shape)
             columns = "pipeline, reference, started_at, input, context_data, context, limits"
             db.execute(
                 f"INSERT INTO runs (run_id, forked_from, fingerprint, shape, {columns}) "
                 f"SELECT ?, run_id, '', ?, {columns} FROM runs WHERE run_id = ?",
-                (forked, _kept(db, dumps(shape_before(path, shape))), run_id),
+                (forked, kept(db, dumps(shape_before(path, shape))), run_id),
             )
             query = "SELECT number, path FROM answers WHERE run_id = ? ORDER BY number"
             for number, asked in db.execute(query, (run_id,)).fetchall():
@@ -267,56 +260,6 @@ class SQLiteStore:
             )  # fmt: skip
 
 
-def _rows_of(db: sqlite3.Connection, run_id: str) -> Any:
-    """The row of a run, its answers, intents and resumes; None if there is no such run."""
-    cursor = db.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,))
-    found = cursor.fetchone()
-    if found is None:
-        return None
-    names = [column[0] for column in cursor.description]
-    run = dict(zip(names, _whole(db, found), strict=True))
-    answers, intents, resumes = (
-        [_whole(db, row) for row in db.execute(query, (run_id,)).fetchall()]
-        for query in (
-            "SELECT path, at, value, facts FROM answers WHERE run_id = ? ORDER BY number",
-            "SELECT path, intent FROM intents WHERE run_id = ? ORDER BY at, entry_id",
-            "SELECT status, at, answers FROM resumes WHERE run_id = ? ORDER BY number",
-        )
-    )
-    return run, answers, intents, resumes
-
-
-def _history(run: dict[str, Any], answers: list[Any], intents: list[Any], resumes: list[Any], codec: Codec) -> History:
-    begun = Begun(
-        run["pipeline"], run["reference"], run["fingerprint"],
-        tuple((path, told) for path, told in json.loads(run["shape"])), datetime.fromisoformat(run["started_at"]),
-        codec.value(run["input"]), codec.value(run["context_data"]), codec.value(run["context"]),
-        limits_of(json.loads(run["limits"])),
-    )  # fmt: skip
-    end = None
-    if run["last_status"] is not None:
-        end = Ended(
-            run["last_status"], datetime.fromisoformat(run["ended_at"]), codec.value(run["output"]),
-            end_of(json.loads(run["error"])), log_of(run["log"], codec, None), codec.value(run["last_context"]),
-            bool(run["is_whole"]), Decimal(run["cost_usd"]), run["in_doubt"],
-        )  # fmt: skip
-    doubts: dict[str, tuple[Intent, ...]] = {}
-    for path, text in intents:
-        doubts[path] = (*doubts.get(path, ()), intent_of(json.loads(text)))
-    return History(
-        begun,
-        {path: _answer_of(value, facts, codec) for path, _, value, facts in answers},
-        doubts,
-        end,
-        tuple(
-            StoredResume(status, datetime.fromisoformat(at), tuple((path, value) for path, value in codec.value(given)))
-            for status, at, given in resumes
-        ),
-        run["resumes_told"],
-        is_ended=run["status"] is not None,
-    )
-
-
 def _with_context(log: list[Any], context: Any) -> list[Any]:
     """The log with the context that the run began with, as an object that can be looked at."""
     return log if not log else [*log[:6], _Shown(context), *log[7:]]
@@ -330,64 +273,6 @@ class _Shown:
 
     def fork(self) -> Any:
         return self._context
-
-
-def _answer_texts(path: str, answer: RecordedAnswer, codec: Codec) -> tuple[str, str | None]:
-    what = f"the answer at '{path}'"
-    value = codec.text(answer.value, what, path)
-    facts: list[Any] = [
-        [entry_data(entry) for entry in answer.entries], failure_data(answer.error),
-        [], draws_data(answer.draws), {},
-    ]  # fmt: skip
-    if answer.context_change:
-        facts[2] = codec.text([list(row) for row in answer.context_change], f"the context after '{path}'")
-    if answer.metadata:
-        facts[4] = codec.text(dict(answer.metadata), f"the metadata at '{path}'")
-    return value, None if facts == list(NO_FACTS) else dumps(facts)
-
-
-def _insert(db: sqlite3.Connection, row: tuple[str, str, str, str, str | None, str | None]) -> None:
-    """Keep an answer; the first one stands, the same again changes nothing."""
-    columns = "run_id, path, at, value, facts, cost_usd"
-    added = db.execute(f"INSERT INTO answers ({columns}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
-    if added.rowcount == 0:
-        query = "SELECT value, facts FROM answers WHERE run_id = ? AND path = ?"
-        if db.execute(query, row[:2]).fetchone() != (row[3], row[4]):
-            raise JournalConflict(row[0], row[1])
-
-
-def _answer_of(value: str, facts: str | None, codec: Codec) -> RecordedAnswer:
-    answer = codec.value(value)
-    if facts is None:
-        return RecordedAnswer(answer)
-    entries, error, change, draws, metadata = json.loads(facts)
-    return RecordedAnswer(
-        answer,
-        tuple(map(entry_of, entries)),
-        failure_of(error),
-        tuple((name, item) for name, item in codec.value(change)) if change else (),
-        draws_of(draws),
-        codec.value(metadata) if metadata else {},
-    )
-
-
-def _kept(db: sqlite3.Connection, text: str) -> str:
-    """What a column holds: the text, or a name for a long one. No JSON begins with ``@``."""
-    if len(text) <= LARGE:
-        return text
-    name = hashlib.sha256(text.encode()).hexdigest()
-    db.execute("INSERT OR IGNORE INTO blobs VALUES (?, ?)", (name, text))
-    return f"@{name}"
-
-
-def _full(db: sqlite3.Connection, column: Any) -> Any:
-    if isinstance(column, str) and column[:1] == "@":
-        ((column,),) = db.execute("SELECT content FROM blobs WHERE hash = ?", (column[1:],))
-    return column
-
-
-def _whole(db: sqlite3.Connection, row: Any) -> Any:
-    return None if row is None else tuple(_full(db, column) for column in row)
 
 
 def _no_such(db: sqlite3.Connection, run_id: str) -> NoSuchRun:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from flujo.canonical import MAX_DEPTH, path_segment
 from flujo.errors import MisuseError
+from flujo.structure import class_of
 
 Unfold = Callable[["Writing", Any], object]
 Build = Callable[["Reading", Any], object]
@@ -93,9 +94,8 @@ class Writing:
 
     def data(self, value: Any) -> Any:
         """What JSON writes for a value."""
-        cls = type(value)
-        if (unfold := WRITERS.get(cls)) is None:
-            unfold = _family_of(cls)
+        cls = class_of(value)
+        unfold = WRITERS.get(cls) or _family_of(cls)
         return unfold(self, value)
 
     def tag(self, name: str, data: object) -> dict[str, object]:

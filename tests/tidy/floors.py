@@ -18,7 +18,7 @@ FLOORS = (
     ("events", "laws", "ports", "context", "isolation", "loading", "validation", "transcript"),
     ("steps*", "pipeline", "binding", "functions", "identity", "mermaid"),
     ("execution", "stores", "distributed"),
-    ("runner", "results", "resuming", "keeping", "overrides", "stream"),
+    ("runner", "results", "resuming", "keeping", "overrides", "stream", "wiring"),
     ("cli", "telemetry", "agents", "price_list"),
     ("flujo",),
 )

@@ -1,0 +1,141 @@
+"""The rows of a SQLite store, and the records that they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from flujo.errors import JournalConflict
+from flujo.ports import Intent, RecordedAnswer
+from flujo.stores.codec import Codec, dumps
+from flujo.stores.facts import (
+    draws_data,
+    draws_of,
+    end_of,
+    entry_data,
+    entry_of,
+    failure_data,
+    failure_of,
+    intent_of,
+    limits_of,
+)
+from flujo.stores.logs import log_of
+from flujo.stores.records import Begun, Ended, History, StoredResume
+
+LARGE = 65_536
+"""Longer texts are kept once each, under the hash of what they hold."""
+NO_FACTS: tuple[Any, ...] = ([], None, [], [], {})
+
+
+def rows_of(db: sqlite3.Connection, run_id: str) -> Any:
+    """The row of a run, its answers, intents and resumes; None if there is no such run."""
+    cursor = db.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,))
+    found = cursor.fetchone()
+    if found is None:
+        return None
+    names = [column[0] for column in cursor.description]
+    run = dict(zip(names, whole(db, found), strict=True))
+    answers, intents, resumes = (
+        [whole(db, row) for row in db.execute(query, (run_id,)).fetchall()]
+        for query in (
+            "SELECT path, at, value, facts FROM answers WHERE run_id = ? ORDER BY number",
+            "SELECT path, intent FROM intents WHERE run_id = ? ORDER BY at, entry_id",
+            "SELECT status, at, answers FROM resumes WHERE run_id = ? ORDER BY number",
+        )
+    )
+    return run, answers, intents, resumes
+
+
+def history_of(
+    run: dict[str, Any], answers: list[Any], intents: list[Any], resumes: list[Any], codec: Codec
+) -> History:
+    begun = Begun(
+        run["pipeline"], run["reference"], run["fingerprint"],
+        tuple((path, told) for path, told in json.loads(run["shape"])), datetime.fromisoformat(run["started_at"]),
+        codec.value(run["input"]), codec.value(run["context_data"]), codec.value(run["context"]),
+        limits_of(json.loads(run["limits"])),
+    )  # fmt: skip
+    end = None
+    if run["last_status"] is not None:
+        end = Ended(
+            run["last_status"], datetime.fromisoformat(run["ended_at"]), codec.value(run["output"]),
+            end_of(json.loads(run["error"])), log_of(run["log"], codec, None), codec.value(run["last_context"]),
+            bool(run["is_whole"]), Decimal(run["cost_usd"]), run["in_doubt"],
+        )  # fmt: skip
+    doubts: dict[str, tuple[Intent, ...]] = {}
+    for path, text in intents:
+        doubts[path] = (*doubts.get(path, ()), intent_of(json.loads(text)))
+    return History(
+        begun,
+        {path: answer_of(value, facts, codec) for path, _, value, facts in answers},
+        doubts,
+        end,
+        tuple(
+            StoredResume(status, datetime.fromisoformat(at), tuple((path, value) for path, value in codec.value(given)))
+            for status, at, given in resumes
+        ),
+        run["resumes_told"],
+        is_ended=run["status"] is not None,
+    )
+
+
+def answer_texts(path: str, answer: RecordedAnswer, codec: Codec) -> tuple[str, str | None]:
+    what = f"the answer at '{path}'"
+    value = codec.text(answer.value, what, path)
+    facts: list[Any] = [
+        [entry_data(entry) for entry in answer.entries], failure_data(answer.error),
+        [], draws_data(answer.draws), {},
+    ]  # fmt: skip
+    if answer.context_change:
+        facts[2] = codec.text([list(row) for row in answer.context_change], f"the context after '{path}'")
+    if answer.metadata:
+        facts[4] = codec.text(dict(answer.metadata), f"the metadata at '{path}'")
+    return value, None if facts == list(NO_FACTS) else dumps(facts)
+
+
+def insert_answer(db: sqlite3.Connection, row: tuple[str, str, str, str, str | None, str | None]) -> None:
+    """Keep an answer; the first one stands, the same again changes nothing."""
+    columns = "run_id, path, at, value, facts, cost_usd"
+    added = db.execute(f"INSERT INTO answers ({columns}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
+    if added.rowcount == 0:
+        query = "SELECT value, facts FROM answers WHERE run_id = ? AND path = ?"
+        if db.execute(query, row[:2]).fetchone() != (row[3], row[4]):
+            raise JournalConflict(row[0], row[1])
+
+
+def answer_of(value: str, facts: str | None, codec: Codec) -> RecordedAnswer:
+    answer = codec.value(value)
+    if facts is None:
+        return RecordedAnswer(answer)
+    entries, error, change, draws, metadata = json.loads(facts)
+    return RecordedAnswer(
+        answer,
+        tuple(map(entry_of, entries)),
+        failure_of(error),
+        tuple((name, item) for name, item in codec.value(change)) if change else (),
+        draws_of(draws),
+        codec.value(metadata) if metadata else {},
+    )
+
+
+def kept(db: sqlite3.Connection, text: str) -> str:
+    """What a column holds: the text, or a name for a long one. No JSON begins with ``@``."""
+    if len(text) <= LARGE:
+        return text
+    name = hashlib.sha256(text.encode()).hexdigest()
+    db.execute("INSERT OR IGNORE INTO blobs VALUES (?, ?)", (name, text))
+    return f"@{name}"
+
+
+def full(db: sqlite3.Connection, column: Any) -> Any:
+    if isinstance(column, str) and column[:1] == "@":
+        ((column,),) = db.execute("SELECT content FROM blobs WHERE hash = ?", (column[1:],))
+    return column
+
+
+def whole(db: sqlite3.Connection, row: Any) -> Any:
+    return None if row is None else tuple(full(db, column) for column in row)
