@@ -50,9 +50,9 @@ def rows_of(db: sqlite3.Connection, run_id: str) -> Any:
     return run, answers, intents, resumes
 
 
-def history_of(
-    run: dict[str, Any], answers: list[Any], intents: list[Any], resumes: list[Any], codec: Codec
-) -> History:
+def history_of(found: Any, codec: Codec) -> History:
+    """What ``rows_of`` has found, read."""
+    run, answers, intents, resumes = found
     begun = Begun(
         run["pipeline"], run["reference"], run["fingerprint"],
         tuple((path, told) for path, told in json.loads(run["shape"])), datetime.fromisoformat(run["started_at"]),

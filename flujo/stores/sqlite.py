@@ -1,4 +1,4 @@
-"""The store in one SQLite file: which rows a run, an answer, an end is. How they are written is told in ``database``."""
+"""The store in one SQLite file: which rows a run, an answer, an end is. What writes them is in ``database``."""
 
 from __future__ import annotations
 
@@ -60,7 +60,10 @@ class SQLiteStore:
     async def recall(self, run_id: str, path: str) -> RecordedAnswer | None:
         query = "SELECT value, facts FROM answers WHERE run_id = ? AND path = ?"
         row = await self._database.read(lambda db: whole(db, db.execute(query, (run_id, path)).fetchone()))
-        return None if row is None else answer_of(*row, self._codec)
+        if row is None:
+            return None
+        value, facts = row
+        return answer_of(value, facts, self._codec)
 
     async def intend(self, run_id: str, path: str, intent: Intent) -> None:
         entry = intent.entry
@@ -100,7 +103,7 @@ class SQLiteStore:
 
     async def history(self, run_id: str) -> History | None:
         rows = await self._database.read(lambda db: rows_of(db, run_id))
-        return None if rows is None else history_of(*rows, self._codec)
+        return None if rows is None else history_of(rows, self._codec)
 
     async def begin(self, run_id: str, begun: Begun) -> None:
         texts = self._beginning(begun)
@@ -166,12 +169,12 @@ class SQLiteStore:
             (summary,) = self._summaries(db, run_id)
             return summary, rows
 
-        summary, (run, answers, intents, resumes) = self._database.read_now(work)
-        history = history_of(run, answers, intents, resumes, self._shows)
+        summary, rows = self._database.read_now(work)
+        history = history_of(rows, self._shows)
         end, begun = history.end, history.begun
         asks = tuple(
             StoredAsk(path, number, datetime.fromisoformat(at), history.answers[path])
-            for number, (path, at, *_) in enumerate(answers, 1)
+            for number, (path, at, *_) in enumerate(rows[1], 1)
         )
         doubts = tuple(
             Doubt(path, intent.entry.requested_at, intent.entry.possible_usd)
