@@ -20,7 +20,7 @@ from flujo.ports import AgentOutput
 
 OUTPUT_TYPE = "output_type"
 """How transcripts call the check of a declared output type; no plugin may have this name."""
-OFFERED = frozenset({"context", "resources", "feedback", "settings"})
+OFFERED = frozenset({"context", "resources", "feedback", "settings", "idempotency_key"})
 _EMPTY = inspect.Parameter.empty
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -95,6 +96,11 @@ class Draw(NamedTuple):
 def entry_id(run_id: str, path: str, request: int) -> str:
     """The identity of the ``request``-th request (from 1) of the ask at ``path``."""
     return f"{run_id}/{path}/request:{request}"
+
+
+def idempotency_key(run_id: str, path: str) -> str:
+    """What tells a provider that a request of the ask at ``path`` is one it may have had before: 32 hex digits."""
+    return hashlib.sha256(f"{run_id}\n{path}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def step_path(path: str) -> str:

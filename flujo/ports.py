@@ -47,7 +47,9 @@ class AgentOutput(Generic[T_co]):
 class Agent(Protocol):
     """Anything with ``async run(input)``; it may also take ``context``, ``resources``, ``feedback``, ``settings``.
 
-    An agent that names ``feedback`` in its signature is told every rejection so far and gets its input unchanged.
+    An agent that names ``feedback`` in its signature is told every rejection so far and gets its input unchanged. One
+    that names ``idempotency_key`` is given a text that is the same whenever a run on a store makes this call, also
+    after its process died, and None without a store.
     Optional attributes: ``model`` (then its calls are metered), ``max_output_tokens``, ``max_requests``,
     ``estimate_input(input) -> int | None`` (tokens; it may take ``settings`` and ``feedback``,
     too), ``output_type`` (a type that pydantic can validate) and

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flujo.binding import BoundAgent, bind_agent, bind_plugin
 from flujo.context import EXTRA, PRIVATE
+from flujo.entries import idempotency_key
 from flujo.errors import (
     InfiniteRedirectError,
     MisbehavedError,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from flujo.execution.plan import Node
 
 NOTHING: Mapping[str, Any] = {}
+KEY = "idempotency_key"
 NEVER_RETRIED = (MisuseError, PipelineDefinitionError, PriceError, UsageLimitExceededError, RunPausedError)
 """No further attempt mends these; a run within an agent may raise them (law P1)."""
 
@@ -314,6 +316,9 @@ class AgentNode:
             offered["feedback"] = attempt.feedback
         if "settings" in callee.takes:
             offered["settings"] = private_copy(dict(self.step.settings))
+        if KEY in callee.takes:  # the same for every run of this ask that a journal knows; nobody else asks again
+            kept = frame.run.journal is not None
+            offered[KEY] = idempotency_key(frame.run.account.run_id, attempt.path) if kept else None
         return offered
 
     def _check_loop(self, frame: Frame, attempt: Attempt, asked: list[object], target: BoundAgent) -> None:

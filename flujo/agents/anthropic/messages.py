@@ -51,6 +51,7 @@ class AnthropicMessages(Asking):
 
     gathering = MessageStream
     items = "messages"
+    keyed = True
     caps = ("max_tokens",)
     unseen = 1_000  # the prompt for tools, at most: https://platform.claude.com/docs/en/about-claude/pricing
 

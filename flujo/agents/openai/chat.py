@@ -47,6 +47,7 @@ class OpenAIChat(Asking):
 
     gathering = ChatStream
     items = "messages"
+    keyed = True
     caps = ("max_completion_tokens", "max_tokens")
 
     def __init__(

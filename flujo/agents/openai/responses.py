@@ -67,6 +67,7 @@ class OpenAIResponses(Asking):
 
     gathering = ResponseStream
     items = "input"
+    keyed = True
     caps = ("max_output_tokens",)
     forms = (list, str)
 
@@ -97,18 +98,31 @@ class OpenAIResponses(Asking):
         self._calls = Calls(self.model, ERRORS, response_usage)
 
     async def run(
-        self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()
+        self,
+        input: Any,
+        *,
+        settings: Settings | None = None,
+        feedback: Sequence[Rejection] = (),
+        idempotency_key: str | None = None,
     ) -> AgentOutput[Any]:
         if isinstance(input, BackgroundResponse):
             return self._read(await self._ended(input.id), self._settings | dict(settings or {}))
-        return await super().run(input, settings=settings, feedback=feedback)
+        return await super().run(input, settings=settings, feedback=feedback, idempotency_key=idempotency_key)
 
-    async def stream(self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()) -> Said:
+    async def stream(
+        self,
+        input: Any,
+        *,
+        settings: Settings | None = None,
+        feedback: Sequence[Rejection] = (),
+        idempotency_key: str | None = None,
+    ) -> Said:
         """Chunks of text, then the AgentOutput; only the latter if nothing is streamed."""
         if isinstance(input, BackgroundResponse):
             yield await self.run(input, settings=settings)
             return
-        async with aclosing(super().stream(input, settings=settings, feedback=feedback)) as said:
+        told = super().stream(input, settings=settings, feedback=feedback, idempotency_key=idempotency_key)
+        async with aclosing(told) as said:
             async for item in said:
                 yield item
 

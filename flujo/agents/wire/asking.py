@@ -60,6 +60,8 @@ class Asking(ABC):
     """What a conversation may be on the wire."""
     unseen: ClassVar[int] = 0
     """Input tokens that the provider may add to a request."""
+    keyed: ClassVar[bool] = False
+    """Whether the SDK's requests can carry an ``Idempotency-Key``; what the provider makes of it is the provider's."""
 
     def __init__(
         self,
@@ -83,17 +85,29 @@ class Asking(ABC):
         self._streams = stream
 
     async def run(
-        self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()
+        self,
+        input: Any,
+        *,
+        settings: Settings | None = None,
+        feedback: Sequence[Rejection] = (),
+        idempotency_key: str | None = None,
     ) -> AgentOutput[Any]:
-        body = self._body(input, settings, feedback, stream=self._streams)
+        body = self._with_key(self._body(input, settings, feedback, stream=self._streams), idempotency_key)
         if not body.get("stream"):
             return self._read(await self._answer(body), body)
         async with aclosing(self._chunks(body)) as said:
             return [item async for item in said if isinstance(item, AgentOutput)][-1]
 
-    async def stream(self, input: Any, *, settings: Settings | None = None, feedback: Sequence[Rejection] = ()) -> Said:
+    async def stream(
+        self,
+        input: Any,
+        *,
+        settings: Settings | None = None,
+        feedback: Sequence[Rejection] = (),
+        idempotency_key: str | None = None,
+    ) -> Said:
         """Chunks of text, then the AgentOutput; only the latter if the request says ``stream: false``."""
-        body = self._body(input, settings, feedback, stream=True)
+        body = self._with_key(self._body(input, settings, feedback, stream=True), idempotency_key)
         if not body.get("stream"):
             yield self._read(await self._answer(body), body)
             return
@@ -123,6 +137,11 @@ class Asking(ABC):
         """
         body = self._body(input, settings, feedback, stream=False)
         return bytes_of(body) + self.unseen if self._only_text(body) else None
+
+    def _with_key(self, body: Body, key: str | None) -> Body:
+        if key is None or not self.keyed:
+            return body
+        return {**body, "extra_headers": {"Idempotency-Key": key, **(body.get("extra_headers") or {})}}
 
     def _body(self, input: Any, settings: Settings | None, feedback: Sequence[Rejection], *, stream: bool) -> Body:
         body: Body = {"model": self._wire_model, **self._settings, **(settings or {})}
