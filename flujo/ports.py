@@ -197,6 +197,12 @@ class Journal(Protocol):
     async def commit(self, run_id: str, path: str, answer: RecordedAnswer) -> None:
         """The answer is kept from now on; the ask is never made again for this run."""
 
+    async def paths(self, run_id: str) -> Sequence[str]:
+        """The paths of the run's answers, in the order in which they were first committed."""
+
+    async def intents(self, run_id: str) -> Mapping[str, tuple[Intent, ...]]:
+        """The run's calls in doubt by path, in the order in which they were intended."""
+
 
 @dataclass(frozen=True, slots=True)
 class CachedResult:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -49,6 +49,12 @@ class Keeping:
             await self._store.commit(run_id, path, answer)
         except StoreError as error:
             raise _unkept(error, path) from error
+
+    async def paths(self, run_id: str) -> Sequence[str]:
+        return await self._store.paths(run_id)
+
+    async def intents(self, run_id: str) -> Mapping[str, tuple[Intent, ...]]:
+        return await self._store.intents(run_id)
 
 
 def _unkept(error: StoreError, path: str) -> Unkept:

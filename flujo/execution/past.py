@@ -6,7 +6,7 @@ only what comes after is new.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -153,6 +153,12 @@ class Past:
     async def commit(self, run_id: str, path: str, answer: RecordedAnswer) -> None:
         if self.store is not None:
             await self.store.commit(run_id, path, answer)
+
+    async def paths(self, run_id: str) -> Sequence[str]:
+        return [*self.answers, *(() if self.store is None else await self.store.paths(run_id))]
+
+    async def intents(self, run_id: str) -> Mapping[str, tuple[Intent, ...]]:
+        return {} if self.store is None else await self.store.intents(run_id)
 
 
 def decision_path(step: str, what: str, number: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +34,12 @@ class MemoryJournal:
         if known is not kept and not Same()(known, answer):
             raise JournalConflict(run_id, path)
         self._intended.pop((run_id, path), None)
+
+    async def paths(self, run_id: str) -> Sequence[str]:
+        return [path for run, path in self._answers if run == run_id]
+
+    async def intents(self, run_id: str) -> Mapping[str, tuple[Intent, ...]]:
+        return {path: tuple(made.values()) for (run, path), made in self._intended.items() if run == run_id}
 
     @property
     def in_doubt(self) -> tuple[tuple[str, str], ...]:

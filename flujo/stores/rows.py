@@ -31,6 +31,9 @@ LARGE = 65_536
 NO_FACTS: tuple[Any, ...] = ([], None, [], [], {})
 
 
+INTENTS = "SELECT path, intent FROM intents WHERE run_id = ? ORDER BY number"
+
+
 def rows_of(db: sqlite3.Connection, run_id: str) -> Any:
     """The row of a run, its answers, intents and resumes; None if there is no such run."""
     cursor = db.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,))
@@ -43,11 +46,19 @@ def rows_of(db: sqlite3.Connection, run_id: str) -> Any:
         [whole(db, row) for row in db.execute(query, (run_id,)).fetchall()]
         for query in (
             "SELECT path, at, value, facts FROM answers WHERE run_id = ? ORDER BY number",
-            "SELECT path, intent FROM intents WHERE run_id = ? ORDER BY at, entry_id",
+            INTENTS,
             "SELECT status, at, answers FROM resumes WHERE run_id = ? ORDER BY number",
         )
     )
     return run, answers, intents, resumes
+
+
+def intents_of(rows: list[Any]) -> dict[str, tuple[Intent, ...]]:
+    """The calls in doubt by path."""
+    found: dict[str, tuple[Intent, ...]] = {}
+    for path, text in rows:
+        found[path] = (*found.get(path, ()), intent_of(json.loads(text)))
+    return found
 
 
 def history_of(found: Any, codec: Codec) -> History:
@@ -66,13 +77,10 @@ def history_of(found: Any, codec: Codec) -> History:
             end_of(json.loads(run["error"])), log_of(run["log"], codec, None), codec.value(run["last_context"]),
             bool(run["is_whole"]), Decimal(run["cost_usd"]), run["in_doubt"],
         )  # fmt: skip
-    doubts: dict[str, tuple[Intent, ...]] = {}
-    for path, text in intents:
-        doubts[path] = (*doubts.get(path, ()), intent_of(json.loads(text)))
     return History(
         begun,
         {path: answer_of(value, facts, codec) for path, _, value, facts in answers},
-        doubts,
+        intents_of(intents),
         end,
         tuple(
             StoredResume(status, datetime.fromisoformat(at), tuple((path, value) for path, value in codec.value(given)))

@@ -46,14 +46,15 @@ STEPS = (
         UNIQUE (run_id, path)
     );
     CREATE TABLE intents (
+        number INTEGER PRIMARY KEY,
         run_id TEXT NOT NULL,
         path TEXT NOT NULL,
         entry_id TEXT NOT NULL,
         at TEXT NOT NULL,
         possible_usd TEXT,
         intent TEXT NOT NULL,
-        PRIMARY KEY (run_id, path, entry_id)
-    ) WITHOUT ROWID;
+        UNIQUE (run_id, path, entry_id)
+    );
     CREATE TABLE resumes (
         run_id TEXT NOT NULL,
         number INTEGER NOT NULL,

@@ -23,7 +23,18 @@ from flujo.stores.facts import end_data, intent_data, limits_data
 from flujo.stores.locks import RunLock, claim, is_held
 from flujo.stores.logs import log_text
 from flujo.stores.records import Begun, Doubt, Ended, History, RunSummary, StoredAsk, StoredResume, StoredRun
-from flujo.stores.rows import answer_of, answer_texts, full, history_of, insert_answer, kept, rows_of, whole
+from flujo.stores.rows import (
+    INTENTS,
+    answer_of,
+    answer_texts,
+    full,
+    history_of,
+    insert_answer,
+    intents_of,
+    kept,
+    rows_of,
+    whole,
+)  # fmt: skip
 from flujo.stores.structure import place_of, shape_before
 from flujo.stores.writing import Names
 
@@ -71,9 +82,10 @@ class SQLiteStore:
         row = run_id, path, entry.entry_id, entry.requested_at.isoformat(), possible, dumps(intent_data(intent))
 
         def work(db: sqlite3.Connection) -> None:
+            columns = "run_id, path, entry_id, at, possible_usd, intent"
             answered = "SELECT 1 FROM answers WHERE run_id = ? AND path = ?"
             if db.execute(answered, (run_id, path)).fetchone() is None:
-                db.execute("INSERT OR IGNORE INTO intents VALUES (?, ?, ?, ?, ?, ?)", row)
+                db.execute(f"INSERT OR IGNORE INTO intents ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row)
 
         await self._database.write(work)
 
@@ -90,6 +102,15 @@ class SQLiteStore:
             db.execute("DELETE FROM intents WHERE run_id = ? AND path = ?", (run_id, path))
 
         await self._database.write(work)
+
+    async def paths(self, run_id: str) -> Sequence[str]:
+        query = "SELECT path FROM answers WHERE run_id = ? ORDER BY number"
+        rows = await self._database.read(lambda db: db.execute(query, (run_id,)).fetchall())
+        return [path for (path,) in rows]
+
+    async def intents(self, run_id: str) -> Mapping[str, tuple[Intent, ...]]:
+        rows = await self._database.read(lambda db: db.execute(INTENTS, (run_id,)).fetchall())
+        return intents_of(rows)
 
     async def in_doubt(self, run_id: str | None = None) -> list[tuple[str, str]]:
         """Run and path of every call that was intended and never answered, in the order of their names."""

@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from flujo import PluginOutcome, Usage
-from flujo.entries import LedgerEntry, entry_id
+from flujo.entries import Draw, LedgerEntry, entry_id
 from flujo.errors import AgentError, MisbehavedError, told
 from flujo.execution.signals import AskFailure
-from flujo.ports import RecordedAnswer
+from flujo.ports import Intent, RecordedAnswer
 from flujo.prices import LineItem
 from flujo.structure import MISSING
 
@@ -59,6 +59,25 @@ ENTRIES: Final = (
     ),
 )
 """Not in the order of their numbers, with amounts that no float has, and with everything absent that may be."""
+
+INTENT: Final = Intent(
+    _entry(
+        3,
+        usage=None,
+        usage_source="absent",
+        line_items=(),
+        cost_usd=None,
+        cost_source="unpriced",
+        provider_cost_usd=None,
+        possible_usd=Decimal("0.0031870000000000000001"),
+        outcome="in_doubt",
+    ),
+    (
+        Draw("cost_usd", Decimal(0), Decimal("0.0031870000000000000001")),
+        Draw("output_tokens", Decimal(0), Decimal(40), "review"),
+    ),
+)
+"""Of a call that may cost so much, and that one budget alone counts all it has left for."""
 
 VALUES: Final[tuple[Any, ...]] = (
     "Grey rain",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
@@ -17,13 +17,14 @@ import anyio.lowlevel
 import pytest
 
 from flujo import AgentOutput, Flujo, PluginOutcome, Step, Usage
-from flujo.ports import Journal, RecordedAnswer
+from flujo.ports import Intent, Journal, RecordedAnswer
 from flujo.structure import Same
 from flujo_testing.conformance.answers import (
     ANSWER,
     CHANGES,
     ENTRIES,
     ERRORS,
+    INTENT,
     NAMES_ALIKE,
     VALUES,
     failure_of,
@@ -35,6 +36,8 @@ KEPT: Final = "what was committed is recalled as it was"
 FIRST_STANDS: Final = "an answer stands: the same again changes nothing, another one is an error"
 DOUBT: Final = "an ask is in doubt from its intention to its answer, and at no other time"
 APART: Final = "answers belong to one run and one path, told apart to the last character"
+LISTED: Final = "the paths of a run's answers are listed in the order in which they were first committed"
+BOOKED: Final = "calls in doubt are listed with all that is booked of each, in the order in which they were intended"
 OWN: Final = "values cross a journal: what is changed outside later changes nothing in it"
 
 
@@ -115,7 +118,7 @@ class JournalConformance:
     async def test_answers_outlive_the_process(self) -> None:
         async with self._opened() as journal:
             await self._commit(journal, RUN, PATH, ANSWER)
-            await journal.intend(RUN, f"{PATH}/plugin:tone")
+            await journal.intend(RUN, f"{PATH}/plugin:tone", INTENT)
             again = await self._reopened(journal)
             contract = "what was committed or intended is there when the journal is opened again"
             if await again.recall(RUN, PATH) is None:
@@ -140,11 +143,11 @@ class JournalConformance:
         async with self._opened() as journal:
             steps: list[tuple[str, Any, list[tuple[str, str]]]] = [
                 ("before anything", anyio.lowlevel.checkpoint, []),
-                ("intended", lambda: journal.intend(RUN, PATH), [(RUN, PATH)]),
-                ("intended again", lambda: journal.intend(RUN, PATH), [(RUN, PATH)]),
-                ("intended by two runs", lambda: journal.intend("run-2", PATH), [(RUN, PATH), ("run-2", PATH)]),
+                ("intended", lambda: journal.intend(RUN, PATH, INTENT), [(RUN, PATH)]),
+                ("intended again", lambda: journal.intend(RUN, PATH, INTENT), [(RUN, PATH)]),
+                ("intended by two runs", lambda: journal.intend("run-2", PATH, INTENT), [(RUN, PATH), ("run-2", PATH)]),
                 ("answered in one", lambda: self._commit(journal, RUN, PATH, ANSWER), [("run-2", PATH)]),
-                ("intended after its answer", lambda: journal.intend(RUN, PATH), [("run-2", PATH)]),
+                ("intended after its answer", lambda: journal.intend(RUN, PATH, INTENT), [("run-2", PATH)]),
                 ("answered in both", lambda: self._commit(journal, "run-2", PATH, RecordedAnswer(None)), []),
                 ("answered unintended", lambda: self._commit(journal, RUN, f"{PATH}/decision:0", ANSWER), []),
             ]
@@ -155,9 +158,38 @@ class JournalConformance:
 
     async def test_an_intention_is_no_answer(self) -> None:
         async with self._opened() as journal:
-            await journal.intend(RUN, PATH)
+            await journal.intend(RUN, PATH, INTENT)
             if (found := await journal.recall(RUN, PATH)) is not None:
                 raise broken(journal, "an intention is no answer", f"it is recalled as {shown(found)}")
+
+    async def test_paths_are_listed_in_the_order_of_commits(self) -> None:
+        async with self._opened() as journal:
+            paths = ["write/attempt:2", "write/attempt:10", "ask/human:1", "write/attempt:1", "end/attempt:1"]
+            await journal.intend(RUN, "late/attempt:1", INTENT)
+            for path in paths:
+                await self._commit(journal, RUN, path, RecordedAnswer(path))
+                await self._commit(journal, "run-2", f"{path}/plugin:tone", RecordedAnswer(path))
+            await self._commit(journal, RUN, paths[0], RecordedAnswer(paths[0]))
+            if (found := list(await (await self._reopened(journal)).paths(RUN))) != paths:
+                raise broken(journal, LISTED, f"{paths} are listed as {found}")
+
+    async def test_intents_are_listed_with_what_is_booked_of_them(self) -> None:
+        later = replace(INTENT, entry=replace(INTENT.entry, entry_id=f"{INTENT.entry.entry_id}0"))
+        async with self._opened() as journal:
+            acts: list[tuple[str, Any, dict[str, tuple[Intent, ...]]]] = [
+                ("before anything", anyio.lowlevel.checkpoint, {}),
+                ("intended", lambda: journal.intend(RUN, PATH, later), {PATH: (later,)}),
+                ("intended again", lambda: journal.intend(RUN, PATH, later), {PATH: (later,)}),
+                ("made again after a crash", lambda: journal.intend(RUN, PATH, INTENT), {PATH: (later, INTENT)}),
+                ("and by another run", lambda: journal.intend("run-2", PATH, INTENT), {PATH: (later, INTENT)}),
+                ("answered by that", lambda: self._commit(journal, "run-2", PATH, ANSWER), {PATH: (later, INTENT)}),
+                ("answered", lambda: self._commit(journal, RUN, PATH, ANSWER), {}),
+            ]
+            for when, act, expected in acts:
+                await act()
+                found = dict(await (await self._reopened(journal)).intents(RUN))
+                if not _same_intents(expected, found):
+                    raise broken(journal, BOOKED, f"{when}, {_bounds(expected)} are listed as {_bounds(found)}")
 
     async def test_an_answer_stands(self) -> None:
         async with self._opened() as journal:
@@ -192,7 +224,7 @@ class JournalConformance:
         paths = [f"fan/branch:b{number}/s/attempt:1" for number in range(20)]
 
         async def branch(path: str) -> None:
-            await journal.intend(RUN, path)
+            await journal.intend(RUN, path, INTENT)
             await anyio.lowlevel.checkpoint()
             await self._commit(journal, RUN, path, RecordedAnswer(path))
 
@@ -261,6 +293,23 @@ class JournalConformance:
         except Exception:  # whichever error a journal has for it
             return
         raise broken(journal, FIRST_STANDS, f"it takes another answer, {shown(answer)}, and says nothing")
+
+
+def _same_intents(expected: Mapping[str, tuple[Intent, ...]], found: Mapping[str, tuple[Intent, ...]]) -> bool:
+    pairs = [(expected[path], found.get(path, ())) for path in expected]
+    return expected.keys() == found.keys() and all(
+        len(before) == len(after) and all(Same()(a, b) for a, b in zip(before, after, strict=True))
+        for before, after in pairs
+    )
+
+
+def _bounds(listed: Mapping[str, tuple[Intent, ...]]) -> list[str]:
+    """Of each call its number, the most that it may have cost, and how many limits count it."""
+    intents = (intent for made in listed.values() for intent in made)
+    return [
+        f"{intent.entry.entry_id.rpartition(':')[2]} for {intent.entry.possible_usd} USD, {len(intent.draws)} draws"
+        for intent in intents
+    ]
 
 
 def _poem() -> RecordedAnswer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,7 @@ import anyio.lowlevel
 
 from flujo import AgentError, PluginOutcome
 from flujo.entries import LedgerEntry
-from flujo.ports import RecordedAnswer
+from flujo.ports import Intent, RecordedAnswer
 from flujo.structure import MISSING
 
 Key = tuple[str, str]
@@ -25,6 +26,8 @@ class Fine:
     def __init__(self) -> None:
         self.answers: dict[Any, RecordedAnswer] = {}
         self.intended: set[Key] = set()
+        self.committed: dict[Key, None] = {}
+        self.booked: dict[Key, dict[str, Intent]] = {}
 
     def __repr__(self) -> str:
         return type(self).__name__
@@ -41,16 +44,28 @@ class Fine:
     async def recall(self, run_id: str, path: str) -> RecordedAnswer | None:
         return copy.deepcopy(self.answers.get(self.key(run_id, path)))
 
-    async def intend(self, run_id: str, path: str) -> None:
+    async def intend(self, run_id: str, path: str, intent: Intent) -> None:
         if self.key(run_id, path) not in self.answers:
             self.intended.add((run_id, path))
+            self.book(self.booked.setdefault((run_id, path), {}), intent)
+
+    def book(self, booked: dict[str, Intent], intent: Intent) -> None:
+        booked[intent.entry.entry_id] = intent
+
+    async def paths(self, run_id: str) -> Sequence[str]:
+        return [path for run, path in self.committed if run == run_id]
+
+    async def intents(self, run_id: str) -> Mapping[str, tuple[Intent, ...]]:
+        return {path: tuple(each.values()) for (run, path), each in self.booked.items() if run == run_id}
 
     async def commit(self, run_id: str, path: str, answer: RecordedAnswer) -> None:
         key, kept = self.key(run_id, path), self.kept(answer)
         if key in self.answers and not self.same(self.answers[key], kept):
             raise RuntimeError("there is another answer")
         self.answers[key] = kept
+        self.committed.setdefault((run_id, path))
         self.intended.discard((run_id, path))
+        self.booked.pop((run_id, path), None)
 
 
 class OfJson(Fine):
@@ -204,7 +219,7 @@ class RefusesOddPaths(Fine):
 
 
 class NeverDoubts(Fine):
-    async def intend(self, run_id: str, path: str) -> None: ...
+    async def intend(self, run_id: str, path: str, intent: Intent) -> None: ...
 
 
 class DoubtsForEver(Fine):
@@ -215,19 +230,20 @@ class DoubtsForEver(Fine):
 
 
 class DoubtsWhatWasAnswered(Fine):
-    async def intend(self, run_id: str, path: str) -> None:
+    async def intend(self, run_id: str, path: str, intent: Intent) -> None:
+        await super().intend(run_id, path, intent)
         self.intended.add((run_id, path))
 
 
 class DoubtsOneRunOnly(Fine):
-    async def intend(self, run_id: str, path: str) -> None:
+    async def intend(self, run_id: str, path: str, intent: Intent) -> None:
         if all(intended[1] != path for intended in self.intended):
-            await super().intend(run_id, path)
+            await super().intend(run_id, path, intent)
 
 
 class AnswersIntentions(Fine):
-    async def intend(self, run_id: str, path: str) -> None:
-        await super().intend(run_id, path)
+    async def intend(self, run_id: str, path: str, intent: Intent) -> None:
+        await super().intend(run_id, path, intent)
         self.answers.setdefault(self.key(run_id, path), RecordedAnswer("pending"))
 
     def same(self, known: RecordedAnswer, answer: RecordedAnswer) -> bool:
@@ -289,3 +305,53 @@ class LosesVerdicts(Fine):
 class LosesEntries(Fine):
     def kept(self, answer: RecordedAnswer) -> RecordedAnswer:
         return replace(super().kept(answer), entries=())
+
+
+class ListsByName(Fine):
+    async def paths(self, run_id: str) -> Sequence[str]:
+        return sorted(await super().paths(run_id))
+
+
+class ListsAllRuns(Fine):
+    async def paths(self, run_id: str) -> Sequence[str]:
+        return [path for _, path in self.committed]
+
+
+class ListsIntentions(Fine):
+    async def paths(self, run_id: str) -> Sequence[str]:
+        return [*(path for _, path in self.booked), *await super().paths(run_id)]
+
+
+class MovesWhatIsCommittedAgain(Fine):
+    async def commit(self, run_id: str, path: str, answer: RecordedAnswer) -> None:
+        self.committed.pop((run_id, path), None)
+        await super().commit(run_id, path, answer)
+
+
+class LosesBounds(Fine):
+    def book(self, booked: dict[str, Intent], intent: Intent) -> None:
+        super().book(booked, replace(intent, entry=replace(intent.entry, possible_usd=None)))
+
+
+class LosesDraws(Fine):
+    def book(self, booked: dict[str, Intent], intent: Intent) -> None:
+        super().book(booked, replace(intent, draws=()))
+
+
+class KeepsTheLastIntentOnly(Fine):
+    def book(self, booked: dict[str, Intent], intent: Intent) -> None:
+        booked.clear()
+        super().book(booked, intent)
+
+
+class SortsIntents(Fine):
+    async def intents(self, run_id: str) -> Mapping[str, tuple[Intent, ...]]:
+        listed = await super().intents(run_id)
+        return {path: tuple(sorted(made, key=lambda each: each.entry.entry_id)) for path, made in listed.items()}
+
+
+class ListsIntentsOfAnswers(Fine):
+    async def commit(self, run_id: str, path: str, answer: RecordedAnswer) -> None:
+        booked = dict(self.booked)
+        await super().commit(run_id, path, answer)
+        self.booked = booked

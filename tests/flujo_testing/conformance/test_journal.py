@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flujo.stores.memory import MemoryJournal
+from flujo.stores.sqlite import SQLiteStore
 from flujo_testing import JournalConformance, VirtualClock
 from tests.flujo_testing.conformance import bad_journals as bad
 from tests.flujo_testing.conformance.found import breaches, sentences_of
@@ -21,6 +23,32 @@ class TestMemoryJournal(JournalConformance):
 
     def in_doubt(self, journal: MemoryJournal) -> Collection[tuple[str, str]]:
         return journal.in_doubt
+
+
+class TestSQLiteStore(JournalConformance):
+    """On a disk; a later process opens the file anew."""
+
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path: Path) -> None:
+        self.folder = tmp_path
+        self.opened: list[SQLiteStore] = []
+
+    def make_journal(self) -> SQLiteStore:
+        return self.kept(SQLiteStore(self.folder / f"runs-{len(self.opened)}.db"))
+
+    async def in_doubt(self, journal: SQLiteStore) -> Collection[tuple[str, str]]:
+        return await journal.in_doubt()
+
+    def reopen(self, journal: SQLiteStore) -> SQLiteStore:
+        return self.kept(SQLiteStore(journal.file))
+
+    def close_journal(self, journal: SQLiteStore) -> None:
+        for store in self.opened:
+            store.close()
+
+    def kept(self, store: SQLiteStore) -> SQLiteStore:
+        self.opened.append(store)
+        return store
 
 
 class Candidate(JournalConformance):
@@ -57,6 +85,8 @@ DOUBT = "test_what_is_intended_and_not_answered_is_in_doubt"
 INTENTION = "test_an_intention_is_no_answer"
 STANDS = "test_an_answer_stands"
 OWN = "test_values_cross_without_being_shared"
+LISTED = "test_paths_are_listed_in_the_order_of_commits"
+BOOKED = "test_intents_are_listed_with_what_is_booked_of_them"
 CONCURRENT = "test_concurrent_commits_are_all_kept"
 RUN = "test_a_run_that_is_run_again_asks_nobody"
 
@@ -71,6 +101,10 @@ IN_DOUBT = "an ask is in doubt from its intention to its answer, and at no other
 FIRST_STANDS = "an answer stands: the same again changes nothing, another one is an error"
 CROSSES = "values cross a journal: what is changed outside later changes nothing in it"
 SAME_RUN = "a run with the id of an earlier one is that run: nobody is asked or paid again"
+IN_ORDER = "the paths of a run's answers are listed in the order in which they were first committed"
+WITH_BOUNDS = "calls in doubt are listed with all that is booked of each, in the order in which they were intended"
+COMMITTED = "['write/attempt:2', 'write/attempt:10', 'ask/human:1', 'write/attempt:1', 'end/attempt:1']"
+FOR_SO_MUCH = "for 0.0031870000000000000001 USD"
 ASK = "review/branch:legal/check/attempt:1"
 FIRST = "['run-1', 'write/attempt:1']"
 ENTRY = "(LedgerEntry(entry_id='run-1/review/branch:legal/check/attempt:1/request:{}', ..."
@@ -124,11 +158,16 @@ BROKEN: list[tuple[type[Any], set[str], str, str]] = [
     (bad.GivesOnce, {AGAIN, OWN}, "an answer can be recalled any number of times", "the second time it is None"),
     (
         bad.ForgetsAtTheEnd,
-        {OUTLIVES, VALUE, NONE, ENTRIES, ERROR, CHANGES, METADATA, RUN},
+        {OUTLIVES, VALUE, NONE, ENTRIES, ERROR, CHANGES, METADATA, RUN, LISTED, BOOKED},
         THERE_AGAIN,
         "the answer is gone",
     ),
-    (bad.ForgetsIntentionsAtTheEnd, {OUTLIVES}, THERE_AGAIN, "one ask was intended, and in doubt are []"),
+    (
+        bad.ForgetsIntentionsAtTheEnd,
+        {OUTLIVES, LISTED, BOOKED},
+        THERE_AGAIN,
+        "one ask was intended, and in doubt are []",
+    ),
     (bad.MixesRuns, {APART, DOUBT}, TOLD_APART, f"run 'run-2' at 'write/attempt:1' has the answer of {FIRST}"),
     (bad.JoinsRunAndPath, {APART}, TOLD_APART, f"run 'run-1/write' at 'attempt:1' has the answer of {FIRST}"),
     (bad.IgnoresCase, {APART}, TOLD_APART, f"run 'Run-1' at 'write/attempt:1' has the answer of {FIRST}"),
@@ -151,7 +190,7 @@ BROKEN: list[tuple[type[Any], set[str], str, str]] = [
         "the first answer of an ask is taken",
         "run 'run-1' at 'wr_te/attempt:1': ValueError: a path of letters, please",
     ),
-    (bad.NeverDoubts, {DOUBT, OUTLIVES}, IN_DOUBT, f"intended, in doubt are [], not [('run-1', '{ASK}')]"),
+    (bad.NeverDoubts, {DOUBT, OUTLIVES, BOOKED}, IN_DOUBT, f"intended, in doubt are [], not [('run-1', '{ASK}')]"),
     (
         bad.DoubtsForEver,
         {DOUBT, CONCURRENT},
@@ -166,13 +205,13 @@ BROKEN: list[tuple[type[Any], set[str], str, str]] = [
     ),
     (
         bad.DoubtsOneRunOnly,
-        {DOUBT},
+        {DOUBT, BOOKED},
         IN_DOUBT,
         f"intended by two runs, in doubt are [('run-1', '{ASK}')], not [('run-1', '{ASK}'), ('run-2', '{ASK}')]",
     ),
     (
         bad.AnswersIntentions,
-        {INTENTION},
+        {INTENTION, BOOKED},
         "an intention is no answer",
         "it is recalled as RecordedAnswer(value='pending', entries=(), error=None, context_change=(), dr...",
     ),
@@ -199,7 +238,7 @@ BROKEN: list[tuple[type[Any], set[str], str, str]] = [
     ),
     (
         bad.TakesAnAnswerOnce,
-        {STANDS},
+        {STANDS, LISTED},
         FIRST_STANDS,
         "the same answer again raises RuntimeError: there is another answer",
     ),
@@ -236,6 +275,66 @@ BROKEN: list[tuple[type[Any], set[str], str, str]] = [
         {RUN, ENTRIES, STANDS},
         SAME_RUN,
         "answer 3 paid by 3 entries became answer 3 paid by 0 entries",
+    ),
+    (
+        bad.ListsByName,
+        {LISTED},
+        IN_ORDER,
+        f"{COMMITTED} are listed as "
+        "['ask/human:1', 'end/attempt:1', 'write/attempt:1', 'write/attempt:10', 'write/attempt:2']",
+    ),
+    (
+        bad.ListsAllRuns,
+        {LISTED},
+        IN_ORDER,
+        f"{COMMITTED} are listed as ['write/attempt:2', 'write/attempt:2/plugin:tone', 'write/attempt:10', "
+        "'write/attempt:10/plugin:tone', 'ask/human:1', 'ask/human:1/plugin:tone', 'write/attempt:1', "
+        "'write/attempt:1/plugin:tone', 'end/attempt:1', 'end/attempt:1/plugin:tone']",
+    ),
+    (
+        bad.ListsIntentions,
+        {LISTED},
+        IN_ORDER,
+        f"{COMMITTED} are listed as ['late/attempt:1', {COMMITTED[1:]}",
+    ),
+    (
+        bad.MovesWhatIsCommittedAgain,
+        {LISTED},
+        IN_ORDER,
+        f"{COMMITTED} are listed as "
+        "['write/attempt:10', 'ask/human:1', 'write/attempt:1', 'end/attempt:1', 'write/attempt:2']",
+    ),
+    (
+        bad.LosesBounds,
+        {BOOKED},
+        WITH_BOUNDS,
+        f"intended, ['30 {FOR_SO_MUCH}, 2 draws'] are listed as ['30 for None USD, 2 draws']",
+    ),
+    (
+        bad.LosesDraws,
+        {BOOKED},
+        WITH_BOUNDS,
+        f"intended, ['30 {FOR_SO_MUCH}, 2 draws'] are listed as ['30 {FOR_SO_MUCH}, 0 draws']",
+    ),
+    (
+        bad.KeepsTheLastIntentOnly,
+        {BOOKED},
+        WITH_BOUNDS,
+        f"made again after a crash, ['30 {FOR_SO_MUCH}, 2 draws', '3 {FOR_SO_MUCH}, 2 draws'] are listed as "
+        f"['3 {FOR_SO_MUCH}, 2 draws']",
+    ),
+    (
+        bad.SortsIntents,
+        {BOOKED},
+        WITH_BOUNDS,
+        f"made again after a crash, ['30 {FOR_SO_MUCH}, 2 draws', '3 {FOR_SO_MUCH}, 2 draws'] are listed as "
+        f"['3 {FOR_SO_MUCH}, 2 draws', '30 {FOR_SO_MUCH}, 2 draws']",
+    ),
+    (
+        bad.ListsIntentsOfAnswers,
+        {BOOKED},
+        WITH_BOUNDS,
+        f"answered, [] are listed as ['30 {FOR_SO_MUCH}, 2 draws', '3 {FOR_SO_MUCH}, 2 draws']",
     ),
 ]
 
