@@ -22,9 +22,10 @@ from flujo.errors import (
     StoreError,
     told,
 )  # fmt: skip
-from flujo.events import Log, RunStarted, RunStatus, rows
+from flujo.events import Log, Paid, PaidBefore, RunStarted, RunStatus, rows
 from flujo.execution.account import RunId
 from flujo.execution.journal import RETRY_OR_FAIL, Keeping
+from flujo.execution.ledger import Ledger
 from flujo.execution.past import Beginning, Past
 from flujo.isolation import State
 from flujo.ports import Journal, RecordedAnswer
@@ -60,6 +61,7 @@ class Keeper:
         self.pipeline = pipeline
         self.name = name
         self.reference: str | None = None
+        self.fingerprint = pipeline.fingerprint
         self.shape: Shape = tuple((path, canonical_json(step.shape())) for path, step in pipeline.walk())
 
     async def run(
@@ -121,14 +123,14 @@ class Keeper:
 
     def _begun(self, begun: Beginning, context_data: dict[str, Any], at: datetime) -> Begun:
         return Begun(
-            self.name, self.reference, self.pipeline.fingerprint, self.shape, at, begun.input, context_data,
+            self.name, self.reference, self.fingerprint, self.shape, at, begun.input, context_data,
             begun.state.view(), begun.limits,
         )  # fmt: skip
 
     def _check_pipeline(self, run_id: str, history: History) -> None:
         made = history.begun
         is_part = not made.fingerprint
-        if made.fingerprint == self.pipeline.fingerprint:
+        if made.fingerprint == self.fingerprint:
             return
         if (difference := first_difference(made.shape, self.shape, is_part=is_part)) is not None:
             raise PipelineChanged(run_id, *difference)
@@ -188,13 +190,11 @@ class KeptRun:
         state: State[Any] | None = None,
     ) -> None:  # fmt: skip
         state = state or result.state
-        entries = result.ledger.entries
-        lost = sum(entry.outcome == "in_doubt" for entry in entries) if result.is_whole else 0
+        ledger = Ledger.of(row[-1] for row in rows(result.log) if row[0] is Paid or row[0] is PaidBefore)
+        lost = sum(entry.outcome == "in_doubt" for entry in ledger.entries) if result.is_whole else 0
         await self._store.end(
             self._run_id,
-            Ended(
-                status, at, output, error, result.log, state.view(), result.is_whole, result.ledger.known_cost_usd, lost
-            ),
+            Ended(status, at, output, error, result.log, state.view(), result.is_whole, ledger.known_cost_usd, lost),
         )
 
 

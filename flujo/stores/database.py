@@ -93,7 +93,11 @@ class Database:
             done = self._executor.submit(call, argument)
             with anyio.CancelScope(shield=True):
                 return await anyio.to_thread.run_sync(done.result)
-        return await asyncio.shield(loop.run_in_executor(self._executor, call, argument))
+        try:
+            return await loop.run_in_executor(self._executor, call, argument)
+        except asyncio.CancelledError:
+            self._executor.submit(call, argument)  # the thread may not have come to it; done twice it is done once
+            raise
 
     # In the thread -------------------------------------------------------------------------------------------
 

@@ -20,8 +20,8 @@ _KINDS: dict[str, Any] = {kind.__name__: kind for kind in (*RECORDS, Uneventful)
 
 def log_text(log: Log, codec: Codec) -> str:
     """The log as JSON text. A value that cannot be stored (no answer: those were refused) is told instead."""
-    text, tagged = _text(log, codec, lambda value: True)
-    if tagged:
+    text, names_classes = _text(log, codec, lambda value: True)
+    if names_classes:
         try:
             log_of(text, codec, None)
         except Unreadable:  # one of the values; which one is asked one by one
@@ -50,7 +50,7 @@ def _text(log: Log, codec: Codec, takes: Callable[[Any], bool]) -> tuple[str, bo
     scopes = _Scopes()
     writing = Writing(codec.names, "")
     told = [_row(writing, scopes, row, takes) for row in rows(log)]
-    return dumps({"scopes": scopes.told, "rows": told}), writing.tagged
+    return dumps({"scopes": scopes.told, "rows": told}), writing.names_classes
 
 
 class _Scopes:
@@ -75,7 +75,8 @@ def _row(writing: Writing, scopes: _Scopes, row: list[Any], takes: Callable[[Any
         writing.path = f"{Place(scope, name, values[0], values[1]).path}/plugin:{values[2]}"
     told = [kind.__name__, at, scopes.number(scope), name]
     for value in values:
-        told.append(_value(writing, kind, value, takes))
+        is_plain = value is None or (value.__class__ is str and value.isascii())
+        told.append(value if is_plain else _value(writing, kind, value, takes))
     return told
 
 

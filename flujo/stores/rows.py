@@ -105,14 +105,26 @@ def answer_texts(path: str, answer: RecordedAnswer, codec: Codec) -> tuple[str, 
     return value, None if facts == list(NO_FACTS) else dumps(facts)
 
 
-def insert_answer(db: sqlite3.Connection, row: tuple[str, str, str, str, str | None, str | None]) -> None:
+def insert_answer(
+    db: sqlite3.Connection, numbers: dict[str, int], row: tuple[str, str, str, str, str | None, str | None]
+) -> None:
     """Keep an answer; the first one stands, the same again changes nothing."""
-    columns = "run_id, path, at, value, facts, cost_usd"
-    added = db.execute(f"INSERT INTO answers ({columns}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
-    if added.rowcount == 0:
-        query = "SELECT value, facts FROM answers WHERE run_id = ? AND path = ?"
-        if db.execute(query, row[:2]).fetchone() != (row[3], row[4]):
-            raise JournalConflict(row[0], row[1])
+    run_id, path, _, value, facts, _ = row
+    if (number := numbers.get(run_id)) is None:
+        ((number,),) = db.execute("SELECT COALESCE(MAX(number), 0) FROM answers WHERE run_id = ?", (run_id,))
+    added = db.execute(INSERT, (*row, number + 1))
+    if added.rowcount:
+        numbers[run_id] = number + 1
+        return
+    query = "SELECT value, facts FROM answers WHERE run_id = ? AND path = ?"
+    if db.execute(query, (run_id, path)).fetchone() != (value, facts):
+        raise JournalConflict(run_id, path)
+
+
+INSERT = (
+    "INSERT INTO answers (run_id, path, at, value, facts, cost_usd, number) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT DO NOTHING"
+)
 
 
 def answer_of(value: str, facts: str | None, codec: Codec) -> RecordedAnswer:

@@ -36,25 +36,25 @@ STEPS = (
         resumes_told INTEGER NOT NULL DEFAULT 0
     );
     CREATE TABLE answers (
-        number INTEGER PRIMARY KEY,
         run_id TEXT NOT NULL,
         path TEXT NOT NULL,
+        number INTEGER NOT NULL,
         at TEXT NOT NULL,
         value TEXT NOT NULL,
         facts TEXT,
         cost_usd TEXT,
-        UNIQUE (run_id, path)
-    );
+        PRIMARY KEY (run_id, path)
+    ) WITHOUT ROWID;
     CREATE TABLE intents (
-        number INTEGER PRIMARY KEY,
         run_id TEXT NOT NULL,
         path TEXT NOT NULL,
         entry_id TEXT NOT NULL,
+        number INTEGER NOT NULL,
         at TEXT NOT NULL,
         possible_usd TEXT,
         intent TEXT NOT NULL,
-        UNIQUE (run_id, path, entry_id)
-    );
+        PRIMARY KEY (run_id, path, entry_id)
+    ) WITHOUT ROWID;
     CREATE TABLE resumes (
         run_id TEXT NOT NULL,
         number INTEGER NOT NULL,

@@ -48,6 +48,8 @@ class SQLiteStore:
 
     def __init__(self, path: Path | str) -> None:
         self._database = Database(Path(path))
+        self._numbers: dict[str, int] = {}
+        """How many answers of a run are kept, of those that were written here; only the writing thread looks."""
         self._codec = Codec()
         self._shows = Codec(Names(shows_foreign=True))
 
@@ -60,7 +62,8 @@ class SQLiteStore:
 
     def knowing(self, codec: Codec) -> Self:
         other = object.__new__(type(self))
-        other._database, other._codec, other._shows = self._database, codec, self._shows
+        other._database, other._numbers = self._database, self._numbers
+        other._codec, other._shows = codec, self._shows
         return other
 
     def close(self) -> None:
@@ -82,10 +85,12 @@ class SQLiteStore:
         row = run_id, path, entry.entry_id, entry.requested_at.isoformat(), possible, dumps(intent_data(intent))
 
         def work(db: sqlite3.Connection) -> None:
-            columns = "run_id, path, entry_id, at, possible_usd, intent"
+            columns = "run_id, path, entry_id, at, possible_usd, intent, number"
+            last = "SELECT COUNT(*) FROM intents WHERE run_id = ? AND path = ?"
             answered = "SELECT 1 FROM answers WHERE run_id = ? AND path = ?"
             if db.execute(answered, (run_id, path)).fetchone() is None:
-                db.execute(f"INSERT OR IGNORE INTO intents ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row)
+                ((number,),) = db.execute(last, (run_id, path))
+                db.execute(f"INSERT OR IGNORE INTO intents ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, number))
 
         await self._database.write(work)
 
@@ -98,7 +103,7 @@ class SQLiteStore:
         def work(db: sqlite3.Connection) -> None:
             text, known = kept(db, value), None if facts is None else kept(db, facts)
             row = run_id, path, at, text, known, cost
-            insert_answer(db, row)
+            insert_answer(db, self._numbers, row)
             db.execute("DELETE FROM intents WHERE run_id = ? AND path = ?", (run_id, path))
 
         await self._database.write(work)
@@ -154,7 +159,7 @@ class SQLiteStore:
                 (run_id, resume.status, resume.at.isoformat(), kept(db, answers), run_id),
             )
             for path, (value, _) in texts.items():
-                insert_answer(db, (run_id, path, resume.at.isoformat(), kept(db, value), None, None))
+                insert_answer(db, self._numbers, (run_id, path, resume.at.isoformat(), kept(db, value), None, None))
 
         await self._database.write(work)
 
@@ -225,13 +230,14 @@ class SQLiteStore:
                 f"SELECT ?, run_id, '', ?, {columns} FROM runs WHERE run_id = ?",
                 (forked, kept(db, dumps(shape_before(path, shape))), run_id),
             )
-            query = "SELECT number, path FROM answers WHERE run_id = ? ORDER BY number"
-            for number, asked in db.execute(query, (run_id,)).fetchall():
+            columns = "path, number, at, value, facts, cost_usd"
+            query = "SELECT path FROM answers WHERE run_id = ? ORDER BY number"
+            for (asked,) in db.execute(query, (run_id,)).fetchall():
                 if before.is_after(asked):
                     db.execute(
-                        "INSERT INTO answers (run_id, path, at, value, facts, cost_usd) "
-                        "SELECT ?, path, at, value, facts, cost_usd FROM answers WHERE number = ?",
-                        (forked, number),
+                        f"INSERT INTO answers (run_id, {columns}) SELECT ?, {columns} FROM answers "
+                        "WHERE run_id = ? AND path = ?",
+                        (forked, run_id, asked),
                     )
 
         self._database.write_now(work)

@@ -83,7 +83,7 @@ class Unfit(Exception):
 class Writing:
     """One value being written. ``met`` counts the things that can be changed, so that one met again is named only."""
 
-    __slots__ = ("depth", "met", "names", "path", "tagged")
+    __slots__ = ("depth", "met", "names", "names_classes", "path", "tagged")
 
     def __init__(self, names: Names, path: str) -> None:
         self.names = names
@@ -91,6 +91,7 @@ class Writing:
         self.met: dict[int, int] = {}
         self.depth = 0
         self.tagged = False
+        self.names_classes = False
 
     def data(self, value: Any) -> Any:
         """What JSON writes for a value."""
@@ -142,6 +143,7 @@ class Writing:
     def class_name(self, cls: type) -> str:
         """The name that the class is found by. Raises Unfit if it is found by none."""
         name = name_of(cls)
+        self.names_classes = True
         try:
             found: object = self.names.class_named(name)
         except Unreadable:
