@@ -75,9 +75,9 @@ def interruption(history: History, answers: Mapping[str, object], former: Pipeli
     if history.end is not None:
         failed = former.error.path if isinstance(former.error, StepFailedError) else None
         past = past_of(former.log, former.ledger.entries, failed, store)
-        for resume in history.resumes[history.resumes_told :]:
-            past.resume(resume.status, resume.answers)
-            past.granted = None  # further attempts are granted once for each failure
+    for resume in history.resumes[history.resumes_told :]:
+        past.resume(resume.status, resume.answers)
+        past.granted = None  # further attempts are granted once for each failure
     remember_stored(past, history)
     past.resume("interrupted", ())
     return past

@@ -86,6 +86,9 @@ class JournaledFrame(Frame):
         if self.run.past is not None and path in self.run.past.unfinished:
             unfinished = self.run.past.unfinished[path]
             place.asked_before = len(unfinished.entries)
+            if path in self.run.past.doubtful:  # it may have been made: it is told before what may have been paid
+                place.at = self.run.now()
+                place.tell(self.log, callee)
             purse.rebook(self.log, place, unfinished)
             if path in self.run.past.doubtful:
                 await self._decide_doubt(callee, place, start, purse)
@@ -131,8 +134,6 @@ class JournaledFrame(Frame):
             policy = await self._asked_about(place, doubt_path(path, number))
         if policy != "fail":
             return
-        place.at = self.run.now()
-        place.tell(self.log, callee)
         place.asked = True
         error = InDoubtError(
             f"the call at {path} was interrupted: nobody knows whether it was made and paid", path=path

@@ -65,6 +65,11 @@ class Execution:
         """None while it has not ended."""
         return None if self.ended is None else self.ended.status
 
+    @property
+    def has_doubt(self) -> bool:
+        """Whether a person may be asked what is done about a call of it that was interrupted."""
+        return self.kind == "step" and any(entry.outcome == "in_doubt" for entry in self.entries)
+
     def all_entries(self) -> list[LedgerEntry]:
         return [*self.entries, *(entry for execution in self.inner for entry in execution.all_entries())]
 

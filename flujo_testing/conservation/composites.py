@@ -230,8 +230,8 @@ def _replied(account: Account, event: Replied) -> None:
 
 
 def _is_asking(account: Account, event: Event) -> bool:
-    human = account.innermost_is(event.step) and account.open[-1].kind == "human"
-    return account.expect(human, f"{event.step}: {type(event).__name__}, but no such human step is running")
+    asks = account.innermost_is(event.step) and (account.open[-1].kind == "human" or account.open[-1].has_doubt)
+    return account.expect(asks, f"{event.step}: {type(event).__name__}, but no such human step is running")
 
 
 READERS: Final[dict[type[Event], Callable[[Account, Any], None]]] = {

@@ -18,8 +18,10 @@ def check_end(account: Account, execution: Execution, event: StepEnded) -> None:
         passed_on = event.status == last.status or (last.status, event.status) == ("limited", "failed")
         account.expect(passed_on, f"{event.step}: {event.status}, but '{last.path}' in it {how_ended(last.status)}")
     if event.status == "paused":
-        asks = execution.kind == "human" or any(step.status == "paused" for step in execution.inner)
-        account.expect(asks, f"{event.step}: paused, but nothing in it waits for an answer")
+        asks = (
+            execution.kind == "human" or execution.questions or any(step.status == "paused" for step in execution.inner)
+        )
+        account.expect(bool(asks), f"{event.step}: paused, but nothing in it waits for an answer")
     if (check := _ON_END.get(execution.kind)) is not None:
         check(account, execution, event)
 

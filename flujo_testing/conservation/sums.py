@@ -166,7 +166,8 @@ def _waiting(executions: Sequence[Execution]) -> Iterator[Execution]:
     """The human steps that wait for an answer; a question is withdrawn if a step around it has not paused."""
     for execution in executions:
         if execution.status == "paused":
-            yield from [execution] if execution.kind == "human" else _waiting(execution.inner)
+            asks = execution.kind == "human" or (execution.questions and not execution.replies)
+            yield from [execution] if asks else _waiting(execution.inner)
 
 
 def _status_violated(result: PipelineResult, account: Account) -> Iterator[str]:
