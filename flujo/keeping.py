@@ -162,7 +162,12 @@ class KeptRun:
         self.journal: Journal = Keeping(keeper.store)
 
     async def ended(self, result: PipelineResult, at: datetime) -> PipelineResult:
-        """Keep the end; a result that cannot be kept is that of a failed run, with all that it has spent."""
+        """Keep the end; a result that cannot be kept is that of a failed run, with all that it has spent.
+
+        A run that its store has failed has no end there: it goes on when the store works again.
+        """
+        if isinstance(result.error, StoreError):
+            return result
         try:
             try:
                 await self._end(result, at, result.status, result.output, result.error)

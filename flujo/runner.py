@@ -127,6 +127,8 @@ class Flujo(Generic[In, Out]):
         else:
             self._journal = opened
         self.store = opened
+        self.reference: str | None = None
+        """Where the command line has found this runner (``module:attribute``): a store keeps it for people."""
         self.clock = clock or SystemClock()
         self.keep_transcript = keep_transcript
         self._nodes = compiled(self.pipeline.steps)
@@ -233,6 +235,7 @@ class Flujo(Generic[In, Out]):
             raise MisuseError(f"run_id is {run_id!r}; pass a text that names the run, or leave it out")
         if self._keeper is None:
             return await self._execute(begun, run_id, stream)
+        self._keeper.reference = self.reference
         run, name = partial(self._execute, stream=stream), _new_run_id() if run_id is None else run_id
         return await self._keeper.run(run, begun, dict(context_data or {}), name, self._utc())
 

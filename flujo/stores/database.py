@@ -79,6 +79,7 @@ class Database:
 
     def close(self) -> None:
         """Do what waits, and close the file."""
+        self._executor.shutdown(wait=True)
         self._closes()
 
     def _handed_over(self, work: Work[T]) -> Job[T]:
@@ -188,7 +189,7 @@ class Database:
 
 
 def _close(executor: ThreadPoolExecutor, opened: list[sqlite3.Connection]) -> None:
-    executor.shutdown(wait=True)
+    executor.shutdown(wait=False)  # nothing waits any more; and it may be its own thread that has let go of it last
     while opened:
         opened.pop().close()
 

@@ -21,12 +21,11 @@ class Before:
     numbers: dict[str, int]
 
     def is_after(self, path: str) -> bool:
-        """Whether the step comes after what is at ``path``, and does not run inside it.
+        """Whether the step comes after what is at ``path``.
 
-        What a step decides while the other one runs inside it (which iteration was the last, say) is decided anew.
+        What a step decided within which this one runs (which iteration was the last, say) is decided anew.
         """
-        step = structural(path)
-        if step == self.step or self.step.startswith(f"{step}/"):
+        if "/decision:" in path and self.step.startswith(f"{structural(path)}/"):
             return False
         return _key(path, self.numbers) < self.key
 

@@ -103,7 +103,8 @@ async def test_a_run_that_is_killed_again_and_again_comes_to_its_end(tmp_path: P
     writer, deaths = Writer(), 0
     while True:
         store, database = store_at(tmp_path / "runs.db", 4, written=deaths % 2 == 0)
-        died, ended = False, []
+        died = False
+        ended: list[Any] = []
 
         async def one(store: Any = store, ended: list[Any] = ended) -> None:
             ended.append(await to_the_end(writer, store))
