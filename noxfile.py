@@ -243,6 +243,13 @@ def audit(session: nox.Session) -> None:
     session.log("the loosened suite notices %d of %d faults", score["noticed"], score["infected"])
 
 
+@nox.session(python=INSTALLED[0])
+def chaos(session: nox.Session) -> None:
+    """Processes of runs on a SQLite store are killed 200 times, at random; ``-- sample`` 10 times. Red on any loss."""
+    install(session, "--editable", ".")
+    session.run("python", "chaos/run.py", *session.posargs)
+
+
 @nox.session(python=INSTALLED[0], reuse_venv=False)
 def package(session: nox.Session) -> None:
     """The wheel: without extras it leaves pytest untouched, with ``testing`` the README's test passes, with

@@ -15,6 +15,9 @@ IMPORT = "import flujo over import pydantic, anyio"
 PER_TEST = "CPU of a test with flujo_run and golden over syrupy"
 IDLE = "CPU with the plugin unused over that without it and 15 ms"
 AUDIT = "CPU of a suite of 200 tests with a fast fault audit over without"
+DURABLE = "CPU ms of a step on a SQLite store"
+DURABLE_RATIO = "CPU of a step on SQLite over a line that is appended and synced"
+RESUMED = "CPU per step to go on after 2,000 steps over 1,000"
 BIG_CONTEXT = "a step in a context of 10 MB over one of 1 kB"
 
 
@@ -58,6 +61,9 @@ GATES = (
     *(Gate(KEPT.format(workload=workload), "<=", 400, 200) for workload in ("W1", "W3")),
     *(Gate(UNKEPT.format(workload=workload), "<=", 4, 1) for workload in ("W1", "W3")),
     *(Gate(GROWTH.format(workload=workload), "<=", 2, 1.2) for workload in ("W1", "W2", "W3", "nested")),
+    Gate(DURABLE, "<=", 0.5, 0.3),
+    Gate(DURABLE_RATIO, "<=", 3, 2),
+    Gate(RESUMED, "<=", 1.5, 1),
     Gate(BIG_CONTEXT, "<=", 1.1, 1),
     Gate(IMPORT, "<=", 1.5, 1),
     Gate(PER_TEST, "<=", 1.2, 1.1),

@@ -119,6 +119,22 @@ def big_context(extent: Extent, report: Report) -> None:
     print(got.get("error") or f"{got['small_us']:.2f}, {got['big_us']:.2f} us; ratio {got['ratio']:.3f}", flush=True)
 
 
+def durable(extent: Extent, report: Report) -> None:
+    got = script("durable.py", "--rounds", str(extent.rounds))
+    report.raw["durable"] = got
+    report.figures[gates.DURABLE] = got["us"] / 1000 if "us" in got else None
+    report.figures[gates.DURABLE_RATIO] = got.get("ratio")
+    report.figures[gates.RESUMED] = got.get("resume_2000_over_1000")
+    print("\nA step on a SQLite store, a line appended and synced in a thread, and one that holds up the loop: CPU us")
+    if "error" in got:
+        print(got["error"], flush=True)
+        return
+    over = f"{got['ratio']:.2f}x, {got['blocking_ratio']:.2f}x"
+    print(f"{got['us']:.0f}, {got['log_us']:.0f}, {got['blocking_us']:.0f}; {over}")
+    grows = f"{got['resume_1000_over_500']:.2f} times 500 steps, {got['resume_2000_over_1000']:.2f} for 2,000"
+    print(f"going on after 1,000 steps without a call: {got['resume_us']:.0f} us per step, {grows}", flush=True)
+
+
 def imports(extent: Extent, report: Report) -> None:
     got = import_time.measured(2 * extent.rounds)
     report.raw["imports"] = got
@@ -169,7 +185,7 @@ def main() -> int:
     asked = parser.parse_args()
     extent = Extent(rounds=5, smaller=10) if asked.quick else Extent(rounds=max(2, asked.rounds), smaller=1)
     report = Report()
-    for part in (compare, shapes, growth, big_context, imports, per_test, audit):
+    for part in (compare, shapes, growth, big_context, durable, imports, per_test, audit):
         part(extent, report)
     verdicts = gates.judged(gates.GATES, report.figures)
     print(f"\n{gates.table(verdicts)}")
