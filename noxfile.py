@@ -41,6 +41,7 @@ COVERED_IN_FULL = (
     "flujo/events.py",
     "flujo/execution/account.py",
     "flujo/execution/budget.py",
+    "flujo/execution/intent.py",
     "flujo/execution/ledger.py",
     "flujo/execution/merge.py",
     "flujo/execution/plugins.py",

@@ -136,6 +136,19 @@ async def test_a_step_may_have_a_person_asked_about_a_call_in_doubt(
     check_conservation(result)
 
 
+async def test_an_estimate_that_breaks_leaves_a_call_without_a_bound(tmp_path: Path) -> None:
+    """No limit needs it: the call is made, and what it may cost is unknown."""
+
+    class Breaks(Writer):
+        def estimate_input(self, text: str) -> int:
+            raise ValueError("nobody knows")
+
+    writer = Breaks()
+    flow = await in_doubt(tmp_path, Step("s", writer), writer)
+    (doubt,) = flow.store.load("r").doubts  # type: ignore[union-attr]
+    assert (doubt.path, doubt.possible_usd) == ("s/attempt:1", None)
+
+
 async def test_an_agent_has_no_key_where_nothing_is_kept() -> None:
     writer = Writer()
     await Flujo(Step("s", writer)).run_async("rain", run_id="r")
