@@ -193,6 +193,8 @@ class Flujo(Generic[In, Out]):
         limits = usage_limits or self.usage_limits
         if self._keeper is not None:
             run_id = result.run_id if isinstance(result, PipelineResult) else result
+            if not isinstance(run_id, str):
+                raise MisuseError(f"resume_async() takes the result of a run, or its id, not {result!r}")
             return await self._keeper.resume(self._execute, run_id, answers or {}, limits, self._utc())
         if not isinstance(result, PipelineResult):
             raise MisuseError(
