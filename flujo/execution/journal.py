@@ -143,8 +143,7 @@ class JournaledFrame(Frame):
         raise failure
 
     async def _asked_about(self, place: Place, at: str) -> object:
-        message = f"The call at {place.path} was interrupted, and may have been made and paid: retry or fail?"
-        self.log.extend((Questioned, self.run.now(), place.scope, place.name, message))
+        self._tell_question(place)
         known = await self._recall(at)
         if known is None:
             self.run.schemas[place.step] = RETRY_OR_FAIL
@@ -171,6 +170,23 @@ class JournaledFrame(Frame):
     async def human_answer(self, name: str) -> object:
         known = await self._recall(human_path(self.scope.path_of(name)))
         return MISSING if known is None else known.value
+
+    def _asked_before(self, recorded: RecordedAnswer, place: Place, purse: Purse) -> RecordedAnswer:
+        """Tell again what a person has been asked about calls in doubt, and what was in doubt until then; the rest."""
+        past, path = self.run.past, place.path
+        assert past is not None
+        for number in range(len(recorded.entries), 0, -1):
+            if (answer := past.answers.get(doubt_path(path, number))) is not None:
+                until, rest = recorded.entries[:number], recorded.entries[number:]
+                purse.rebook(self.log, place, replace(recorded, entries=until, draws=()))
+                self._tell_question(place)
+                self.log.extend((Replied, self.run.now(), place.scope, place.name, answer.value))
+                return replace(recorded, entries=rest)
+        return recorded
+
+    def _tell_question(self, place: Place) -> None:
+        message = f"The call at {place.path} was interrupted, and may have been made and paid: retry or fail?"
+        self.log.extend((Questioned, self.run.now(), place.scope, place.name, message))
 
     async def _recall(self, path: str) -> RecordedAnswer | None:
         assert self.run.journal is not None
@@ -210,6 +226,8 @@ class JournaledFrame(Frame):
             self._look_at_all()
             self.state.replay(offered["context"], recorded.context_change)
         known = recorded.error
+        if self.run.past is not None and recorded.entries:
+            recorded = self._asked_before(recorded, place, purse)
         try:
             purse.rebook(self.log, place, recorded)
         except Breached as breach:

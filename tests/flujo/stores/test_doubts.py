@@ -136,6 +136,21 @@ async def test_a_step_may_have_a_person_asked_about_a_call_in_doubt(
     check_conservation(result)
 
 
+async def test_what_was_asked_about_a_call_in_doubt_is_told_whenever_the_run_goes_on(tmp_path: Path) -> None:
+    writer = Writer()
+    later: Any = Step.human_in_the_loop("later", "Publish?")
+    flow = await in_doubt(tmp_path, Step("s", writer, on_doubt="ask") >> later, writer)
+    await flow.run_async("rain", run_id="r")
+    paused = await flow.resume_async("r", {"s": "retry"})
+    result = await flow.resume_async("r", {"later": "yes"})
+    before, after = ([event for event in run.transcript if event.step == "s"] for run in (paused, result))
+    assert [type(event).__name__ for event in after] == [
+        "StepStarted", "Asked", "Paid", "Questioned", "Replied", "Paid", "Answered", "StepEnded",
+    ]  # fmt: skip
+    assert (before, result.status, len(writer.keys)) == (after, "completed", 2)
+    check_conservation(result)
+
+
 async def test_an_estimate_that_breaks_leaves_a_call_without_a_bound(tmp_path: Path) -> None:
     """No limit needs it: the call is made, and what it may cost is unknown."""
 
