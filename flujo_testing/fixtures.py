@@ -57,7 +57,7 @@ class RunOptions(TypedDict, total=False):
     strict_pricing: bool
     resources: object
     listeners: Sequence[Listener]
-    store: Journal | None
+    store: Journal | str | None
     clock: Clock | None
     name: str | None
 

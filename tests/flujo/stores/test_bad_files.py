@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from flujo import AgentOutput, Flujo, PipelineResult, Step
+from flujo import AgentOutput, BranchFailureStrategy, Flujo, PipelineResult, Step
 from flujo.errors import MisuseError, StoreError
 from flujo.stores import open_store
 from flujo.stores.sqlite import SQLiteStore
-from flujo_testing import check_conservation
+from flujo_testing import EchoAgent, check_conservation
 from tests.flujo.stores.dying import runner
 from tests.laws.cast import DRAFT
 
@@ -141,19 +141,32 @@ async def test_a_file_that_becomes_read_only_stops_the_next_call(tmp_path: Path)
 async def test_a_store_that_fails_before_a_call_keeps_it_from_being_made(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "runs.db")
 
-    async def free(text: str) -> str:
-        await sql(store, "PRAGMA query_only=ON")
+    def breaks(text: str) -> str:
+        store._database.read_now(lambda db: db.execute("PRAGMA query_only=ON").fetchall())
         return text
 
     agent = Breaks(0, lambda: None)
-    flow = runner(Step.parallel("fan", {"a": Step("s", agent), "b": Step("free", free)}), store)
-    result = await flow.run_async("rain", run_id="r")
-    assert (result.status, type(result.error)) == ("failed", StoreError)
-    assert agent.calls == len(result.ledger.entries)
-    after = runner(Step("s", agent), store)
-    with pytest.raises(StoreError, match="read-only"):
-        await after.run_async("rain", run_id="q")
-    assert agent.calls == len(result.ledger.entries)
+    saved = Step("saved", lambda text: text)
+    after = Step("paid", agent, max_retries=3, fallback=saved)
+    part = Step("free", lambda text: text, output_processors=[breaks]) >> after
+    result = await runner(part, store).run_async("rain", run_id="r")
+    assert (result.status, type(result.error), agent.calls, result.ledger.entries) == ("failed", StoreError, 0, ())
+    assert getattr(result.error, "path", None) == "paid/attempt:1"
+    check_conservation(result)
+    await sql(store, "PRAGMA query_only=OFF")
+    assert [(run.status, run.asks, run.in_doubt) for run in store.runs()] == [("interrupted", 1, 0)]
+    store.close()
+
+
+async def test_a_store_that_fails_stops_the_branches_beside(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "runs.db")
+    agent = Breaks(1, lambda: sql(store, "PRAGMA query_only=ON"))
+    branches = {"a": Step("s", agent) >> Step("t", agent), "b": Step("u", EchoAgent()) >> Step("v", EchoAgent())}
+    fan = Step.parallel("fan", branches, on_branch_failure=BranchFailureStrategy.IGNORE)
+    result = await runner(fan >> Step("after", agent), store).run_async("rain", run_id="r")
+    assert (result.status, type(result.error), agent.calls) == ("failed", StoreError, 1)
+    assert result.ledger.known_cost_usd == COST
+    check_conservation(result)
     store.close()
 
 
