@@ -162,7 +162,7 @@ async def test_a_store_that_fails_stops_the_branches_beside(tmp_path: Path) -> N
     store = SQLiteStore(tmp_path / "runs.db")
     agent = Breaks(1, lambda: sql(store, "PRAGMA query_only=ON"))
     branches = {"a": Step("s", agent) >> Step("t", agent), "b": Step("u", EchoAgent()) >> Step("v", EchoAgent())}
-    fan = Step.parallel("fan", branches, on_branch_failure=BranchFailureStrategy.IGNORE)
+    fan: Any = Step.parallel("fan", branches, on_branch_failure=BranchFailureStrategy.IGNORE)
     result = await runner(fan >> Step("after", agent), store).run_async("rain", run_id="r")
     assert (result.status, type(result.error), agent.calls) == ("failed", StoreError, 1)
     assert result.ledger.known_cost_usd == COST
