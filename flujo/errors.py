@@ -102,15 +102,17 @@ class RunHeld(MisuseError):
 
 
 class PipelineChanged(MisuseError):
-    """A run in a store was made by a pipeline of other steps; ``path`` is the first that differs."""
+    """A run in a store was made by a pipeline of other steps; ``path`` is the first that differs, ``fork_at`` what to
+    fork the run at, so that it keeps what both have in common."""
 
-    def __init__(self, run_id: str, path: str, why: str) -> None:
+    def __init__(self, run_id: str, path: str, why: str, fork_at: str) -> None:
         super().__init__(
             f"run '{run_id}' was made by another pipeline: {why}. Go on with the pipeline that made it, "
-            f"or take what both have in common: store.fork({run_id!r}, {path!r}) gives the id of a new run"
+            f"or take what both have in common: store.fork({run_id!r}, {fork_at!r}) gives the id of a new run"
         )
         self.run_id = run_id
         self.path = path
+        self.fork_at = fork_at
 
 
 # What agents and listeners raise ---------------------------------------------------------------------

@@ -133,7 +133,8 @@ class Keeper:
         if made.fingerprint == self.fingerprint:
             return
         if (difference := first_difference(made.shape, self.shape, is_part=is_part)) is not None:
-            raise PipelineChanged(run_id, *difference)
+            path, why = difference
+            raise PipelineChanged(run_id, path, why, path if path in dict(made.shape) else "")
 
     def _told_again(self, run_id: str, history: History) -> PipelineResult:
         """The result of a run as its last end left it; one that never ended was cancelled before it began."""

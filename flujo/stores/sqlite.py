@@ -223,17 +223,18 @@ class SQLiteStore:
             if row is None:
                 raise _no_such(db, run_id)
             shape = tuple((step, told) for step, told in json.loads(full(db, row[0])))
-            before = place_of(path, shape)
+            before = place_of(path, shape) if path else None
+            shape = shape_before(path, shape) if path else shape
             columns = "pipeline, reference, started_at, input, context_data, context, limits"
             db.execute(
                 f"INSERT INTO runs (run_id, forked_from, fingerprint, shape, {columns}) "
                 f"SELECT ?, run_id, '', ?, {columns} FROM runs WHERE run_id = ?",
-                (forked, kept(db, dumps(shape_before(path, shape))), run_id),
+                (forked, kept(db, dumps(shape)), run_id),
             )
             columns = "path, number, at, value, facts, cost_usd"
             query = "SELECT path FROM answers WHERE run_id = ? ORDER BY number"
             for (asked,) in db.execute(query, (run_id,)).fetchall():
-                if before.is_after(asked):
+                if before is None or before.is_after(asked):
                     db.execute(
                         f"INSERT INTO answers (run_id, {columns}) SELECT ?, {columns} FROM answers "
                         "WHERE run_id = ? AND path = ?",

@@ -37,8 +37,8 @@ class Store(Journal, Protocol):
         """A new run with the beginning of this one, and all answers before the step at ``path``: its id.
 
         Before it is what was declared before it; of a loop's iterations, those before the one that ``path`` names, or
-        before the first. It goes on with a pipeline that has the same steps up to there. Raises NoSuchRun, MisuseError
-        for a path that the run's pipeline does not have.
+        before the first; for an empty path, all. It goes on with a pipeline that has the same steps up to there. Raises
+        NoSuchRun, MisuseError for a path that the run's pipeline does not have.
         """
 
     def close(self) -> None:

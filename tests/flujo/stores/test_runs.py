@@ -262,7 +262,11 @@ async def test_a_changed_pipeline_is_refused_with_the_first_path_that_differs(st
     for path, pipeline in changed.items():
         with pytest.raises(PipelineChanged) as refused:
             await runner(pipeline, store).resume_async("r", {"ask": "yes"})
-        assert refused.value.path == path
+        assert (refused.value.path, refused.value.fork_at) == (path, "" if path == "c" else path)
+    forked = store.fork("r", "")
+    paused = await runner(changed["c"], store).run_async("rain", run_id=forked)
+    result = await runner(changed["c"], store).resume_async(forked, {"ask": "yes"})
+    assert (paused.status, result.status, result.output) == ("paused", "completed", "yes")
 
 
 async def test_a_fork_goes_on_differently_from_the_last_step_in_common(store: SQLiteStore) -> None:
