@@ -66,7 +66,8 @@ class SystemClock:
         await anyio.sleep(seconds)
 
 
-def _new_run_id() -> str:
+def new_run_id() -> str:
+    """A name for a run that nobody has named."""
     return uuid.uuid4().hex
 
 
@@ -238,7 +239,7 @@ class Flujo(Generic[In, Out]):
         if self._keeper is None:
             return await self._execute(begun, run_id, stream)
         self._keeper.reference = self.reference
-        run, name = partial(self._execute, stream=stream), _new_run_id() if run_id is None else run_id
+        run, name = partial(self._execute, stream=stream), new_run_id() if run_id is None else run_id
         return await self._keeper.run(run, begun, dict(context_data or {}), name, self._utc())
 
     def _utc(self) -> datetime:
@@ -262,7 +263,7 @@ class Flujo(Generic[In, Out]):
         cost_model = overrides.cost_model or self.cost_model
         limits = begun.limits
         strict = self.strict_pricing or (limits is not None and limits.total_cost_usd_limit is not None)
-        account = Account(RunId(_new_run_id if run_id is None else run_id), clock, laws, cost_model, strict)
+        account = Account(RunId(new_run_id if run_id is None else run_id), clock, laws, cost_model, strict)
         run = Run(clock, laws, account, self.resources)
         run.past, run.door, run.gate = past, overrides.door, overrides.gate
         journal = self._journal if kept is None else kept.journal

@@ -8,8 +8,9 @@ The name is what users type. The object is a function with typer's annotations, 
 several commands (``flujo golden review``). Its module is loaded for every ``flujo --help``, so it imports
 nothing heavy at its top. It ends with ``typer.Exit(code)``, or raises ``Refused``; see ``endings.py``.
 
-Exit codes: 0 all is well, 1 something was found, 2 the command cannot be run as it was given, 3 a secret was found
-and nothing was written, 70 a fault of ours.
+Exit codes: 0 all is well, 1 something was found or a run failed, 2 the command cannot be run as it was given, 3 a
+secret was found and nothing was written, 4 a run waits for answers, 5 it reached a limit, 6 a listener stopped it,
+7 another process is running it, 70 a fault of ours, 130 interrupted, or a run that was.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flujo.cli.endings import CLEAN, FAULT, USAGE, Refused
+from flujo.cli.endings import CLEAN, FAULT, INTERRUPTED, USAGE, Refused
 
 GROUP = "flujo.commands"
 DISTRIBUTION = "flujo-pipelines"
@@ -24,9 +24,11 @@ def run(arguments: Sequence[str], entries: Iterable[EntryPoint] | None = None) -
         return ended.code if isinstance(ended.code, int) else USAGE
     except Refused as refused:
         _complain(str(refused))
-        return USAGE
+        return refused.code
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # who reads our output has seen enough
+        _leave_pipe()  # who reads our output has seen enough
         return CLEAN
     except Exception as fault:
         if "--debug" in arguments:
@@ -41,7 +43,6 @@ def app_of(entries: Iterable[EntryPoint]) -> typer.Typer:
     app = typer.Typer(
         help="Pipelines of LLM agents with exact accounting, and golden transcripts to test them by.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -51,10 +52,11 @@ def app_of(entries: Iterable[EntryPoint]) -> typer.Typer:
             command = entry.load()
         except ImportError as error:
             command = _absent(entry.name, error)
+        panel = "Tests" if entry.module.startswith("flujo_testing.") else "Commands"
         if isinstance(command, typer.Typer):
-            app.add_typer(command, name=entry.name)
+            app.add_typer(command, name=entry.name, rich_help_panel=panel)
         else:
-            app.command(entry.name)(command)
+            app.command(entry.name, rich_help_panel=panel)(command)
     return app
 
 
@@ -81,6 +83,12 @@ def _absent(name: str, error: ImportError) -> Callable[..., Any]:
 
     absent.__doc__ = f"(not available: {error})"
     return absent
+
+
+def _leave_pipe() -> None:
+    from flujo.cli.console import leave_pipe
+
+    leave_pipe()
 
 
 def _complain(text: str) -> None:
