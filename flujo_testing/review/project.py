@@ -20,15 +20,19 @@ _FILES: Final = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setu
 
 def folder_of(here: Path, given: Path | None) -> GoldenFolder:
     """The folder ``given``, otherwise that of the project around ``here``. Raises GoldenMisuse for what is none."""
-    anchor, settings = next(
-        ((folder, found) for folder in (here, *here.parents) if (found := _settings(folder)) is not None), (here, {})
-    )
+    anchor, settings = settings_around(here)
     if given is None:
         return golden_folder(anchor, str(settings.get(SETTING, _DEFAULT)), _SNAPSHOTS)
     folder = here / given
     if not folder.is_dir():
         raise GoldenMisuse(f"there is no folder {str(given)!r}: name that of the goldens (--dir)")
     return GoldenFolder(anchor if folder.is_relative_to(anchor) else folder.parent, folder)
+
+
+def settings_around(here: Path) -> tuple[Path, Mapping[str, Any]]:
+    """The folder of the ini file around ``here``, and what it tells pytest; ``here`` itself if there is none."""
+    found = ((folder, told) for folder in (here, *here.parents) if (told := _settings(folder)) is not None)
+    return next(found, (here, {}))
 
 
 def _settings(folder: Path) -> Mapping[str, Any] | None:
