@@ -1,0 +1,21 @@
+"""``flujo`` as its console script runs it, with the commands of the project, also of one that is not installed."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+from flujo.cli.commands import GROUP, run
+
+ROOT = Path(__file__).parents[3]
+
+
+def entries() -> list[EntryPoint]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [EntryPoint(name, value, GROUP) for name, value in project["entry-points"][GROUP].items()]
+
+
+def main(arguments: Sequence[str]) -> int:
+    return run(arguments, entries())
