@@ -139,7 +139,7 @@ def test_a_question_is_shown_where_it_is_asked() -> None:
         return isinstance(event, StepEnded) and event.status == "paused"
 
     assert drawn_when(approved(), asked, page(70)).splitlines()[-2] == (
-        "└─ ? approve                 asks: Publish it?                 0.0 s"
+        "└─ ? approve                 asks: Publish it?                   0.0 s"
     )
 
 
