@@ -124,11 +124,13 @@ def _state(node: Node, view: View) -> Text:
     if node.error is not None and (not node.inner or node.status == "failed"):
         return Text(one_line(_own_part(node)), style=OF_STATUS.get(node.status, ("", ""))[1])
     last = node.story[-1] if node.story else None
-    if isinstance(last, Remark) and node.status in ("paused", "running"):
+    if isinstance(last, Remark) and last.tone != "value" and node.status in ("paused", "running"):
         label = "asks:" if last.label == QUESTION else last.label
         return Text(one_line(f"{label} {last.text}"), style=STYLES[last.tone])
     calls = [ask for ask in node.asks if not ask.hop]
     words = [] if node.status in ("running", "completed") else [node.status]
+    if node.status == "waiting" and view.now is None:
+        words = ["not reached"]
     if len(calls) > 1:
         words.append(counted(len(calls), "attempt"))
     if any(isinstance(told, Remark) and told.label == "falls back" for told in node.story):
@@ -192,7 +194,8 @@ def _rows_of_ask(ask: Ask, guide: str, view: View) -> Iterator[Row]:
     ledger = Ledger.of(ask.entries)
     if ask.entries:
         models = dict.fromkeys(entry.model or "an unnamed model" for entry in ask.entries)
-        what = Text.assemble(what, (f"  {one_line(', '.join(models))}  {tokens_shown(ledger.usage)}", "dim"))
+        paid = f"{one_line(', '.join(models))}  {tokens_shown(ledger.usage)}"
+        what = Text.assemble(what, "  " if ask.agent else "", (paid, "dim"))
     took = "" if ask.started_at is None or ask.ended_at is None else span(ask.ended_at - ask.started_at)
     yield Row(guide, guide, Text(label), what, ledger.known_cost_usd if ask.entries else None, took)
     inner = guide + "  "

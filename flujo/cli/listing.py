@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.table import Table
 from rich.text import Text
@@ -21,39 +21,59 @@ if TYPE_CHECKING:
     from flujo.stores.records import RunSummary, StoredAsk, StoredRun
 
 
+GAP = 2
+FIGURES = ("took", "answers", "in doubt", "USD")
+FIRST_TO_GO = ("answers", "took", "started (UTC)", "in doubt", "pipeline")
+"""The columns that a narrow terminal goes without, the first of them first."""
+
+
 def say_runs(runs: Sequence[RunSummary]) -> None:
     """One line per run, then how many there are of each status, and what they cost."""
     page = Page()
     if not runs:
         page.print(Text("no runs", style="dim"))
         return
-    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for name, right in (
-        ("run", 0),
-        ("status", 0),
-        ("pipeline", 0),
-        ("started (UTC)", 0),
-        ("took", 1),
-        ("answers", 1),
-        ("USD", 1),
-    ):
-        table.add_column(name, justify="right" if right else "left", no_wrap=True, overflow="ellipsis")
-    costs = column([run.cost_usd for run in runs if run.cost_usd is not None])
-    for run in runs:
-        style = OF_STATUS.get(run.status, ("", ""))[1]
-        status = Text.assemble(mark_of(run.status), (f" {one_line(run.status)}", style))
-        if run.in_doubt:
-            status.append(f", {run.in_doubt} {'asked' if run.status == 'running' else 'in doubt'}", "yellow")
-        took = "" if run.ended_at is None else span((run.ended_at - run.started_at).total_seconds())
-        cost = "" if run.cost_usd is None else costs[run.cost_usd]
-        table.add_row(
-            Text(short_id(run.run_id), style="bold"), status, Text(one_line(run.pipeline)),
-            Text(moment(run.started_at), style="dim"), Text(took, style="dim"), Text(str(run.asks)), Text(cost),
-        )  # fmt: skip
+    columns = {name: cells for name, cells in _columns(runs).items() if any(cell.plain for cell in cells)}
+    for name in FIRST_TO_GO:
+        if sum(_width(name, cells) + GAP for name, cells in columns.items()) - GAP > page.width:
+            columns.pop(name, None)
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, GAP, 0, 0))
+    for name, cells in columns.items():
+        least = None if name == "pipeline" else _width(name, cells)  # what a pipeline is called may be cut, no figure
+        side: Literal["left", "right"] = "right" if name in FIGURES else "left"
+        table.add_column(name, justify=side, no_wrap=True, overflow="ellipsis", min_width=least)
+    for cells in zip(*columns.values(), strict=True):
+        table.add_row(*cells)
     page.print(table)
     kinds = ", ".join(f"{number} {status}" for status, number in Counter(run.status for run in runs).items())
     known = total(run.cost_usd for run in runs if run.cost_usd is not None)
     page.print(Text(f"{counted(len(runs), 'run')}: {kinds}; {show_usd(known)} USD", style="dim"), soft_wrap=True)
+
+
+def _columns(runs: Sequence[RunSummary]) -> dict[str, list[Text]]:
+    """The cells of each column, by its name."""
+    costs = column([run.cost_usd for run in runs if run.cost_usd is not None])
+    columns: dict[str, list[Text]] = {}
+    for run in runs:
+        style = OF_STATUS.get(run.status, ("", ""))[1]
+        took = "" if run.ended_at is None else span((run.ended_at - run.started_at).total_seconds())
+        cells = {
+            "run": Text(short_id(run.run_id), style="bold"),
+            "status": Text.assemble(mark_of(run.status), (f" {one_line(run.status)}", style)),
+            "pipeline": Text(one_line(run.pipeline)),
+            "started (UTC)": Text(moment(run.started_at), style="dim"),
+            "took": Text(took, style="dim"),
+            "answers": Text(str(run.asks)),
+            "in doubt": Text(str(run.in_doubt) if run.in_doubt else "", style="yellow"),
+            "USD": Text("" if run.cost_usd is None else costs[run.cost_usd]),
+        }
+        for name, cell in cells.items():
+            columns.setdefault(name, []).append(cell)
+    return columns
+
+
+def _width(name: str, cells: Sequence[Text]) -> int:
+    return max(len(name), *(cell.cell_len for cell in cells))
 
 
 def summary_data(run: RunSummary) -> dict[str, Any]:

@@ -178,6 +178,8 @@ class RunTree:
         node.status, node.error, node.ended_at = event.status, event.error, event.at
         if event.status == "completed":
             node.output = event.output
+            if node.kind == "branch":  # those that were not chosen are no part of the run
+                node.inner = {segment: part for segment, part in node.inner.items() if part.status != "waiting"}
         for inside in node.walk():  # segments that have no end of their own end with what is around them
             if inside.status == "running":
                 inside.status, inside.ended_at = event.status, event.at

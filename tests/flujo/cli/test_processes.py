@@ -126,7 +126,7 @@ def test_a_killed_run_is_interrupted_its_call_in_doubt_and_it_goes_on(tmp_path: 
     held = flujo(tmp_path, "resume", "r1", FLUJO_STORE=URL)
     assert (held.returncode, held.stderr.startswith("flujo: run 'r1' is being run by ")) == (7, True)
     running = flujo(tmp_path, "runs", FLUJO_STORE=URL).stdout.splitlines()[1]
-    assert running.split()[:6] == ["r1", ">", "running,", "1", "asked", "slow"]
+    assert running.split()[:4] == ["r1", ">", "running", "slow"]
     process.kill()
     process.communicate(timeout=30)
     shown = flujo(tmp_path, "show", "r1", FLUJO_STORE=URL)

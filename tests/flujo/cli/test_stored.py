@@ -318,3 +318,33 @@ def test_a_file_that_is_no_store_is_refused_in_one_line(flujo: Call, tmp_path: P
     (tmp_path / "runs.db").write_text("no database, but long enough to be looked at" * 10)
     said = flujo("runs", *STORE)
     assert (said.err.count("\n"), said.err[: len("flujo: the store ")], said.code) == (1, "flujo: the store ", USAGE)
+
+
+@pytest.mark.parametrize(
+    ("width", "head", "line"),
+    [
+        (
+            78,
+            "run    status       pipeline  started (UTC)         took  answers       USD",
+            "press  ✓ completed  press     2026-03-01 12:00:00  3.4 s        6  0.002984",
+        ),
+        (
+            70,
+            "run    status       pipeline  started (UTC)         took       USD",
+            "press  ✓ completed  press     2026-03-01 12:00:00  3.4 s  0.002984",
+        ),
+        (
+            60,
+            "run    status       pipeline  started (UTC)             USD",
+            "press  ✓ completed  press     2026-03-01 12:00:00  0.002984",
+        ),
+        (40, "run    status       pipeline       USD", "press  ✓ completed  press     0.002984"),
+        (30, "run    status            USD", "press  ✓ completed  0.002984"),
+    ],
+)
+def test_a_narrow_terminal_loses_columns_and_no_figure_is_cut(
+    width: int, head: str, line: str, flujo: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(flujo, "press")
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert flujo("runs", *STORE).out.splitlines()[:2] == [head, line]
