@@ -6,7 +6,8 @@ code; of plugins, only those that were paid for answer from the store. Prices ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -17,10 +18,13 @@ from flujo.entries import LedgerEntry
 from flujo.events import Event
 from flujo.execution.ledger import price_entry
 from flujo.overrides import override
+from flujo.pipeline import AnyPipeline
 from flujo.ports import Intent, RecordedAnswer
 from flujo.prices import CostModel
 from flujo.results import PipelineResult
 from flujo.runner import Flujo
+from flujo.steps.cached import CachedStep
+from flujo.stores.memory import MemoryCache
 from flujo.usage import RequestUsage
 
 if TYPE_CHECKING:
@@ -150,31 +154,49 @@ async def rerun(runner: Flujo[Any, Any], run: StoredRun, live: Sequence[str] = (
 
         return replace(callee, call=call, stream=None)
 
-    ready = Flujo(
-        runner.pipeline,
-        context_model=runner.context_model,
-        resources=runner.resources,
-        usage_limits=run.limits,
-        cost_model=runner.cost_model,
-        strict_pricing=runner.strict_pricing,
-        listeners=[done.told],
-        store=answers,
-        clock=StandingClock(run.summary.started_at),
-        name=runner.name,
-    )
-    try:
-        with override(door=door):
-            result = await ready.run_async(run.input, run_id=run.summary.run_id, context_data=run.context_data)
-            for resume in run.resumes:
-                if resume.status == result.status and _takes(result, resume):
-                    done.events.clear()  # the run that goes on tells all from its start
-                    result = await ready.resume_async(result, dict(resume.answers), usage_limits=run.limits)
-    except Unknown:
-        assert done.unknown is not None
-    except BaseExceptionGroup as group:
-        if group.split(Unknown)[1] is not None:  # something else was raised, too
-            raise
+    with private_caches(runner.pipeline):
+        ready = Flujo(
+            runner.pipeline,
+            context_model=runner.context_model,
+            resources=runner.resources,
+            usage_limits=run.limits,
+            cost_model=runner.cost_model,
+            strict_pricing=runner.strict_pricing,
+            listeners=[done.told],
+            store=answers,
+            clock=StandingClock(run.summary.started_at),
+            name=runner.name,
+        )
+        try:
+            with override(door=door):
+                result = await ready.run_async(run.input, run_id=run.summary.run_id, context_data=run.context_data)
+                for resume in run.resumes:
+                    if resume.status == result.status and _takes(result, resume):
+                        done.events.clear()  # the run that goes on tells all from its start
+                        result = await ready.resume_async(result, dict(resume.answers), usage_limits=run.limits)
+        except Unknown:
+            assert done.unknown is not None
+        except BaseExceptionGroup as group:
+            if group.split(Unknown)[1] is not None:  # something else was raised, too
+                raise
     return done
+
+
+@contextmanager
+def private_caches(pipeline: AnyPipeline) -> Iterator[None]:
+    """Empty caches instead of the pipeline's own, for runners made within the block.
+
+    Theirs would be filled with answers that code which has changed since would not get.
+    """
+    cached = [step for _, step in pipeline.walk() if isinstance(step, CachedStep)]
+    own = [step.cache for step in cached]
+    try:
+        for step in cached:
+            object.__setattr__(step, "cache", MemoryCache())  # steps are frozen for everybody else
+        yield
+    finally:
+        for step, cache in zip(cached, own, strict=True):
+            object.__setattr__(step, "cache", cache)
 
 
 def _takes(result: PipelineResult[Any], resume: StoredResume) -> bool:

@@ -11,6 +11,7 @@ import anyio
 
 from flujo import Flujo, PipelineResult, UsageLimits, override
 from flujo.cli.divergence import first_divergence
+from flujo.cli.rerun import private_caches
 from flujo.stores.records import StoredRun
 from flujo_testing.cassette.door import RecordingDoor
 from flujo_testing.cassette.exchange import Exchange
@@ -60,7 +61,8 @@ def rehearsed(scene: Scene) -> Recorded:
     answers = {ask.path: ask.answer for ask in scene.run.asks}
     recording = Player(Tape("the cassette"), Mode.ALL, existed=False, keep=keep)
     replies = StoredReplies(answers, scene.live)
-    _refuse_divergence(scene, _performed(scene, recording, lambda: override(door=replies)))
+    done.result = _performed(scene, recording, lambda: override(door=replies))
+    _refuse_divergence(scene, done.result)
     recording.finish(ended=True)
     keep(recording.tape.added)
     playing = Player(Tape("the cassette", done.exchanges), Mode.NONE, existed=True, keep=keep)
@@ -72,9 +74,9 @@ def rehearsed(scene: Scene) -> Recorded:
 
 def _performed(scene: Scene, player: Player, inner: Callable[[], Any] | None) -> PipelineResult[Any]:
     """One performance: the run and its resumes, in virtual time, with nothing leaving the machine."""
-    runner = offline(scene.runner, scene.run.limits)
     outer = override(door=RecordingDoor(player, scene.recorded))
-    with virtual_time(), no_connections(player.refuse):
+    with private_caches(scene.runner.pipeline), virtual_time(), no_connections(player.refuse):
+        runner = offline(scene.runner, scene.run.limits)
         if inner is None:
             with outer:
                 return _run(runner, scene)

@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 
-from flujo import AgentError, AgentOutput, PipelineContext
+from flujo import AgentError, AgentOutput, PipelineContext, PluginOutcome
 from flujo.binding import BoundAgent
 from flujo.errors import told
 from flujo.execution.signals import AskFailure
@@ -71,7 +71,9 @@ async def reply(known: RecordedAnswer, offered: Mapping[str, Any]) -> object:
                 delattr(context, name)
             else:
                 setattr(context, name, value)
-    return AgentOutput(known.value, requests=requests) if requests else known.value
+    if not requests or isinstance(known.value, PluginOutcome):  # a verdict tells itself what it cost
+        return known.value
+    return AgentOutput(known.value, requests=requests)
 
 
 def _request(entry: Any) -> RequestUsage:

@@ -15,6 +15,12 @@ from flujo_testing.from_run.errors import NotATest
 from flujo_testing.from_run.literals import Literals, import_lines, quoted
 from flujo_testing.from_run.rehearsal import Scene
 
+TAKEN = frozenset(
+    {"Decimal", "Flujo", "TypeAdapter", "UsageLimits", "anyio", "cassette", "flujo_run", "golden", "made", "offline"}
+    | {"partial", "pytest", "result", "virtual_clock"}
+)
+"""Names that the test itself uses: a pipeline of such a name is imported under another one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -32,16 +38,19 @@ def written(named: Named, scene: Scene, file: str, test: str) -> Source:
     literals = Literals({("flujo", "Flujo")})
     module, _, attribute = named.reference.partition(":")
     first, *rest = attribute.split(".")
-    literals.imports.add((module, first))
-    found = ".".join([first, *rest])
+    known = f"{first}_of_{module.rpartition('.')[2]}" if first in TAKEN else first
+    literals.imports.add((module, first if known == first else f"{first} as {known}"))
+    found = ".".join([known, *rest])
     lines = _runner(named, found, scene, literals)
-    call = f"    result = flujo_run.sync(flow, {literals.of(scene.run.input, 'the input')}"
+    call = f"    result = flujo_run.sync(offline, {literals.of(scene.run.input, 'the input')}"
     if scene.run.context_data:
         call += f", context_data={literals.of(scene.run.context_data, 'the context')}"
     lines.append(f"{call})")
     for answers in scene.resumes:
         literals.imports |= {("functools", "partial")}
-        lines.append(f"    result = anyio.run(partial(flow.resume_async, result, {literals.of(answers, 'an answer')}))")
+        lines.append(
+            f"    result = anyio.run(partial(offline.resume_async, result, {literals.of(answers, 'an answer')}))"
+        )
     uses_anyio = bool(scene.resumes)
     head = _imports(literals, uses_anyio=uses_anyio)
     patterns = ", ".join(quoted(pattern) for pattern in scene.recorded)
@@ -91,9 +100,9 @@ def _runner(named: Named, found: str, scene: Scene, literals: Literals) -> list[
     if named.runner is None:
         return [
             *lines,
-            f"    flow = Flujo({name})"
+            f"    offline = Flujo({name})"
             if known == scene.run.limits
-            else f"    flow = Flujo({name}, usage_limits={limits})",
+            else f"    offline = Flujo({name}, usage_limits={limits})",
         ]
     told = {
         "context_model": f"{name}.context_model",
@@ -104,7 +113,7 @@ def _runner(named: Named, found: str, scene: Scene, literals: Literals) -> list[
         "name": f"{name}.name",
     }
     options = [f"        {option}={value}," for option, value in told.items()]
-    head = f"    flow = Flujo(  # {found} without its store, listeners and clock"
+    head = f"    offline = Flujo(  # {found} without its store, listeners and clock"
     return [*lines, head, f"        {name}.pipeline,", *options, "    )"]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from flujo.cli.endings import CLEAN, SECRET, USAGE
 from tests.flujo.cli.conftest import Call
+from tests.flujo_testing.from_run.everything import SOURCE as EVERYTHING
 from tests.flujo_testing.from_run.project import APP, begin, files_in, pytest_run
 
 STORE = ("--store", "sqlite:///runs.db")
@@ -28,7 +29,7 @@ from app import runner
 
 @pytest.mark.flujo_cassette(agents=["*"])
 def test_press_r1(flujo_run, cassette, virtual_clock, golden):
-    flow = Flujo(  # runner without its store, listeners and clock
+    offline = Flujo(  # runner without its store, listeners and clock
         runner.pipeline,
         context_model=runner.context_model,
         resources=runner.resources,
@@ -37,7 +38,7 @@ def test_press_r1(flujo_run, cassette, virtual_clock, golden):
         strict_pricing=runner.strict_pricing,
         name=runner.name,
     )
-    result = flujo_run.sync(flow, "rain")
+    result = flujo_run.sync(offline, "rain")
     golden.check(result)
 '''
 
@@ -95,11 +96,13 @@ def test_a_run_that_a_person_answered_and_a_pipeline_without_a_runner(flujo: Cal
     flujo("resume", "r1", "--answer", "approve=no", *STORE)
     flujo("golden", "from-run", "r1", "--name", "test_no", "--test", "tests/deep/test_it.py", *STORE)
     source = (project / "tests/deep/test_it.py").read_text()
-    assert '    result = anyio.run(partial(flow.resume_async, result, {"approve": False}))\n' in source
+    assert '    result = anyio.run(partial(offline.resume_async, result, {"approve": False}))\n' in source
     flujo("run", "app:write", "--input", "it's rain", "--run-id", "r2", "--limit-usd", "0.1", *STORE)
     said = flujo("golden", "from-run", "r2", "--json", *STORE)
     (_, golden, file) = json.loads(said.out)["written"]
-    assert 'flow = Flujo(write, usage_limits=UsageLimits(total_cost_usd_limit="0.1"))' in (project / file).read_text()
+    assert (
+        'offline = Flujo(write, usage_limits=UsageLimits(total_cost_usd_limit="0.1"))' in (project / file).read_text()
+    )
     assert "  status: limited" in (project / golden).read_text()  # nobody knows the price of its model
     passed = pytest_run(project)
     assert ("2 passed" in passed.out, passed.code) == (True, 0), passed.out
@@ -157,3 +160,16 @@ def test_what_cannot_become_a_test_says_why(options: list[str], why: str, flujo:
     said = flujo("golden", "from-run", "r1", *options, *STORE)
     assert (said.err, said.out, said.code) == (f"flujo: {why}\n", "", USAGE)
     assert files_in(project) == []
+
+
+def test_whatever_a_run_can_tell_is_replayed_and_becomes_a_test(flujo: Call, project: Path) -> None:
+    (project / "everything.py").write_text(EVERYTHING)
+    for name in ("result", "cached"):
+        flujo("run", f"everything:{name}", "--input", "rain", "--run-id", name, *STORE)
+        replayed = flujo("replay", name, *STORE)
+        assert (replayed.out.endswith("no difference\n"), replayed.code) == (True, CLEAN), replayed.out
+        made = flujo("golden", "from-run", name, *STORE)
+        assert (made.err, made.code) == ("", CLEAN)
+    assert "from everything import result as result_of_everything" in (project / "tests/test_all_result.py").read_text()
+    passed = pytest_run(project)
+    assert ("2 passed" in passed.out, passed.code) == (True, 0), passed.out
