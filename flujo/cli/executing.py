@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
+from rich.text import Text
 
 from flujo.cli.console import JsonLines, Page
 from flujo.cli.ending import next_command_of, say_ending, told_by
@@ -17,6 +18,7 @@ from flujo.cli.following import Following, JsonEvents, Lines, LiveTree
 from flujo.cli.shelf import refusing
 from flujo.cli.wording import one_line
 from flujo.errors import told
+from flujo.events import Event
 from flujo.ports import Journal, Listener
 from flujo.results import PipelineResult
 from flujo.runner import Flujo
@@ -39,7 +41,13 @@ def executed(runner: Flujo[Any, Any], execute: Execute, here: Foreground) -> int
     """Have ``execute`` run with the runner, followed; gives the exit code. Raises Refused for misuse."""
     page, lines = Page(), JsonLines()
     following = _following(runner, here, page, lines)
-    followed = equipped(runner, listeners=[following.told], reference=here.reference)
+    heard: list[type[Event]] = []
+
+    def listen(event: Event) -> None:
+        heard[:] = [type(event)]
+        following.told(event)
+
+    followed = equipped(runner, listeners=[listen], reference=here.reference)
     try:
         with refusing(), following.shown():
             result = anyio.run(execute, followed)
@@ -49,6 +57,10 @@ def executed(runner: Flujo[Any, Any], execute: Execute, here: Foreground) -> int
     if here.as_json:
         lines.write(result_data(result))
     else:
+        if not heard:
+            page.print(
+                Text("nothing was run: the store tells again how the run of this name has ended", style="yellow")
+            )
         say_ending(page, told_by(result), here.store)
     for fault in result.listener_errors:
         sys.stderr.write(f"flujo: a listener raised {one_line(told(fault.error))}\n")

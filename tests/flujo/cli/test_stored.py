@@ -320,6 +320,25 @@ def test_a_file_that_is_no_store_is_refused_in_one_line(flujo: Call, tmp_path: P
     assert (said.err.count("\n"), said.err[: len("flujo: the store ")], said.code) == (1, "flujo: the store ", USAGE)
 
 
+def test_a_run_of_a_name_that_has_ended_is_told_again_and_says_so(flujo: Call) -> None:
+    kept(flujo, "press")
+    again = kept(flujo, "press")
+    assert (again.out, again.code) == (
+        """
+nothing was run: the store tells again how the run of this name has ended
+{"legal": "fine", "tone": "fine"}
+
+✓ completed  4 requests  ·  322 in, 106 out tokens  ·  0.002984 USD  ·  run press
+""",
+        CLEAN,
+    )
+    other = flujo("run", f"{PRESS}:press", "--input", "snow", "--run-id", "press", *STORE)
+    assert (other.err[: len("flujo: run 'press' was begun with another input;")], other.code) == (
+        "flujo: run 'press' was begun with another input;",
+        USAGE,
+    )
+
+
 @pytest.mark.parametrize(
     ("width", "head", "line"),
     [
