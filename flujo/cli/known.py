@@ -10,6 +10,7 @@ from flujo.cli.tree import Ask, Change, Remark, RunTree
 from flujo.cli.wording import value_shown
 from flujo.errors import told
 from flujo.events import AskEvent, Judged
+from flujo.execution.signals import AskFailure
 from flujo.ports import PluginOutcome
 from flujo.structure import MISSING
 
@@ -38,7 +39,34 @@ def tree_of(run: StoredRun) -> RunTree:
             add_ask(tree, ask)
     for doubt in run.doubts:
         add_doubt(tree, doubt, run.summary.status)
+    _settle(tree.root, run.summary.status)
     return tree
+
+
+def _settle(node: Node, status: str) -> None:
+    """Say what is the matter with the places inside, as far as answers tell; ``status`` is the run's.
+
+    What comes last in its sequence and has not completed goes on, or would: nobody knows yet that it has failed.
+    """
+    last = next(reversed(node.inner.values()), None)
+    for inner in node.inner.values():
+        _settle(inner, status)
+        if inner.status == "waiting" and inner.inner:
+            _gather(inner)
+        elif inner.status in ("waiting", "failed") and inner is last:
+            inner.status, inner.ended_at = status, None
+        elif inner.status == "waiting":
+            inner.status = "completed"
+
+
+def _gather(node: Node) -> None:
+    """Have a place of which nothing is known itself be what is inside it."""
+    parts = list(node.inner.values())
+    statuses = {part.status for part in parts}
+    node.status = next((status for status in ("running", "interrupted", "failed") if status in statuses), "completed")
+    node.started_at = min((part.started_at for part in parts if part.started_at is not None), default=None)
+    if all(part.ended_at is not None for part in parts):
+        node.ended_at = max(part.ended_at for part in parts if part.ended_at is not None)
 
 
 def add_ask(tree: RunTree, ask: StoredAsk) -> None:
@@ -94,20 +122,29 @@ def _answer(node: Node, call: Ask, ask: StoredAsk, at: float) -> None:
         call.state, call.output, node.output = "answered", ask.answer.value, ask.answer.value
         node.status = "completed"
     else:
-        call.state, call.error, node.status = "failed", told(error), "failed"
+        call.state, call.error = failure(error)
+        node.status = "failed"
     for name, value in ask.answer.context_change:
         node.story.append(Remark(f"context {name}", tone="value", value=Change(MISSING, value)))
 
 
 def _verdict(node: Node, call: Ask, plugin: str, value: object, error: BaseException | None) -> None:
     if error is not None:
-        call.remarks.append(Remark(plugin, f"crashed: {told(error)}", "bad"))
+        call.remarks.append(Remark(plugin, f"crashed: {failure(error)[1]}", "bad"))
         node.status = "failed"
         return
-    is_good = isinstance(value, PluginOutcome) and value.success
-    call.remarks.append(Remark(plugin, brought(value), "good" if is_good else "bad"))
-    if not is_good:
+    redirects = isinstance(value, PluginOutcome) and value.redirect_to is not None
+    accepts = isinstance(value, PluginOutcome) and value.success
+    call.remarks.append(Remark(plugin, brought(value), "warning" if redirects else "good" if accepts else "bad"))
+    if not accepts and not redirects:
         node.status = "failed"
+
+
+def failure(error: BaseException) -> tuple[str, str]:
+    """How an ask failed (error, timeout, ...), and why, as it was kept."""
+    if isinstance(error, AskFailure):
+        return error.outcome, told(error.error)
+    return "error", told(error)
 
 
 def brought(value: object) -> str:

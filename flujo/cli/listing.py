@@ -12,9 +12,9 @@ from rich.text import Text
 from flujo.cli.console import Page
 from flujo.cli.drawing import OF_STATUS, mark_of
 from flujo.cli.facts import Facts, data_of, usd_data
+from flujo.cli.known import failure
 from flujo.cli.tree import counted
 from flujo.cli.wording import column, moment, one_line, short_id, span
-from flujo.errors import told
 from flujo.money import show_usd, total
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def ask_data(ask: StoredAsk) -> dict[str, Any]:
         "number": ask.number,
         "at": ask.at.isoformat(),
         "value": data_of(answer.value),
-        "error": None if answer.error is None else told(answer.error),
+        "error": None if answer.error is None else failure(answer.error)[1],
         "context_change": data_of(answer.context_change),
         "entries": data_of(answer.entries),
     }

@@ -14,11 +14,10 @@ from rich.text import Text
 from flujo.cli.drawing import SPINNER, View, tree_lines
 from flujo.cli.ending import say_ending
 from flujo.cli.following import on_screen
-from flujo.cli.known import brought, tree_of
+from flujo.cli.known import brought, failure, tree_of
 from flujo.cli.listing import ask_data, summary_data
 from flujo.cli.telling import told_of
 from flujo.cli.wording import one_line, short_id, span, usd_shown
-from flujo.errors import told
 from flujo.runner import SystemClock
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ class AnswerLines:
     def seen(self, run: StoredRun) -> None:
         for ask in self._fresh.of(run):
             error = ask.answer.error
-            text = brought(ask.answer.value) if error is None else told(error)
+            text = brought(ask.answer.value) if error is None else failure(error)[1]
             line = Text.assemble((f"{one_line(ask.path)}: ", "bold"), (one_line(text), "" if error is None else "red"))
             self._page.print(line, soft_wrap=True)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -81,7 +81,23 @@ def _made(
     shelf_dir = str(settings_around(here)[1].get("flujo_cassette_dir", "cassettes"))
     files = files_of(text, done.exchanges, done.result, goldens, shelf_of(goldens.anchor, shelf_dir, scan), scan)
     write_all(files, force=force)
+    _hint(found.reference.partition(":")[0], goldens.anchor, settings_around(here)[1])
     return [file.shown for file in files]
+
+
+def _hint(module: str, anchor: Path, settings: Mapping[str, Any]) -> None:
+    """Say what pytest lacks to import the pipeline's module, if it lacks something."""
+    import sys
+
+    file = Path(str(vars(sys.modules[module]).get("__file__"))).resolve()
+    told = settings.get("pythonpath", "")
+    roots = told.split() if isinstance(told, str) else list(told)
+    is_found = any(file.is_relative_to((anchor / root).resolve()) for root in roots)
+    if file.is_relative_to(anchor.resolve()) and not is_found and not (anchor / "conftest.py").exists():
+        text = (
+            f"pytest may not find the module {module!r}: set pythonpath = . in its ini file, or call python -m pytest"
+        )
+        typer.echo(f"flujo: {text}", err=True)
 
 
 def recorded_patterns(stored: object, call: list[str]) -> list[str]:

@@ -55,7 +55,7 @@ def entry(number: int, cost: str | None, possible: str | None) -> LedgerEntry:
         attempt=1,
         provider="test",
         model="test:writer",
-        requested_at=datetime(2026, 3, 1, tzinfo=UTC),
+        requested_at=datetime(2026, 3, 1, 12, tzinfo=UTC),
         usage=Usage(input_tokens=7, output_tokens=3),
         usage_source="provider",
         table_id=None,

@@ -121,6 +121,16 @@ def test_functions_that_the_test_calls_itself_are_not_on_its_cassette(flujo: Cal
     assert ("by Ben" in failed.out, failed.code) == (True, 1)
 
 
+def test_who_has_not_told_pytest_where_the_module_is_hears_of_it(flujo: Call, project: Path) -> None:
+    (project / "pytest.ini").write_text("[pytest]\n")
+    keep(flujo)
+    said = flujo("golden", "from-run", "r1", *STORE)
+    assert (said.err, said.code) == (
+        "flujo: pytest may not find the module 'app': set pythonpath = . in its ini file, or call python -m pytest\n",
+        CLEAN,
+    )
+
+
 def test_nothing_is_written_over_what_is_there(flujo: Call, project: Path) -> None:
     keep(flujo)
     (project / "golden/test_press_r1").mkdir(parents=True)
