@@ -42,8 +42,8 @@ def say_runs(runs: Sequence[RunSummary]) -> None:
         least = None if name == "pipeline" else _width(name, cells)  # what a pipeline is called may be cut, no figure
         side: Literal["left", "right"] = "right" if name in FIGURES else "left"
         table.add_column(name, justify=side, no_wrap=True, overflow="ellipsis", min_width=least)
-    for cells in zip(*columns.values(), strict=True):
-        table.add_row(*cells)
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*row)
     page.print(table)
     kinds = ", ".join(f"{number} {status}" for status, number in Counter(run.status for run in runs).items())
     known = total(run.cost_usd for run in runs if run.cost_usd is not None)

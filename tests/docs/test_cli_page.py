@@ -42,6 +42,7 @@ def test_the_commands_of_the_page_say_what_it_shows(
     text = PAGE.read_text(encoding="utf-8")
     app = next(block for block in blocks(text) if block.language == "python")
     (tmp_path / "app.py").write_text(app.text)
+    (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
     told = []
     for command, _ in shown(text):
         program, *arguments = command.split(" ")
