@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flujo.cli.endings import CLEAN, FINDINGS, SECRET, Refused
+from flujo_testing.from_run.command import from_run
 from flujo_testing.report.triage_command import triage
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 golden = typer.Typer(
     no_args_is_help=True, help="Review changed goldens in groups by what has changed; accept, reject, tidy."
 )
+golden.command("from-run")(from_run)
 golden.command()(triage)
 
 Folder = Annotated[
