@@ -16,14 +16,14 @@ from flujo_testing.audit.findings import Findings
 from flujo_testing.audit.trial import State, Trial
 from flujo_testing.golden.completeness import covers_everything
 from flujo_testing.golden.errors import GoldenCorrupt, GoldenError
-from flujo_testing.golden.leak import secrets_in
+from flujo_testing.golden.leak import SecretScan, secrets_in
 from flujo_testing.golden.limits import Refused
 from flujo_testing.golden.location import GoldenFolder, golden_folder
 from flujo_testing.golden.mode import Mode, mode_of
 from flujo_testing.golden.parsing import decoded, plain_data
 from flujo_testing.golden.pending import ignore_in_git, pending_folder
 from flujo_testing.golden.reading import read_bounded
-from flujo_testing.golden.writing import remove_file, write_file
+from flujo_testing.golden.writing import DISK, Disk, remove_file, write_file
 from flujo_testing.transcript.quoting import quoted
 
 FORMAT = "flujo-audit/1"
@@ -42,27 +42,31 @@ def settle_matrix(session: pytest.Session, findings: Findings) -> list[str]:
     snapshots = str(config.getoption("snapshot_dirname", "__snapshots__"))
     try:
         folder = golden_folder(anchor, str(config.getini("flujo_golden_dir")), snapshots)
-        return list(_settle(folder, findings, config.getoption("flujo_golden"), covers_everything(session)))
+        mode, complete = mode_of(config.getoption("flujo_golden"), os.environ), covers_everything(session)
+        return list(settled(folder, findings, mode, complete, scan=secrets_in(os.environ)))
     except GoldenError as error:
         return [str(error)]
 
 
-def _settle(folder: GoldenFolder, findings: Findings, golden: str | None, complete: bool) -> Iterator[str]:
-    accepted = accepted_matrix(folder)
+def settled(
+    folder: GoldenFolder, findings: Findings, mode: Mode, complete: bool, *, scan: SecretScan, disk: Disk = DISK
+) -> Iterator[str]:
+    """The problems, told while a proposal is written that the mode asks for. Raises GoldenError."""
+    accepted = read_matrix(folder)
     found = matrix_of(findings)
     audited = {one.test for one in findings.tests}
     kept = {} if complete else {test: row for test, row in (accepted or {}).items() if test not in audited}
     matrix = dict(sorted({**kept, **found}.items()))
-    writes = mode_of(golden, os.environ) is Mode.PENDING
+    writes = mode is Mode.PENDING
     proposal = folder.shown(f".pending/{FILE}")
     if accepted == matrix:
         if writes and (pending_folder(folder) / FILE).exists():
-            remove_file(pending_folder(folder), FILE, shown=proposal)
+            remove_file(pending_folder(folder), FILE, shown=proposal, disk=disk)
         return
     if writes:
-        root, scan = pending_folder(folder), secrets_in(os.environ)
-        ignore_in_git(root)
-        write_file(root, FILE, rendered(matrix).encode("utf-8"), scan=scan, shown=proposal)
+        root = pending_folder(folder)
+        ignore_in_git(root, disk=disk)
+        write_file(root, FILE, rendered(matrix).encode("utf-8"), scan=scan, shown=proposal, disk=disk)
     next_step = f"next: mv {proposal} {folder.shown(FILE)}" if writes else "next: run it with --golden=pending"
     if accepted is None:
         yield f"{folder.shown(FILE)} does not exist yet; {next_step}"
@@ -118,8 +122,8 @@ def rendered(matrix: Matrix) -> str:
     return "\n".join(lines) + "\n"
 
 
-def accepted_matrix(folder: GoldenFolder) -> Matrix | None:
-    """``golden/audit.yaml``; None if there is none. Raises GoldenCorrupt."""
+def read_matrix(folder: GoldenFolder) -> Matrix | None:
+    """The matrix that was accepted, None where there is none. Raises GoldenCorrupt."""
     shown = folder.shown(FILE)
     content = read_bounded(folder.path, FILE, shown, MAX_BYTES)
     if content is None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 from _pytest.capture import CaptureManager
@@ -24,7 +26,10 @@ from flujo_testing.audit.trying import Trials
 from flujo_testing.audit.waivers import waivers_of
 from flujo_testing.audit.watching import Watched
 from flujo_testing.faults import FAULTS, Fault
+from flujo_testing.golden.errors import GoldenError
 from flujo_testing.golden.inert import inert
+from flujo_testing.golden.leak import secrets_in
+from flujo_testing.golden.writing import write_file
 
 PLUGIN = "flujo-audit"
 
@@ -91,10 +96,17 @@ class Audit:
             self.problems += settle_matrix(session, findings)
         for path, text in ((self.settings.json, as_json), (self.settings.markdown, as_markdown)):
             if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text(findings, waivers, self.problems), encoding="utf-8")
+                self._write(path, text(findings, waivers, self.problems))
         if self.problems and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _write(self, path: Path, text: str) -> None:
+        """A report holds what runs put out, so it is looked through for secrets, too."""
+        try:
+            folder, scan = path.parent.resolve(), secrets_in(os.environ)
+            write_file(folder, path.name, text.encode("utf-8"), scan=scan, shown=str(path))
+        except GoldenError as error:
+            self.problems.append(str(error))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self.findings is None:

@@ -16,6 +16,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+MAX_BYTES = 256 * 1024
+"""Far more than waivers for every fault take; what is deep or long in TOML is slow to read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
@@ -38,8 +41,8 @@ def waivers_of(path: Path | None, faults: Collection[str], today: date) -> Waive
     if path is None:
         return Waivers({})
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        tables = _tables(path)
+    except (OSError, ValueError) as error:
         return Waivers({}, (f"{path.name} cannot be read: {error}",))
     valid: dict[str, Waiver] = {}
     problems: list[str] = []
@@ -51,16 +54,28 @@ def waivers_of(path: Path | None, faults: Collection[str], today: date) -> Waive
     return Waivers(valid, tuple(problems))
 
 
+def _tables(path: Path) -> dict[str, Any]:
+    """Raises OSError and, for whatever else is wrong with the file, ValueError."""
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"it has more than {MAX_BYTES} bytes")
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
 def _waiver(file: str, fault: str, table: Any, faults: Collection[str], today: date) -> Waiver | str:
     """A waiver, or why it is none."""
     if fault not in faults:
-        return f"{file} waives {fault!r}, which is no fault of the catalogue"
+        return f"{file} waives {fault!r:.60}, which is no fault of the catalogue"
     fields = table if isinstance(table, dict) else {}
     reason, expires = fields.get("reason"), fields.get("expires")
     if not isinstance(reason, str) or not reason.strip() or fields.keys() != {"reason", "expires"}:
-        return f'{file}: the waiver of {fault!r} needs a reason and a day, reason = "..." and expires = 2027-03-01'
+        return f'{file}: the waiver of {fault!r:.60} needs a reason and a day, reason = "..." and expires = 2027-03-01'
     if not isinstance(expires, date) or isinstance(expires, datetime):
-        return f"{file}: the waiver of {fault!r} expires on {expires!r}, which is no day: expires = 2027-03-01"
+        return f"{file}: the waiver of {fault!r:.60} expires on {expires!r:.60}, which is no day: expires = 2027-03-01"
     if expires <= today:
-        return f"{file}: the waiver of {fault!r} has expired on {expires}: {reason}"
+        return f"{file}: the waiver of {fault!r:.60} has expired on {expires}: {reason}"
     return Waiver(fault, reason, expires)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from flujo.canonical import canonical_json
@@ -20,9 +20,12 @@ MAX_LINES = 100_000
 MAX_DEPTH = 200
 """As deep as a value of a run may be."""
 MAX_DIGITS = 4300
+MAX_VALUES = 4_000_000
+"""Texts, numbers and brackets of a line: each takes many times its bytes when it is read."""
 
 _FIELDS = {"at": str, "key": str, "request": dict, "answer": dict, "seal": str}
-_DIGITS = re.compile(f"[0-9]{{{MAX_DIGITS + 1}}}")
+# Possessive, and a text may lack its end: whatever stands there, each letter is looked at once and not remembered.
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|([\[{])|([\]}])|([0-9]++)')
 
 
 class _Refused(ValueError):
@@ -92,10 +95,7 @@ def _lines(content: bytes) -> list[str]:
 def _data(line: str) -> dict[str, Any]:
     if re.match(r"<{7} |={7}$|>{7} |\|{7} ", line):
         raise _Refused("is a marker of an unresolved merge conflict: resolve it in git")
-    if _DIGITS.search(line):
-        raise _Refused(f"holds a number of more than {MAX_DIGITS} digits")
-    if _depth(line) > MAX_DEPTH:
-        raise _Refused(f"is nested deeper than {MAX_DEPTH} levels")
+    _refuse_what_is_too_much(line)
     try:
         data = json.loads(line, object_pairs_hook=_table)
     except json.JSONDecodeError as error:
@@ -105,19 +105,18 @@ def _data(line: str) -> dict[str, Any]:
     return data
 
 
-def _depth(line: str) -> int:
-    """How deep the brackets go, those within texts left out."""
-    depth = deepest = 0
-    for bracket in _brackets(line):
-        depth += 1 if bracket in "[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def _brackets(line: str) -> Iterator[str]:
-    for found in re.finditer(r'"(?:[^"\\]|\\.)*"|([\[\]{}])', line):
-        if found[1]:
-            yield found[1]
+def _refuse_what_is_too_much(line: str) -> None:
+    """Looks at brackets, numbers and texts as they stand there: a text may hold brackets and digits without measure."""
+    depth = 0
+    for number, found in enumerate(_TOKEN.finditer(line), 1):
+        opened, closed, digits = found.groups()
+        depth += bool(opened) - bool(closed)
+        if depth > MAX_DEPTH:
+            raise _Refused(f"is nested deeper than {MAX_DEPTH} levels")
+        if digits and len(digits) > MAX_DIGITS:
+            raise _Refused(f"holds a number of more than {MAX_DIGITS} digits")
+        if number > MAX_VALUES:
+            raise _Refused(f"holds more than {MAX_VALUES} values")
 
 
 def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -116,12 +116,12 @@ def _built(events: Iterator[yaml.Event], max_nodes: int) -> Document:
 
 def _refuse_what_is_no_data(event: yaml.NodeEvent, line: int, depth: int) -> None:
     if isinstance(event, yaml.AliasEvent):
-        raise Refused(line, f"alias '*{event.anchor}': write the value out")
+        raise Refused(line, f"alias '*{event.anchor:.60}': write the value out")
     if event.anchor is not None:
-        raise Refused(line, f"anchor '&{event.anchor}': write the value out where it is used")
+        raise Refused(line, f"anchor '&{event.anchor:.60}': write the value out where it is used")
     tag = event.tag if isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)) else None
     if tag is not None and not (isinstance(event, yaml.ScalarEvent) and tag == _BINARY):
-        raise Refused(line, f"tag '{tag}': only data without tags is read")
+        raise Refused(line, f"tag '{tag:.60}': only data without tags is read")
     if depth >= MAX_DEPTH:
         raise Refused(line, f"nested deeper than {MAX_DEPTH}")
 
@@ -139,7 +139,7 @@ def _put(parent: _Open, event: yaml.NodeEvent, value: object, line: int) -> None
     elif not isinstance(event, yaml.ScalarEvent):
         raise Refused(line, "a key that is a list or a mapping")
     elif event.value in parent.value:
-        raise Refused(line, f"key {event.value!r} stands twice in one mapping")
+        raise Refused(line, f"key {event.value!r:.60} stands twice in one mapping")
     else:
         parent.key = event.value
 
@@ -171,7 +171,7 @@ def _number(kind: str, text: str, line: int) -> object:
     try:
         number = _SCALARS.construct_yaml_int(node) if kind == "int" else _SCALARS.construct_yaml_float(node)
     except ValueError:
-        raise Refused(line, f"{text!r} is not a number") from None
+        raise Refused(line, f"{text!r:.60} is not a number") from None
     if not math.isfinite(number):
-        raise Refused(line, f"{text!r} is a number that JSON cannot write")
+        raise Refused(line, f"{text!r:.60} is a number that JSON cannot write")
     return number

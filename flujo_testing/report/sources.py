@@ -65,11 +65,11 @@ def folder_of_goldens(config: pytest.Config) -> GoldenFolder:
 
 def audit_of(config: pytest.Config) -> Mapping[str, Mapping[str, str]] | None:
     """By test, then by fault: what this run found, else the matrix that was accepted. Raises GoldenError."""
-    from flujo_testing.audit.matrix import accepted_matrix, matrix_of
+    from flujo_testing.audit.matrix import read_matrix, matrix_of
 
     hooks = config.pluginmanager.get_plugin("flujo-audit")
     if hooks is None:
-        return accepted_matrix(folder_of_goldens(config))
+        return read_matrix(folder_of_goldens(config))
     from flujo_testing.audit.plugin import Audit
 
     assert isinstance(hooks, Audit)

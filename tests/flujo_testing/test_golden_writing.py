@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,55 +13,11 @@ import pytest
 from flujo_testing.golden import GoldenCorrupt, GoldenNotWritten, SecretFound
 from flujo_testing.golden.leak import SecretScan
 from flujo_testing.golden.writing import Disk, remove_file, write_file
+from tests.flujo_testing.disks import FailingDisk
 from tests.flujo_testing.golden_project import REPOSITORY
 
 OLD, NEW = b"old\n" * 1000, b"new\n" * 2000
 SCAN = SecretScan()
-
-
-@dataclass(slots=True)
-class FailingDisk(Disk):
-    """The n-th operation fails as a full disk does; writes are short."""
-
-    fails_at: int
-    done: list[str] = field(default_factory=list)
-
-    def _count(self, operation: str) -> None:
-        self.done.append(operation)
-        if len(self.done) == self.fails_at:
-            raise OSError(28, "No space left on device")
-
-    def make_folder(self, path: Path) -> None:
-        self._count("make_folder")
-        Disk.make_folder(self, path)
-
-    def create(self, path: Path) -> int:
-        self._count("create")
-        return Disk.create(self, path)
-
-    def write(self, handle: int, data: memoryview) -> int:
-        self._count("write")
-        return Disk.write(self, handle, data[:3000])
-
-    def flush(self, handle: int) -> None:
-        self._count("flush")
-        Disk.flush(self, handle)
-
-    def close(self, handle: int) -> None:
-        Disk.close(self, handle)
-        self._count("close")
-
-    def replace(self, source: Path, target: Path) -> None:
-        self._count("replace")
-        Disk.replace(self, source, target)
-
-    def flush_folder(self, path: Path) -> None:
-        self._count("flush_folder")
-        Disk.flush_folder(self, path)
-
-    def remove(self, path: Path) -> None:
-        self._count("remove")
-        Disk.remove(self, path)
 
 
 WHOLE = ["make_folder", "create", "write", "write", "write", "flush", "close", "replace", "flush_folder"]

@@ -186,3 +186,25 @@ def test_markdown_holds_the_same_and_nothing_that_acts(project: Project) -> None
     assert "| drop_failed_attempt_cost | A1 | SURVIVED | 0 | 1 |" in text.splitlines()
     assert "  - would notice: ` assert result.total_cost_usd == Decimal('0.001040') `" in text.splitlines()
     assert "<b>" not in text
+
+
+def test_a_report_with_a_secret_is_not_written_and_the_old_one_stays(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The claim that would notice a fault holds what the run put out."""
+    old = project.write("audit.md", "old")
+    monkeypatch.setenv("RAIN_API_KEY", "Decimal('0.001040')")
+    result = audit(project, f"--flujo-audit-md={old}")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert (project.path / "audit.json").exists() is False
+    assert old.read_text(encoding="utf-8") == "old"
+    refused = [line.partition(" was not written: ")[0] for line in lines(result, "problem: ")]
+    assert refused == [f"problem: {project.path / 'audit.json'}", f"problem: {old}"]
+
+
+def test_a_report_that_cannot_be_written_is_a_problem(project: Project) -> None:
+    project.write("reports", "a file where a folder should be")
+    result = audit(project, "--flujo-audit-md=reports/audit.md")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    (problem,) = lines(result, "problem: ")
+    assert problem == f"problem: {project.path / 'reports/audit.md'} was not written: File exists"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from flujo.canonical import canonical_json
 from flujo_testing.cassette.errors import CassetteCorrupt
 from flujo_testing.cassette.exchange import Exchange
-from flujo_testing.cassette.lines import FORMAT, MAX_BYTES, read, written
+from flujo_testing.cassette.lines import FORMAT, MAX_BYTES, MAX_DEPTH, MAX_DIGITS, read, written
 
 OWNER = "tests/test_rain.py::test_rain"
 FIRST = Exchange("write/attempt:1", {"agent": "writer", "input": "rain"}, {"output": "Grey rain"})
@@ -85,6 +85,12 @@ def test_what_is_no_cassette_is_refused_with_its_line(content: bytes | str, line
         read(data, "cassettes/x.jsonl")
     assert (raised.value.path, raised.value.line) == ("cassettes/x.jsonl", line)
     assert raised.value.reason.startswith(reason) or reason in raised.value.reason
+
+
+def test_a_text_may_hold_digits_and_brackets_without_measure() -> None:
+    exchange = Exchange("a", {"input": "9" * (MAX_DIGITS + 1)}, {"output": "[" * (MAX_DEPTH + 1)})
+    assert read(written(OWNER, [exchange]), "x")[1][0].request == exchange.request
+    assert read(written(OWNER, [exchange]), "x")[1][0].answer == exchange.answer
 
 
 def test_a_file_that_is_too_large_is_not_parsed() -> None:
