@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -122,7 +123,7 @@ def _refuse_what_is_too_much(line: str) -> None:
 def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) != len(pairs):
-        twice = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise _Refused(f"has the key {twice!r:.60} twice in one object")
     return table
 

@@ -49,7 +49,7 @@ class Shelf:
             return None
         known, exchanges = read(content, shown)
         if known != owner:
-            reason = f"belongs to {known}, not to {owner}: 'flujo cassette rename' moves it with its test"
+            reason = f"belongs to {known:.400}, not to {owner}: 'flujo cassette rename' moves it with its test"
             raise CassetteCorrupt(shown, 1, reason)
         return exchanges
 

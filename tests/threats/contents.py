@@ -46,6 +46,9 @@ CONTENTS: dict[str, Callable[[], bytes]] = {
     "a number in base 60": lambda: b":".join([b"59"] * 5000),
     "millions of lists": lambda: b"[" + b"[]," * (2 * MEBI) + b"[]]",
     "millions of keys": lambda: b"{" + b",".join(b'"%d":0' % n for n in range(500_000)) + b"}",
+    "millions of keys, the last one twice": lambda: (
+        b"{" + b",".join(b'"%d":0' % (n or 1) for n in range(500_000, -1, -1)) + b"}"
+    ),
     "a text without end": lambda: b'"' + b'\\"' * (2 * MEBI),
     "a text of 3 MiB": lambda: b'"' + b"x" * (3 * MEBI) + b'"',
     "3 MiB of spaces": lambda: b" " * (3 * MEBI),

@@ -1,0 +1,77 @@
+"""Mutation testing of what has to be right: which files are changed, and which tests have to notice.
+
+``python -m tests.mutation`` runs mutmut on them, and holds the mutants that survive against ``survivors.toml``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Files that are mutated, and the fast tests that belong to them; both relative to the project."""
+
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+LAWS = tuple(
+    f"tests/laws/test_{name}.py"
+    for name in ("accounting_goldens", "isolation_goldens", "propagation_goldens", "resumed_ledgers", "resuming")
+)
+"""The tests of the laws that tell whole runs; they take two seconds."""
+
+TARGETS: dict[str, Target] = {
+    "amount": Target(
+        ("flujo/execution/amount.py",),
+        ("tests/flujo/execution/test_amount.py", "tests/flujo/execution/test_budget_*.py"),
+    ),
+    "account": Target(
+        ("flujo/execution/account.py",),
+        (
+            *(f"tests/flujo/execution/test_{name}.py" for name in ("account*", "broken_off", "ledger", "stopping")),
+            *(f"tests/flujo/execution/test_{name}.py" for name in ("budget_inside_calls", "unkept_transcripts")),
+            *LAWS,
+        ),
+    ),
+    "budget": Target(
+        ("flujo/execution/budget.py",),
+        ("tests/flujo/execution/test_budget_*.py", "tests/flujo/execution/test_admission.py", *LAWS),
+    ),
+    "ledger": Target(
+        ("flujo/execution/ledger.py",),
+        ("tests/flujo/execution/test_ledger.py", "tests/flujo/execution/test_account.py", *LAWS),
+    ),
+    "merge": Target(
+        ("flujo/execution/merge.py",),
+        (
+            "tests/flujo/execution/test_merge*.py",
+            "tests/flujo/execution/test_parallel.py",
+            "tests/flujo/kinds/test_copies.py",
+        ),
+    ),
+    "plugins": Target(
+        ("flujo/execution/plugins.py",),
+        ("tests/flujo/execution/test_step_*.py", "tests/flujo/execution/test_apply_output.py", *LAWS),
+    ),
+    "step": Target(
+        ("flujo/execution/step.py", "flujo/execution/attempt.py"),
+        (
+            *(f"tests/flujo/execution/test_{name}.py" for name in ("step_*", "apply_output", "deadlines", "endings")),
+            *(f"tests/flujo/execution/test_{name}.py" for name in ("broken_off", "hostile_agents", "stopping")),
+            *LAWS,
+        ),
+    ),
+    "isolation": Target(("flujo/isolation.py",), ("tests/flujo/test_isolation*.py",)),
+    "renderer": Target(
+        tuple(f"flujo_testing/transcript/{name}.py" for name in ("story", "yaml", "redaction")),
+        ("tests/flujo_testing/test_transcript*.py",),
+    ),
+    "writer": Target(("flujo_testing/golden/writing.py",), ("tests/flujo_testing/test_golden_writing.py",)),
+    "audit": Target(("flujo_testing/audit/*.py",), ("tests/flujo_testing/audit",)),
+}
+SAMPLE = "amount"
+"""The smallest one."""
+LEAST_PERCENT = 95
+"""Of the mutants of each target, so many have to be killed."""
