@@ -1,6 +1,6 @@
 """The commands of this project, as ``python -m nox -s NAME``: ``tests``, ``demo``, ``lint``, ``types``,
-``coverage``, ``golden``, ``determinism``, ``schedules``, ``audit``, ``package``, ``manual``,
-``release``, ``bench``.
+``coverage``, ``golden``, ``determinism``, ``schedules``, ``audit``, ``chaos``, ``mutation``, ``gates``,
+``package``, ``manual``, ``release``, ``bench``.
 
 Each session runs in a virtual environment of its own, with the versions in ``constraints.txt``; what stands
 after ``--`` is passed on. Sessions for several interpreters run on those of 3.11, 3.12 and 3.13 that really
@@ -75,6 +75,9 @@ FIRST_PYTHON_ONLY = (
     "tests/test_types.py",
 )
 
+# What ``nox -s gates`` runs, where the tools of all gates are installed.
+OF_GATES = "tests/gates"
+
 # The tests that run every line of the files that are covered in full.
 COVERING = ("tests/flujo", "tests/laws", "tests/flujo_testing/test_transcript*.py")
 
@@ -118,9 +121,9 @@ def install_all(session: nox.Session, group: str) -> None:
 def tests(session: nox.Session) -> None:
     """Every test, in random order, two at a time; on later Pythons those that depend on it, or ``-- whole``."""
     install_all(session, "test")
-    options = [option for option in session.posargs if option != "whole"]
+    options = [f"--ignore={OF_GATES}", *(option for option in session.posargs if option != "whole")]
     if session.python != INSTALLED[0] and not session.posargs:
-        options = [f"--ignore={path}" for path in FIRST_PYTHON_ONLY]
+        options += [f"--ignore={path}" for path in FIRST_PYTHON_ONLY]
         session.log("left to Python %s, or 'nox -s tests -- whole': %s", INSTALLED[0], ", ".join(FIRST_PYTHON_ONLY))
     session.run("python", "-m", "pytest", "--numprocesses=2", *options)
     if "FLUJO_RECORDINGS" in os.environ and session.python == INSTALLED[0] and not session.posargs:
@@ -164,7 +167,7 @@ def coverage(session: nox.Session) -> None:
         session.error(f"no such file: {', '.join(missing)}; bring COVERED_IN_FULL in noxfile.py up to date")
     install_all(session, "coverage")
     session.run("coverage", "erase")
-    options = [option for option in session.posargs if option != "sample"]
+    options = [f"--ignore={OF_GATES}", *(option for option in session.posargs if option != "sample")]
     options += [f"--ignore={path}" for path in GENERATED]  # they run the lines that other tests run, too
     if "sample" in session.posargs:
         options += sorted(str(path.relative_to(ROOT)) for pattern in COVERING for path in ROOT.glob(pattern))
@@ -249,6 +252,20 @@ def chaos(session: nox.Session) -> None:
     """Processes of runs on a SQLite store are killed 200 times, at random; ``-- sample`` 10 times. Red on any loss."""
     install(session, "--editable", ".")
     session.run("python", "chaos/run.py", *session.posargs)
+
+
+@nox.session(python=INSTALLED[0])
+def mutation(session: nox.Session) -> None:
+    """Mutants of what has to be right: enough are killed, and the others are known. ``-- sample``, ``-- budget``..."""
+    install_all(session, "mutation")
+    session.run("python", "-m", "tests.mutation", *session.posargs)
+
+
+@nox.session(python=INSTALLED[0])
+def gates(session: nox.Session) -> None:
+    """Every gate turns red on a project with one thing wrong, and is green without it."""
+    install_all(session, "gates")
+    session.run("python", "-m", "pytest", "-p", "no:randomly", OF_GATES, *session.posargs)
 
 
 @nox.session(python=INSTALLED[0], reuse_venv=False)

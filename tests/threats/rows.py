@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 GOLDEN = "tests/flujo_testing/test_golden_"
+AUDIT = "tests/flujo_testing/audit/test_audit_"
 CASSETTE = "tests/flujo_testing/cassette/test_"
 EXECUTION = "tests/flujo/execution/test_"
 KINDS = "tests/flujo/kinds/test_"
@@ -37,7 +38,7 @@ ROWS = (
             f"{CASSETTE}secrets": "test_a_secret_in_*",
             f"{GOLDEN}leak": "test_a_secret_* test_a_key_of_a_known_shape_is_found",
             f"{GOLDEN}life": "test_a_secret_is_neither_written_nor_shown",
-            "tests/flujo_testing/audit/test_audit_gates": "test_a_report_with_a_secret_is_not_written_and_the_old_one_stays",
+            f"{AUDIT}gates": "test_a_report_with_a_secret_is_not_written_and_the_old_one_stays",
         },
     ),
     row(
@@ -71,7 +72,7 @@ ROWS = (
             "test_reading_runs_no_code_and_opens_nothing",
             "tests/flujo_testing/test_recordings": "test_a_hostile_recording_is_refused "
             "test_reading_a_recording_runs_no_code",
-            "tests/flujo_testing/audit/test_audit_gates": "test_a_matrix_that_is_none_is_refused",
+            f"{AUDIT}gates": "test_a_matrix_that_is_none_is_refused",
         },
     ),
     row(
@@ -96,7 +97,7 @@ ROWS = (
             "test_a_folder_that_is_read_only_is_said_to_be",
             f"{GOLDEN}life": "test_a_folder_that_cannot_be_written_is_a_problem_that_fails_the_run "
             "test_goldens_are_safe_when_their_folder_vanishes_meanwhile",
-            "tests/flujo_testing/audit/test_audit_gates": "test_a_report_that_cannot_be_written_is_a_problem",
+            f"{AUDIT}gates": "test_a_report_that_cannot_be_written_is_a_problem",
         },
     ),
     row(
@@ -214,7 +215,7 @@ ROWS = (
             f"{GOLDEN}life": "test_a_model_cannot_command_the_ci_service",
             f"{CASSETTE}command": "test_show_tells_it_inert",
             "tests/flujo_testing/lint/test_command": "test_what_is_shown_cannot_command_a_terminal_or_a_ci",
-            "tests/flujo_testing/audit/test_audit_gates": "test_markdown_holds_the_same_and_nothing_that_acts",
+            f"{AUDIT}gates": "test_markdown_holds_the_same_and_nothing_that_acts",
         },
     ),
     row(
@@ -226,7 +227,7 @@ ROWS = (
             f"{THREATS}runs": "test_a_clock_that_goes_backwards_changes_no_golden",
             f"{GOLDEN}owner": "test_one_golden_serves_all_backends",
             f"{EXECUTION}parallel": "test_the_transcript_does_not_depend_on_the_order_of_completion",
-            "tests/flujo_testing/audit/test_audit_pytest": "test_the_scores_are_the_same_however_the_tests_are_run",
+            f"{AUDIT}pytest": "test_the_scores_are_the_same_however_the_tests_are_run",
         },
     ),
     row(

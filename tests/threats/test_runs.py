@@ -88,7 +88,7 @@ class Broken(PriceTable):
         raise LookupError("the price list is not there")
 
 
-async def paid(text: object) -> AgentOutput:
+async def paid(text: object) -> AgentOutput[str]:
     return AgentOutput("grey", usage=SPENT, model="test:writer")
 
 
@@ -124,7 +124,7 @@ class Backwards:
 def test_a_clock_that_goes_backwards_changes_no_golden() -> None:
     tries: list[str] = []
 
-    async def second_time(text: object) -> AgentOutput:
+    async def second_time(text: object) -> AgentOutput[str]:
         tries.append("x")
         if len(tries) % 2:
             raise LookupError("not yet")

@@ -35,3 +35,8 @@ def test_what_is_known_of_amounts_adds_up_and_what_one_does_not_know_is_named() 
     assert known((amount,)) == (amount.quantities(), set())
     assert known(()) == (dict.fromkeys(sums | {"cost_usd": 0}, Decimal(0)), set())
     assert (amount.total_tokens, UNBOUNDED.total_tokens) == (8, None)
+
+
+def test_of_a_request_without_a_usage_its_cost_and_its_tools_are_known() -> None:
+    amount = Amount.of(None, Decimal("0.7"), tool_calls=11)
+    assert amount == Amount(cost_usd=Decimal("0.7"), input_tokens=None, output_tokens=None, requests=1, tool_calls=11)
