@@ -124,11 +124,50 @@ def test_nothing_is_written_or_removed_through_a_symbolic_link(tmp_path: Path) -
     (tmp_path / "real").mkdir()
     (tmp_path / "real/b.yaml").write_bytes(OLD)
     (tmp_path / "golden/a").symlink_to(tmp_path / "real")
-    with pytest.raises(GoldenCorrupt, match=r"symbolic link 'a'"):
+    with pytest.raises(GoldenCorrupt, match=r"^golden/a/b.yaml, line 1: .* symbolic link 'a'"):
         write_file(tmp_path / "golden", "a/b.yaml", NEW, scan=SCAN, shown="golden/a/b.yaml")
-    with pytest.raises(GoldenCorrupt, match=r"symbolic link 'a'"):
+    with pytest.raises(GoldenCorrupt, match=r"^golden/a/b.yaml, line 1: .* symbolic link 'a'"):
         remove_file(tmp_path / "golden", "a/b.yaml", shown="golden/a/b.yaml")
     assert (tmp_path / "real/b.yaml").read_bytes() == OLD
+
+
+def test_folders_of_any_depth_are_made(tmp_path: Path) -> None:
+    write_file(tmp_path / "golden", "a/b/c.yaml", NEW, scan=SCAN, shown="golden/a/b/c.yaml")
+    assert (tmp_path / "golden/a/b/c.yaml").read_bytes() == NEW
+
+
+def test_a_file_is_removed_and_one_that_is_gone_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_bytes(OLD)
+    remove_file(tmp_path, "b.yaml", shown="golden/b.yaml")
+    remove_file(tmp_path, "b.yaml", shown="golden/b.yaml")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(OSError(30, "Read-only file system"), "Read-only file system"), (OSError("the cable is out"), "the cable is out")],
+)
+def test_the_error_says_which_file_and_what_the_disk_says(tmp_path: Path, error: OSError, told: str) -> None:
+    class BrokenDisk(Disk):
+        def create(self, path: Path) -> int:
+            raise error
+
+        def remove(self, path: Path) -> None:
+            if not path.name.endswith(".tmp"):
+                raise error
+
+    with pytest.raises(GoldenNotWritten) as written:
+        write_file(tmp_path, "b.yaml", NEW, scan=SCAN, shown="golden/b.yaml", disk=BrokenDisk())
+    with pytest.raises(GoldenNotWritten) as removed:
+        remove_file(tmp_path, "b.yaml", shown="golden/b.yaml", disk=BrokenDisk())
+    assert (written.value.path, written.value.reason) == ("golden/b.yaml", told)
+    assert (removed.value.path, removed.value.reason) == ("golden/b.yaml", f"cannot be removed: {told}")
+
+
+def test_the_folder_is_flushed_too(tmp_path: Path) -> None:
+    Disk().flush_folder(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        Disk().flush_folder(tmp_path / "none")
 
 
 def test_what_is_written_has_the_rights_that_files_have_here(tmp_path: Path) -> None:
