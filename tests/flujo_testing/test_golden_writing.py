@@ -145,7 +145,10 @@ def test_a_file_is_removed_and_one_that_is_gone_is_no_error(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("error", "told"),
-    [(OSError(30, "Read-only file system"), "Read-only file system"), (OSError("the cable is out"), "the cable is out")],
+    [
+        (OSError(30, "Read-only file system"), "Read-only file system"),
+        (OSError("the cable is out"), "the cable is out"),
+    ],
 )
 def test_the_error_says_which_file_and_what_the_disk_says(tmp_path: Path, error: OSError, told: str) -> None:
     class BrokenDisk(Disk):

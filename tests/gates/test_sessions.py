@@ -69,7 +69,9 @@ def test_the_demo_is_red_when_it_answers_something_else(project: Path) -> None:
 
 
 def test_lint_is_red_with_an_unused_import_and_with_a_broken_house_rule(project: Path) -> None:
-    assert run_gate(project, "lint").ran == ["ruff check .", "python -m tests.tidy"]
+    assert run_gate(project, "lint").ran == ["ruff check .", "ruff format --check .", "python -m tests.tidy"]
+    write(project, "flujo/rain.py", '"""Rain."""\n\nWET  =  1\n')
+    assert red(project, "lint").startswith("ruff format --check .: ended with 1")
     write(project, "flujo/rain.py", '"""Rain."""\n\nimport os\n')
     assert "F401" in red(project, "lint")
     write(project, "flujo/rain.py", '"""Rain."""\n\nfrom flujo_testing import EchoAgent\n\nWET = EchoAgent\n')
