@@ -65,7 +65,7 @@ def folder_of_goldens(config: pytest.Config) -> GoldenFolder:
 
 def audit_of(config: pytest.Config) -> Mapping[str, Mapping[str, str]] | None:
     """By test, then by fault: what this run found, else the matrix that was accepted. Raises GoldenError."""
-    from flujo_testing.audit.matrix import read_matrix, matrix_of
+    from flujo_testing.audit.matrix import matrix_of, read_matrix
 
     hooks = config.pluginmanager.get_plugin("flujo-audit")
     if hooks is None:
