@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from flujo.cli.endings import CLEAN, FAULT, INTERRUPTED, USAGE, Refused
+from flujo.cli.inert import inert
 
 GROUP = "flujo.commands"
 DISTRIBUTION = "flujo-pipelines"
@@ -92,4 +93,4 @@ def _leave_pipe() -> None:
 
 
 def _complain(text: str) -> None:
-    sys.stderr.write(f"flujo: {' '.join(text.split())}\n")
+    sys.stderr.write(f"flujo: {inert(' '.join(text.split()))}\n")

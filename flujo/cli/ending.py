@@ -77,7 +77,7 @@ def next_command_of(run_id: str, status: str, questions: Sequence[tuple[str, str
         words += ["--answer", f"{path}=..."]
     if status == "limited":
         words += ["--limit-usd", "..."]
-    return shlex.join(words)
+    return inert(shlex.join(words))
 
 
 RESUMABLE = ("paused", "failed", "limited", "aborted", "cancelled", "interrupted")

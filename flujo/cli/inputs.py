@@ -9,7 +9,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from pydantic import PydanticSchemaGenerationError, TypeAdapter
+
+from flujo.binding import shown
 from flujo.cli.endings import Refused
+from flujo.execution.plugins import read_as
+from flujo.pipeline import AnyPipeline
 from flujo.usage import UsageLimits
 
 STDIN = "-"
@@ -34,6 +39,21 @@ def input_of(text: str | None, data: str | None, file: Path | None) -> object:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise Refused(f"the input file {str(file)!r} cannot be read: {why}") from error
     return json_of(content, str(file)) if file.suffix == ".json" else content
+
+
+def fitted(given: object, pipeline: AnyPipeline) -> object:
+    """Data as the type that the first step declares to take, such as a model; as it is if it declares none."""
+    declared: Any = pipeline.steps[0].accepts()
+    if given is None or isinstance(given, str) or declared is None:
+        return given
+    try:
+        schema: TypeAdapter[Any] = TypeAdapter(declared)
+    except PydanticSchemaGenerationError:  # a class that only Python code can make
+        return given
+    value, why = read_as(schema, given)
+    if why is not None:
+        raise Refused(f"the input does not fit {shown(declared)}: {' '.join(why.split())}")
+    return value
 
 
 def json_of(text: str, what: str) -> Any:

@@ -39,7 +39,7 @@ def run(
 ) -> None:
     """Run a pipeline and follow it while it runs."""
     from flujo.cli.executing import Foreground, equipped, executed
-    from flujo.cli.inputs import context_of, input_of, limits_of
+    from flujo.cli.inputs import context_of, fitted, input_of, limits_of
     from flujo.cli.references import runner_named
     from flujo.cli.shelf import opened, url_of
     from flujo.runner import new_run_id
@@ -47,6 +47,7 @@ def run(
     given, fields = input_of(text, data, file), context_of(context)
     runner = runner_named(reference)
     limits = limits_of(runner.usage_limits, limit_usd, limit_requests, limit_tokens)
+    given = fitted(given, runner.pipeline)
     name = new_run_id() if run_id is None else run_id
 
     async def execute(followed: Flujo[Any, Any]) -> PipelineResult[Any]:

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from flujo.cli.commands import GROUP, run
-from flujo.cli.endings import CLEAN, FAULT, USAGE, Refused
+from flujo.cli.endings import CLEAN, FAULT, HELD, INTERRUPTED, USAGE, Refused
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,13 +29,26 @@ def refused() -> None:
     raise Refused("there is no rain")
 
 
+def hostile() -> None:
+    raise Refused("\x1b[31mred\u202e\n::error::text")
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
+def held() -> None:
+    raise Refused("somebody else has it", HELD)
+
+
 group = typer.Typer(help="Several.")
 group.command("one")(fine)
 group.command("two")(refused)
 
-HERE = tuple(
-    EntryPoint(name, f"{__name__}:{attribute}", GROUP)
-    for name, attribute in [("fine", "fine"), ("broken", "broken"), ("refused", "refused"), ("several", "group")]
+NAMED = ["fine", "broken", "refused", "hostile", "interrupted", "held"]
+HERE = (
+    *(EntryPoint(name, f"{__name__}:{name}", GROUP) for name in NAMED),
+    EntryPoint("several", f"{__name__}:group", GROUP),
 )
 ABSENT = EntryPoint("absent", "flujo_without_its_extra:command", GROUP)
 
@@ -66,6 +79,9 @@ def test_every_command_of_the_project_loads_and_has_a_text() -> None:
             FAULT,
             "flujo: ZeroDivisionError: by zero (a fault of flujo; 'flujo --debug ...' shows where)\n",
         ),
+        (["hostile"], USAGE, "flujo: \\x1b[31mred\\u202e ::error::text\n"),
+        (["interrupted"], INTERRUPTED, ""),
+        (["held"], HELD, "flujo: somebody else has it\n"),
         (["absent"], USAGE, "flujo: flujo absent cannot be loaded: No module named 'flujo_without_its_extra'\n"),
     ],
 )

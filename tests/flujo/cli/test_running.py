@@ -152,8 +152,11 @@ def test_questions_of_a_paused_run_are_in_its_json(flujo: Call) -> None:
 def test_an_input_is_text_data_or_a_file(options: list[str], shown: str, flujo: Call, tmp_path: Path) -> None:
     (tmp_path / "rain.txt").write_text("grey\nrain\n")
     (tmp_path / "rain.json").write_text('["grey", "rain"]')
-    said = flujo("run", f"{PRESS}:thrifty", *options)
-    assert said.out.partition("\n")[0] == f"run: press starts with {shown}"
+    (tmp_path / "rainy.py").write_text(
+        "from flujo import Step\n\nasync def keep(given): return given\n\nflow = Step('keep', keep)\n"
+    )
+    said = flujo("run", "rainy:flow", *options)
+    assert said.out.partition("\n")[0] == f"run: pipeline starts with {shown}"
 
 
 def test_the_context_begins_with_what_is_given(flujo: Call) -> None:
@@ -218,3 +221,34 @@ def test_a_listener_that_raises_is_told_and_changes_nothing(flujo: Call, tmp_pat
     )
     said = flujo("run", "rainy:runner", "--input", "rain")
     assert (said.err, said.code) == ("flujo: a listener raised ValueError: deaf\n", CLEAN)
+
+
+MODELS = """
+from pydantic import BaseModel
+
+from flujo import Step
+
+
+class Ticket(BaseModel):
+    number: int
+    text: str
+
+
+async def answer(ticket: Ticket) -> str:
+    return f"{type(ticket).__name__} {ticket.number}: {ticket.text}"
+
+
+flow = Step("answer", answer)
+"""
+
+
+def test_data_becomes_what_the_first_step_takes(flujo: Call, tmp_path: Path) -> None:
+    (tmp_path / "desk.py").write_text(MODELS)
+    said = flujo("run", "desk:flow", "--input-json", '{"number": 7, "text": "rain"}', "--run-id", "r1")
+    assert said.out.partition("\n\n")[2] == "Ticket 7: rain\n\n✓ completed  run r1\n"
+    wrong = flujo("run", "desk:flow", "--input-json", '{"number": "x"}')
+    assert (wrong.err[: len("flujo: the input does not fit Ticket: ")], wrong.err.count("\n"), wrong.code) == (
+        "flujo: the input does not fit Ticket: ",
+        1,
+        USAGE,
+    )

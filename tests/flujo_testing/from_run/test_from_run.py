@@ -183,3 +183,33 @@ def test_whatever_a_run_can_tell_is_replayed_and_becomes_a_test(flujo: Call, pro
     assert "from everything import result as result_of_everything" in (project / "tests/test_all_result.py").read_text()
     passed = pytest_run(project)
     assert ("2 passed" in passed.out, passed.code) == (True, 0), passed.out
+
+
+DESK = """
+from pydantic import BaseModel
+
+from flujo import Step
+
+
+class Ticket(BaseModel):
+    number: int
+    text: str
+
+
+async def answer(ticket: Ticket) -> str:
+    return f"{ticket.number}: {ticket.text}"
+
+
+flow = Step("answer", answer)
+"""
+
+
+def test_an_input_that_is_a_model_is_imported_and_made_again(flujo: Call, project: Path) -> None:
+    (project / "desk.py").write_text(DESK)
+    flujo("run", "desk:flow", "--input-json", '{"number": 7, "text": "it\'s rain"}', "--run-id", "r1", *STORE)
+    said = flujo("golden", "from-run", "r1", *STORE)
+    assert (said.err, said.code) == ("", CLEAN)
+    source = (project / "tests/test_pipeline_r1.py").read_text()
+    assert "from desk import Ticket, flow\n" in source
+    passed = pytest_run(project)
+    assert ("1 passed" in passed.out, passed.code) == (True, 0), passed.out
