@@ -83,6 +83,7 @@ class Golden:
     def _compare(self, result: object, name: str | None, redact: Mapping[str, object] | None) -> None:
         __tracebackhide__ = True
         place = self._place(name)
+        self._session.used.add(place.path)
         if self._session.is_excused():
             return
         text = self._session.text_of(result, place, redact)

@@ -32,6 +32,7 @@ class GoldenSession:
     artifacts: Path | None
     findings: Findings = field(default_factory=Findings)
     is_excused: Callable[[], bool] = _never
+    used: set[str] = field(default_factory=set)
     _owners: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def claim(self, place: Place) -> None:
@@ -86,8 +87,10 @@ class GoldenSession:
         return aside
 
     def put_back(self, findings: Findings) -> None:
-        """Forget what was found since."""
+        """Forget what was found since. A golden that only such tests used is not unused."""
         self.findings, self.is_excused = findings, _never
+        self.findings.partial |= not self.used <= findings.comparisons.keys()
+        self.used = set(findings.comparisons)
 
     def differences(self, golden: str | None, text: str, shown: str) -> list[str]:
         """What has changed, in words; both are read back as data, so that they went the same way."""

@@ -8,7 +8,7 @@ the other.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -61,7 +61,7 @@ def applied(before: Table, after: Table, chosen: Collection[tuple[Where, tuple[s
     return _applied(before, after, (), frozenset(chosen))
 
 
-def merged_keys(before: Table, after: Table) -> list[str]:
+def merged_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """The keys of both, in the order of ``after``; one that is only in ``before`` stands where it stood there."""
     behind: dict[str | None, list[str]] = {}
     previous: str | None = None

@@ -23,9 +23,9 @@ esac
 
 def sessions() -> list[str]:
     """The sessions of nox that the script runs."""
-    looped = re.search(r"^for session in (.+); do$", SCRIPT, flags=re.MULTILINE)
+    listed = re.findall(r"^  sessions (.+)$", SCRIPT, flags=re.MULTILINE)
     named = re.findall(r"python -m nox -s (\w+)", SCRIPT)
-    return [*(looped[1].split() if looped else ()), *named]
+    return sorted([*" ".join(listed).split(), *named])
 
 
 def run(folder: Path, failing: str) -> tuple[int, str]:

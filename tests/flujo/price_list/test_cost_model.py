@@ -235,7 +235,11 @@ def test_a_metered_call_that_cannot_be_priced_is_not_made_under_a_cost_limit() -
     limits = UsageLimits(total_cost_usd_limit=Decimal(1))
     result = Flujo(Step("paint", painter), cost_model=price_list(), usage_limits=limits).run("rain")
     assert (result.status, painter.asked, result.ledger.entries) == ("failed", 0, ())
-    assert "output_image tokens" in str(result.error)
+    assert str(result.error) == (
+        "step 'paint' failed before it was asked: model 'acme:painter' has a price of its own for output_image tokens, "
+        "and a Usage does not say how many of its 10 are: price it in a PriceTable, or let the provider say what it "
+        "charged"
+    )
 
 
 def test_a_price_table_of_the_same_prices_says_the_same() -> None:
