@@ -16,6 +16,13 @@ def add_options(parser: pytest.Parser) -> None:
     _audit(parser, group)
     _report(group)
     group.addoption(
+        "--flujo-shard",
+        dest="flujo_shard",
+        type=_shard,
+        metavar="I/N",
+        help="Run the I-th of N parts of the tests: together they are all of them, and each test is in one.",
+    )
+    group.addoption(
         "--flujo-lint",
         dest="flujo_lint",
         choices=("off", "warn", "error"),
@@ -107,6 +114,12 @@ def _cassettes(parser: pytest.Parser, group: pytest.OptionGroup) -> None:
         "Folder of the cassettes, relative to the file that sets it (default: cassettes)",
         default="cassettes",
     )
+
+
+def _shard(text: str) -> object:
+    from flujo_testing.sharding import shard_of
+
+    return shard_of(text)
 
 
 def _audit_mode(text: str) -> str:

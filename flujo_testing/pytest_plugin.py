@@ -43,6 +43,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from flujo_testing.report import hooks
 
         hooks.register(config)
+    if config.getoption("flujo_shard") is not None:
+        from flujo_testing import sharding
+
+        sharding.register(config)
     if config.getoption("flujo_golden") is not None:
         from flujo_testing.golden.fixture import announce
 
