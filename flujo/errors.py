@@ -299,6 +299,16 @@ class StoreError(RunError):
         self.what = what
 
 
+class RunTakenOver(StoreError):
+    """Another process runs the run now: this one was silent for too long, and what it still wrote was refused."""
+
+    def __init__(self, run_id: str, place: str, holder: str | None) -> None:
+        by = f"was taken over by {holder}" if holder is not None else "was taken from this process"
+        fix = "It goes on there; nothing that this process still brought was kept"
+        super().__init__(place, f"refuses an answer: run '{run_id}' {by}", fix)
+        self.run_id = run_id
+
+
 class RunPausedError(RunError):
     """Raised by ``raise_for_status()`` of a run that waits for answers."""
 

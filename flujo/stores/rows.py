@@ -1,13 +1,12 @@
-"""The rows of a SQLite store, and the records that they hold."""
+"""The rows of a store in SQL, and the records that they hold."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from flujo.errors import JournalConflict
 from flujo.ports import Intent, RecordedAnswer
@@ -26,6 +25,13 @@ from flujo.stores.facts import (
 from flujo.stores.logs import log_of
 from flujo.stores.records import Begun, Ended, History, StoredResume
 
+
+class Executes(Protocol):
+    """A connection, within a transaction. Statements are in SQLite's dialect; a store may have another."""
+
+    def execute(self, statement: str, values: Any = ..., /) -> Any: ...
+
+
 LARGE = 65_536
 """Longer texts are kept once each, under the hash of what they hold."""
 NO_FACTS: tuple[Any, ...] = ([], None, [], [], {})
@@ -34,7 +40,7 @@ NO_FACTS: tuple[Any, ...] = ([], None, [], [], {})
 INTENTS = "SELECT path, intent FROM intents WHERE run_id = ? ORDER BY number"
 
 
-def rows_of(db: sqlite3.Connection, run_id: str) -> Any:
+def rows_of(db: Executes, run_id: str) -> Any:
     """The row of a run, its answers, intents and resumes; None if there is no such run."""
     cursor = db.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,))
     found = cursor.fetchone()
@@ -106,7 +112,7 @@ def answer_texts(path: str, answer: RecordedAnswer, codec: Codec) -> tuple[str, 
 
 
 def insert_answer(
-    db: sqlite3.Connection, numbers: dict[str, int], row: tuple[str, str, str, str, str | None, str | None]
+    db: Executes, numbers: dict[str, int], row: tuple[str, str, str, str, str | None, str | None]
 ) -> None:
     """Keep an answer; the first one stands, the same again changes nothing."""
     run_id, path, _, value, facts, _ = row
@@ -142,7 +148,7 @@ def answer_of(value: str, facts: str | None, codec: Codec) -> RecordedAnswer:
     )
 
 
-def kept(db: sqlite3.Connection, text: str) -> str:
+def kept(db: Executes, text: str) -> str:
     """What a column holds: the text, or a name for a long one. No JSON begins with ``@``."""
     if len(text) <= LARGE:
         return text
@@ -151,11 +157,11 @@ def kept(db: sqlite3.Connection, text: str) -> str:
     return f"@{name}"
 
 
-def full(db: sqlite3.Connection, column: Any) -> Any:
+def full(db: Executes, column: Any) -> Any:
     if isinstance(column, str) and column[:1] == "@":
         ((column,),) = db.execute("SELECT content FROM blobs WHERE hash = ?", (column[1:],))
     return column
 
 
-def whole(db: sqlite3.Connection, row: Any) -> Any:
+def whole(db: Executes, row: Any) -> Any:
     return None if row is None else tuple(full(db, column) for column in row)

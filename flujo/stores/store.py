@@ -30,6 +30,9 @@ class Store(Journal, Protocol):
     def runs(self) -> Sequence[RunSummary]:
         """Every run, the newest first."""
 
+    def waiting(self) -> Sequence[str]:
+        """What the runs wait for that were handed over and that nobody runs: a line for each pipeline and version."""
+
     def load(self, run_id: str) -> StoredRun:
         """All that is kept of a run. Raises NoSuchRun, which names ids that are near."""
 

@@ -188,7 +188,7 @@ def test_the_context_begins_with_what_is_given(flujo: Call) -> None:
         (
             ["--store", "redis://here"],
             "'redis://here' is no store: write sqlite:///runs.db (beside the working directory) or "
-            "sqlite:////srv/runs.db (absolute)",
+            "sqlite:////srv/runs.db (absolute); postgresql://user@host/database",
         ),
     ],
 )
