@@ -27,6 +27,7 @@ STYLES: Final[dict[Tone, str]] = {
 }
 OF_STATUS: Final = {
     "waiting": ("·", "dim"),
+    "queued": ("·", "dim"),
     "running": (">", "cyan"),
     "completed": ("✓", "green"),
     "failed": ("✗", "red"),

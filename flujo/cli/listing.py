@@ -27,8 +27,8 @@ FIRST_TO_GO = ("answers", "took", "started (UTC)", "in doubt", "pipeline")
 """The columns that a narrow terminal goes without, the first of them first."""
 
 
-def say_runs(runs: Sequence[RunSummary]) -> None:
-    """One line per run, then how many there are of each status, and what they cost."""
+def say_runs(runs: Sequence[RunSummary], waiting: Sequence[str] = ()) -> None:
+    """One line per run, then how many there are of each status, what they cost, and what some of them wait for."""
     page = Page()
     if not runs:
         page.print(Text("no runs", style="dim"))
@@ -48,6 +48,8 @@ def say_runs(runs: Sequence[RunSummary]) -> None:
     kinds = ", ".join(f"{number} {status}" for status, number in Counter(run.status for run in runs).items())
     known = total(run.cost_usd for run in runs if run.cost_usd is not None)
     page.print(Text(f"{counted(len(runs), 'run')}: {kinds}; {show_usd(known)} USD", style="dim"), soft_wrap=True)
+    for line in waiting:
+        page.print(Text(one_line(line), style="yellow"), soft_wrap=True)
 
 
 def _columns(runs: Sequence[RunSummary]) -> dict[str, list[Text]]:

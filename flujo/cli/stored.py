@@ -28,12 +28,13 @@ def runs(
 
     with opened(store) as shelf:
         found = [run for run in shelf.runs() if status in (None, run.status)][:last]
+        waiting = shelf.waiting()
     if as_json:
         lines = JsonLines()
         for run in found:
             lines.write(summary_data(run))
     else:
-        say_runs(found)
+        say_runs(found, waiting)
 
 
 def show(run: RunId, store: StoreUrl = None, whole: Whole = False, as_json: AsJson = False) -> None:

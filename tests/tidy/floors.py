@@ -17,9 +17,9 @@ FLOORS = (
     ("errors", "usage", "money", "prices", "entries", "canonical", "structure"),
     ("events", "laws", "ports", "context", "isolation", "loading", "validation", "transcript"),
     ("steps*", "pipeline", "binding", "functions", "identity", "mermaid"),
-    ("execution", "stores", "distributed"),
+    ("execution", "stores"),
     ("runner", "results", "resuming", "keeping", "overrides", "stream", "wiring"),
-    ("cli", "telemetry", "agents", "price_list"),
+    ("cli", "distributed", "telemetry", "agents", "price_list"),
     ("flujo",),
 )
 TEST_LIBRARIES = {"_pytest", "flujo_testing", "hypothesis", "mock", "pytest", "syrupy", "unittest"}
