@@ -1,6 +1,6 @@
 """The commands of this project, as ``python -m nox -s NAME``: ``tests``, ``demo``, ``lint``, ``types``,
-``coverage``, ``golden``, ``determinism``, ``schedules``, ``audit``, ``chaos``, ``mutation``, ``gates``,
-``package``, ``manual``, ``release``, ``bench``.
+``coverage``, ``golden``, ``determinism``, ``schedules``, ``audit``, ``chaos``, ``chaos-dbos``, ``mutation``,
+``gates``, ``package``, ``manual``, ``release``, ``bench``.
 
 Each session runs in a virtual environment of its own, with the versions in ``constraints.txt``; what stands
 after ``--`` is passed on. Sessions for several interpreters run on those of 3.11, 3.12 and 3.13 that really
@@ -114,7 +114,8 @@ def install(session: nox.Session, *what: str, group: str | None = None) -> None:
 
 
 def install_all(session: nox.Session, group: str) -> None:
-    install(session, "--editable", ".[testing,anthropic,cli,google,http,openai,otel,prices,pydantic-ai]", group=group)
+    extras = "testing,anthropic,cli,dbos,google,http,openai,otel,prices,pydantic-ai"
+    install(session, "--editable", f".[{extras}]", group=group)
 
 
 @nox.session(python=INSTALLED)
@@ -266,15 +267,22 @@ def gates(session: nox.Session) -> None:
     """Every gate turns red on a project with one thing wrong, and is green without it; ``-- sample``: the quickest."""
     install_all(session, "gates")
     if "sample" in session.posargs:
-        what = [
-            f"{OF_GATES}/test_ci_run.py",
-            f"{OF_GATES}/test_sessions.py",
-            "-k",
-            "ci_run or test_tests or test_golden",
-        ]
+        what = [OF_GATES, "-k", "ci_run or test_tests or test_golden"]
     else:
         what = [OF_GATES, *session.posargs]
     session.run("python", "-m", "pytest", "-p", "no:randomly", *what)
+
+
+@nox.session(name="chaos-dbos", python=INSTALLED[0])
+def chaos_dbos(session: nox.Session) -> None:
+    """Workers on a real Postgres are killed, stopped and replaced; a suite of 500 cases; what a step costs.
+
+    ``-- sample`` does a tenth of it.
+    """
+    install_all(session, "test")
+    session.run("python", "-m", "chaos.workers.kill", *session.posargs)
+    session.run("python", "-m", "chaos.workers.spread", *session.posargs)
+    session.run("python", "-m", "chaos.workers.overhead")
 
 
 @nox.session(python=INSTALLED[0], reuse_venv=False)
