@@ -83,16 +83,22 @@ def rate_of(told: str) -> tuple[int, float]:
 
 
 def _serve(serving: Worker, grace: int) -> None:
+    from flujo.errors import StoreError
+
     told_to_stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told_to_stop.set())
     typer.echo(f"{serving.name} serves {', '.join(serving.runners)} in version {serving.version}")
     said: tuple[Waiting, ...] = ()
     while True:
-        waiting = tuple(serving.waiting_for_others())
-        if waiting != said:
-            _say(waiting)
-            said = waiting
+        try:
+            waiting = tuple(serving.waiting_for_others())
+        except StoreError as error:
+            typer.echo(f"{error}; what runs here waits for it", err=True)
+        else:
+            if waiting != said:
+                _say(waiting)
+                said = waiting
         if told_to_stop.wait(LOOK_S):
             break
     typer.echo(f"{serving.name} takes nothing more and waits up to {grace} s for what it runs")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
@@ -62,8 +61,8 @@ class Worker:
         return self.store.holder.name
 
     def waiting_for_others(self) -> Iterator[Waiting]:
-        """What waits and is not for this worker."""
-        for entry in self.store.waits(patience_s=math.inf):
+        """What waits and is not for this worker. Raises StoreError while the database is away."""
+        for entry in self.store.waits():
             if entry.version != self.version or entry.pipeline not in self.runners:
                 yield entry
 

@@ -7,11 +7,14 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import anyio.lowlevel
 import anyio.to_thread
 import psycopg
 import pytest
 
 from flujo import Flujo, Step
+from flujo.distributed.runtime import DBOSRuntime
+from flujo.distributed.worker import Worker
 from flujo.errors import StoreError
 from flujo.stores.postgres.store import PostgresStore
 from tests.dbos.postgres import started_server, url_of
@@ -97,6 +100,33 @@ async def test_a_run_waits_for_a_server_that_is_gone_and_pays_nothing_twice(
     assert waits.told[0].startswith("Postgres at ")
     assert ", database postgres: write waits, again in 0.2 s: " in waits.told[0]
     store.close()
+
+
+async def test_a_worker_waits_too_and_brings_its_run_to_an_end(
+    server: Server, waits: Waits, anyio_backend_name: str
+) -> None:
+    run_id, name = f"worker-{anyio_backend_name}", "tests.dbos.test_outages:flow"
+    agents = Counted(), Counted(server.stop), Counted()
+    waits.then = server.start
+    steps: Any = [Step(name, agent) for name, agent in zip("abc", agents, strict=True)]
+    flow: Flujo[Any, Any] = Flujo(steps[0] >> steps[1] >> steps[2])
+    with DBOSRuntime(server.url, poll_s=0.02) as runtime:
+        await runtime.start(name, "rain", run_id=run_id)
+    async with Worker(server.url, {name: flow}, poll_s=0.05, patience_s=2.0) as worker:
+        while await anyio.to_thread.run_sync(is_open, worker.store, run_id):
+            await anyio.lowlevel.checkpoint()
+        with DBOSRuntime(server.url, poll_s=0.02) as runtime:
+            found = await runtime.result(run_id)
+    assert (found.summary.status, found.output) == ("completed", "rain111")
+    assert [agent.calls for agent in agents] == [1, 1, 1]
+
+
+def is_open(store: PostgresStore, run_id: str) -> bool:
+    """Whether the run has not come to its end, as far as can be seen; also while nobody can be asked."""
+    try:
+        return [run.status for run in store.runs() if run.run_id == run_id] != ["completed"]
+    except StoreError:
+        return True
 
 
 async def test_a_run_waits_while_the_disk_is_full(server: Server, waits: Waits, anyio_backend_name: str) -> None:

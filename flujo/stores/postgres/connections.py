@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -47,16 +46,17 @@ class Connections:
             await anyio.sleep(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
-    def run_now(self, what: str, work: Callable[[psycopg.Connection], T], *, patience_s: float = 0.0) -> T:
-        """Do it in this thread. Raises StoreError if Postgres is away, and stays away for ``patience_s``."""
-        until = time.monotonic() + patience_s
+    def run_now(self, what: str, work: Callable[[psycopg.Connection], T]) -> T:
+        """Do it in this thread. Raises StoreError if Postgres is away. A connection that broke while nobody used it is
+        replaced."""
+        tries = len(self._free) + 1
         while True:
             lapse, result = self._tried(what, work)
             if lapse is None:
                 return result  # type: ignore[return-value]
-            if time.monotonic() >= until:
+            tries -= 1
+            if tries == 0:
                 raise self._fault(what, lapse) from lapse
-            time.sleep(FIRST_WAIT_S)
 
     def close(self) -> None:
         with self._lock:

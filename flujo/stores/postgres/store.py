@@ -74,9 +74,9 @@ class PostgresStore(SQLStore):
     def waiting(self) -> Sequence[str]:
         return [str(entry) for entry in self.waits()]
 
-    def waits(self, *, patience_s: float = 0.0) -> tuple[board.Waiting, ...]:
+    def waits(self) -> tuple[board.Waiting, ...]:
         """What nobody runs that was handed over, by pipeline and version."""
-        return self.connections.run_now("look at what waits", board.waiting, patience_s=patience_s)
+        return self.connections.run_now("look at what waits", board.waiting)
 
     def enlist(self, version: str, pipelines: Sequence[str]) -> None:
         """Say that this process serves pipelines, as long as it is there."""
