@@ -64,6 +64,7 @@ GENERATED = ("tests/flujo/kinds/test_matrix.py", "tests/flujo/kinds/test_depth_a
 # What hardly depends on the Python that it runs on: pages, house rules, provider traffic, contracts for users' parts.
 FIRST_PYTHON_ONLY = (
     *GENERATED,
+    "tests/dbos",
     "tests/docs",
     "tests/flujo/agents",
     "tests/flujo/price_list",

