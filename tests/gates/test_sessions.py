@@ -89,7 +89,7 @@ def test_types_are_red_with_a_wrong_type(project: Path) -> None:
 
 
 def test_coverage_is_red_with_a_line_that_no_test_runs(project: Path) -> None:
-    replaced(project / "noxfile.py", "COVERED_IN_FULL = (", 'COVERED_IN_FULL = ("flujo/money.py",)\n_REST = (')
+    replaced(project / "noxfile.py", 'COVERED_IN_FULL = """', 'COVERED_IN_FULL = ("flujo/money.py",)\n_REST = """')
     run_gate(project, "coverage", "tests/flujo/test_money.py")
     with (project / "flujo/money.py").open("a", encoding="utf-8") as file:
         file.write('\n\ndef wet() -> str:\n    return "wet"\n')
