@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import anyio
 import anyio.lowlevel
@@ -67,7 +68,7 @@ async def test_what_was_handed_over_is_written_though_nobody_waits_any_more(
 
 async def test_what_waits_is_written_in_one_transaction(store: SQLiteStore, other: sqlite3.Connection) -> None:
     said: list[str] = []
-    await store._database.read(lambda db: db.set_trace_callback(said.append))
+    await store._database.read(lambda db: cast(sqlite3.Connection, db).set_trace_callback(said.append))
     async with anyio.create_task_group() as group:
         for number in range(20):
             group.start_soon(store.commit, "r", f"a{number}", RecordedAnswer(number))

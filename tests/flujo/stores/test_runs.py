@@ -113,8 +113,8 @@ async def test_a_decision_that_cannot_be_stored_fails_its_step(store: SQLiteStor
     assert result.status == "failed"
     assert str(result.error) == (
         "step 'map' failed: the answer at 'map/decision:items:0' cannot be stored: at $[0], it is of type object, "
-        "which has no form that could be read back. Use plain data, pydantic models or dataclasses of a module that can "
-        "be imported; clients, locks and the like belong into resources"
+        "which has no form that could be read back. Use plain data, pydantic models or dataclasses of a module that "
+        "can be imported; clients, locks and the like belong into resources"
     )
 
 
