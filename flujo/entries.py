@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from flujo.prices import LineItem
-from flujo.usage import Dimension, OtherUsage, RequestOutcome, Usage, UsageSource, not_negative
+from flujo.usage import Dimension, OtherUsage, RequestOutcome, RequestUsage, Usage, UsageSource, not_negative
 
 CostSource = Literal["table", "provider", "estimate", "unpriced"]
 
@@ -65,6 +65,18 @@ class LedgerEntry:
     def step(self) -> str:
         """The path of the step that paid; a fallback is a step of its own."""
         return step_path(self.path)
+
+    @property
+    def request(self) -> RequestUsage:
+        """What the provider reported, as an agent tells it."""
+        return RequestUsage(
+            usage=self.usage,
+            model=self.model,
+            cost_usd=self.provider_cost_usd,
+            usage_source=self.usage_source,
+            outcome=self.outcome,
+            other_usage=self.other_usage,
+        )
 
     @property
     def uncertain(self) -> bool:

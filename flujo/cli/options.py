@@ -29,6 +29,10 @@ StoreUrl = Annotated[
         "--store", metavar="URL", envvar=STORE_VARIABLE, help="Where runs are kept, such as sqlite:///runs.db."
     ),
 ]
+PipelinePlace = Annotated[
+    str | None,
+    typer.Option("--pipeline", metavar="MODULE:ATTRIBUTE", help="Where its pipeline is, if it is not where it was."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for scripts, one object a line.")]
 Whole = Annotated[bool, typer.Option("--full", help="Show whole values and inputs, on as many lines as they take.")]
 LimitUsd = Annotated[str | None, typer.Option("--limit-usd", metavar="USD", help="The most that the run may cost.")]

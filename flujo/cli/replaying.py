@@ -7,18 +7,13 @@ from typing import Annotated
 import typer
 
 from flujo.cli.endings import CLEAN, FINDINGS, Refused
-from flujo.cli.options import AsJson, RunId, StoreUrl
+from flujo.cli.options import AsJson, PipelinePlace, RunId, StoreUrl
 
 
 def replay(
     run: RunId,
     store: StoreUrl = None,
-    pipeline: Annotated[
-        str | None,
-        typer.Option(
-            "--pipeline", metavar="MODULE:ATTRIBUTE", help="Where its pipeline is, if it is not where it was."
-        ),
-    ] = None,
+    pipeline: PipelinePlace = None,
     call: Annotated[
         list[str] | None,
         typer.Option("--call", metavar="PATTERN", help="Steps that are called anew, such as functions without costs."),

@@ -25,7 +25,6 @@ from flujo.results import PipelineResult
 from flujo.runner import Flujo
 from flujo.steps.cached import CachedStep
 from flujo.stores.memory import MemoryCache
-from flujo.usage import RequestUsage
 
 if TYPE_CHECKING:
     from flujo.stores.records import StoredResume, StoredRun
@@ -100,17 +99,9 @@ class StoredAnswers:
         model = self._cost_model
         if model is None or model.table_id == entry.table_id:
             return entry
-        request = RequestUsage(
-            usage=entry.usage,
-            model=entry.model,
-            cost_usd=entry.provider_cost_usd,
-            usage_source=entry.usage_source,
-            outcome=entry.outcome,
-            other_usage=entry.other_usage,
-        )
         number = int(entry.entry_id.rpartition("/request:")[2])
         priced = price_entry(
-            request,
+            entry.request,
             run_id=run_id,
             path=entry.path,
             number=number,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flujo.cli.endings import Refused
-from flujo.cli.options import AsJson, LimitRequests, LimitTokens, LimitUsd, RunId, StoreUrl
+from flujo.cli.options import AsJson, LimitRequests, LimitTokens, LimitUsd, PipelinePlace, RunId, StoreUrl
 
 if TYPE_CHECKING:
     from flujo.results import PipelineResult
@@ -23,12 +23,7 @@ def resume(
         list[str] | None, typer.Option("--answer-json", metavar="PATH=JSON", help="A person's answer, as JSON.")
     ] = None,
     store: StoreUrl = None,
-    pipeline: Annotated[
-        str | None,
-        typer.Option(
-            "--pipeline", metavar="MODULE:ATTRIBUTE", help="Where its pipeline is, if it is not where it was."
-        ),
-    ] = None,
+    pipeline: PipelinePlace = None,
     limit_usd: LimitUsd = None,
     limit_requests: LimitRequests = None,
     limit_tokens: LimitTokens = None,

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from flujo.cli.endings import SECRET, Refused
-from flujo.cli.options import AsJson, RunId, StoreUrl
+from flujo.cli.options import AsJson, PipelinePlace, RunId, StoreUrl
 
 
 def from_run(
@@ -21,12 +21,7 @@ def from_run(
     ] = None,
     name: Annotated[str | None, typer.Option("--name", metavar="TEST", help="The name of the test function.")] = None,
     store: StoreUrl = None,
-    pipeline: Annotated[
-        str | None,
-        typer.Option(
-            "--pipeline", metavar="MODULE:ATTRIBUTE", help="Where its pipeline is, if it is not where it was."
-        ),
-    ] = None,
+    pipeline: PipelinePlace = None,
     call: Annotated[
         list[str] | None,
         typer.Option(

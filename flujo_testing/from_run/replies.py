@@ -62,7 +62,7 @@ async def reply(known: RecordedAnswer, offered: Mapping[str, Any]) -> object:
     """What the ask brought, with what it cost; its error is raised, and no answer is none for ever."""
     if isinstance(known.error, AskFailure) and known.error.outcome in ("timeout", "overrun"):
         await anyio.sleep_forever()
-    requests = tuple(_request(entry) for entry in known.entries)
+    requests = tuple(entry.request for entry in known.entries)
     if known.error is not None:
         raise _error(known.error, requests)
     if isinstance(context := offered.get("context"), PipelineContext):
@@ -74,17 +74,6 @@ async def reply(known: RecordedAnswer, offered: Mapping[str, Any]) -> object:
     if not requests or isinstance(known.value, PluginOutcome):  # a verdict tells itself what it cost
         return known.value
     return AgentOutput(known.value, requests=requests)
-
-
-def _request(entry: Any) -> RequestUsage:
-    return RequestUsage(
-        usage=entry.usage,
-        model=entry.model,
-        cost_usd=entry.provider_cost_usd,
-        usage_source=entry.usage_source,
-        outcome=entry.outcome,
-        other_usage=entry.other_usage,
-    )
 
 
 def _error(error: BaseException, requests: tuple[RequestUsage, ...]) -> Exception:
