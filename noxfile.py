@@ -45,20 +45,15 @@ flujo/validation.py flujo_testing/transcript/*.py
 # Tests made from tables and chance: every kind of step in every other, random pipelines, very large ones.
 GENERATED = ("tests/flujo/kinds/test_matrix.py", "tests/flujo/kinds/test_depth_and_size.py", "tests/oracle")
 
-# What hardly depends on the Python that it runs on: pages, house rules, provider traffic, contracts for users' parts.
-FIRST_PYTHON_ONLY = (
-    *GENERATED,
-    "tests/dbos",
-    "tests/docs",
-    "tests/flujo/agents",
-    "tests/flujo/price_list",
-    "tests/flujo_testing/conformance",
-    "tests/flujo_testing/report/test_page_browser.py",
-    "tests/flujo_testing/server",
-    "tests/recordings",
-    "tests/test_tidy.py",
-    "tests/test_types.py",
-)
+# What hardly depends on the Python that it runs on: pages, house rules, provider traffic, whole commands and servers.
+_FIRST = """
+tests/dbos tests/docs tests/flujo/agents tests/flujo/cli/test_processes.py tests/flujo/price_list
+tests/flujo/telemetry tests/flujo_testing/conformance tests/flujo_testing/from_run tests/flujo_testing/report
+tests/flujo_testing/review/test_demonstration.py tests/flujo_testing/review/test_killed.py
+tests/flujo_testing/server tests/flujo_testing/starting tests/recordings tests/test_tidy.py tests/test_types.py
+tests/threats
+""".split()  # noqa: SIM905  # as above
+FIRST_PYTHON_ONLY = (*GENERATED, *_FIRST)
 
 # What ``nox -s gates`` runs, where the tools of all gates are installed.
 OF_GATES = "tests/gates"
