@@ -11,14 +11,15 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from flujo_testing.review.edits import Edit, Table, edits
+from flujo_testing.review.following import Earlier
 from flujo_testing.review.signs import LIMITS, MONEY, OTHER, Sign, Signs, signs_of
 from flujo_testing.review.spending import POSSIBLE, Sums, added, amounts, change_of
 
 SPENT: Final = (("result",), ("spent",))
-_APART: Final = ("branch ", "item ")
+_ASKS: Final = ("attempt ", "redirect ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,20 @@ class Caused:
     is_first: bool
 
 
+class _Follows(NamedTuple):
+    """The nearest earlier edit that an edit can follow from (None: there is none), and whether it must."""
+
+    nearest: int | None
+    surely: bool
+
+
 @dataclass(slots=True)
 class _Case:
     """One golden: its edits but the one of what was spent, and for each what it follows from."""
 
     edits: list[Edit]
     signs: list[Signs]
+    follows: list[_Follows]
     spends: list[Sums]
     spent: Edit | None
     rest: Sums
@@ -55,7 +64,11 @@ def caused(stories: Iterable[tuple[str, Table, Table]]) -> list[list[Caused]]:
     """For each golden (test file, before, after) its edits with their causes."""
     cases = [_case(file, before, after) for file, before, after in stories]
     alone = {
-        mark for case in cases for at in range(len(case.edits)) if _alone(case, at) for mark in case.signs[at].marks
+        mark
+        for case in cases
+        for signs, follows in zip(case.signs, case.follows, strict=True)
+        if follows.nearest is None
+        for mark in signs.marks
     }
     sources = [_sources(case, alone) for case in cases]
     keys = _keys(
@@ -84,7 +97,8 @@ def _case(file: str, before: Table, after: Table) -> _Case:
             rest = added(rest, change, -1)
         if "unknown" in (table.get(POSSIBLE) for table in (was, now) if type(table) is dict):
             rest = {name: amount for name, amount in rest.items() if name != POSSIBLE}
-    return _Case(others, [signs_of(edit, file) for edit in others], spends, spent, rest)
+    signs = [signs_of(edit, file) for edit in others]
+    return _Case(others, signs, _followed(others, signs), spends, spent, rest)
 
 
 def _told(case: _Case, sources: Sequence[int], keys: dict[Sign, str]) -> list[Caused]:
@@ -106,12 +120,18 @@ def _told(case: _Case, sources: Sequence[int], keys: dict[Sign, str]) -> list[Ca
 
 
 def _keys(marks: Iterable[frozenset[Sign]]) -> dict[Sign, str]:
-    """The key of the cause of each mark: marks that were seen together are of one cause."""
-    cluster: dict[Sign, set[Sign]] = {}
+    """The key of the cause of each mark: marks that were seen together are of one cause, named by the least."""
+    least: dict[Sign, Sign] = {}
+
+    def least_of(mark: Sign) -> Sign:
+        while (further := least.setdefault(mark, mark)) != mark:
+            least[mark] = mark = least[further]
+        return mark
+
     for together in marks:
-        joined = set(together).union(*(cluster[mark] for mark in together if mark in cluster))
-        cluster.update(dict.fromkeys(joined, joined))
-    return {mark: key_of(min(joined)) for mark, joined in cluster.items()}
+        first = min(map(least_of, together))
+        least.update((least_of(mark), first) for mark in together)
+    return {mark: key_of(least_of(mark)) for mark in list(least)}
 
 
 # What follows from what ---------------------------------------------------------------------------------
@@ -120,61 +140,37 @@ def _keys(marks: Iterable[frozenset[Sign]]) -> dict[Sign, str]:
 def _sources(case: _Case, alone: set[Sign]) -> list[int]:
     """For each edit the one whose cause it shares; itself where it is a cause."""
     sources: list[int] = []
-    for at in range(len(case.edits)):
-        before = [earlier for earlier in range(at) if _may_follow(case, at, earlier)]
-        surely = [earlier for earlier in before if _must_follow(case, at, earlier)]
-        is_cause = not before or (not surely and not alone.isdisjoint(case.signs[at].marks))
-        sources.append(at if is_cause else sources[_nearest(case, at, surely or before)])
+    for at, (follows, signs) in enumerate(zip(case.follows, case.signs, strict=True)):
+        stands_alone = not follows.surely and not alone.isdisjoint(signs.marks)
+        sources.append(at if follows.nearest is None or stands_alone else sources[follows.nearest])
     return sources
 
 
-def _alone(case: _Case, at: int) -> bool:
-    return not any(_may_follow(case, at, earlier) for earlier in range(at))
+def _followed(found: Sequence[Edit], signs: Sequence[Signs]) -> list[_Follows]:
+    """For each edit the one that it follows from: what was paid only if there is nothing else."""
+    payments, others = Earlier(), Earlier()
+    follows: list[_Follows] = []
+    for at, (edit, sign) in enumerate(zip(found, signs, strict=True)):
+        follows.append(_follows(edit, sign.kind, others, payments))
+        (payments if sign.kind in MONEY else others).add(edit, at)
+    return follows
 
 
-def _nearest(case: _Case, at: int, earlier: Sequence[int]) -> int:
-    """In the closest section, and there the last one; what was paid only if there is nothing else."""
-    where = case.edits[at].where
-
-    def closeness(other: int) -> tuple[bool, int, int]:
-        return case.signs[other].kind not in MONEY, _shared(where, case.edits[other].where), other
-
-    return max(earlier, key=closeness)
-
-
-def _may_follow(case: _Case, at: int, earlier: int) -> bool:
-    edit, other = case.edits[at], case.edits[earlier]
-    kind, cause = case.signs[at].kind, case.signs[earlier].kind
-    if edit.where == () or kind == "price" or _are_apart(edit, other):
-        return False
-    if edit.where == ("result",):
-        return kind != "paid_before"
-    return cause not in MONEY or _is_of_limits(edit, kind)
-
-
-def _must_follow(case: _Case, at: int, earlier: int) -> bool:
+def _follows(edit: Edit, kind: str, others: Earlier, payments: Earlier) -> _Follows:
     """In one ask the answer follows from what was asked, and the tokens from both; the end of a run from all."""
-    edit, other = case.edits[at], case.edits[earlier]
-    if edit.where == ("result",):
-        return True
-    return (
-        edit.where == other.where
-        and edit.where[-1].startswith(("attempt ", "redirect "))
-        and case.signs[at].kind != "paid"
-    )
+    at_the_end = edit.where == ("result",)
+    if edit.where == () or kind == "price" or edit.renamed is not None or (at_the_end and kind == "paid_before"):
+        return _Follows(None, False)
+    earlier = [others, payments] if at_the_end or _is_of_limits(edit, kind) else [others]
+    if edit.where[-1].startswith(_ASKS) and kind != "paid":
+        for edits_so_far in earlier:
+            if (nearest := edits_so_far.last_in_section(edit)) is not None:
+                return _Follows(nearest, True)
+    for edits_so_far in earlier:
+        if (nearest := edits_so_far.nearest(edit)) is not None:
+            return _Follows(nearest, at_the_end)
+    return _Follows(None, False)
 
 
 def _is_of_limits(edit: Edit, kind: str) -> bool:
     return kind in LIMITS or (kind == "status" and "limited" in edit.values("status"))
-
-
-def _are_apart(edit: Edit, other: Edit) -> bool:
-    """In branches, or items, that know nothing of each other."""
-    at = _shared(edit.where, other.where)
-    ends = [(*one.where, *one.keys)[at : at + 1] for one in (edit, other)]
-    return all(end and end[0].startswith(_APART) for end in ends) and ends[0] != ends[1]
-
-
-def _shared(one: Sequence[str], other: Sequence[str]) -> int:
-    pairs = zip(one, other, strict=False)
-    return next((at for at, (left, right) in enumerate(pairs) if left != right), min(len(one), len(other)))

@@ -17,12 +17,14 @@ from flujo.structure import MISSING
 from flujo_testing.transcript import Difference, differences
 from flujo_testing.transcript.difference import in_another_order
 from flujo_testing.transcript.plain import same
+from flujo_testing.transcript.words import is_step
 
 Table = dict[str, Any]
 Where = tuple[str, ...]
 
 PART = re.compile(r"(attempt|branch|fallback|item|iteration|redirect|step) (.*)", re.DOTALL)
 _COUNTED = ("item ", "iteration ")
+_NAMED = ("branch ", "fallback ", "step ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,13 @@ class Edit:
         """What names the edit among all those of two stories."""
         return self.where, self.keys
 
+    @property
+    def renamed(self) -> tuple[str, str] | None:
+        """The keys before and after of a part that is the same under another name."""
+        gone = [key for key in self.keys if key not in self.after and _has_a_name(self.where, key)]
+        new = [key for key in self.keys if key not in self.before and _has_a_name(self.where, key)]
+        return (gone[0], new[0]) if gone and new else None
+
     def values(self, key: str) -> tuple[Any, Any]:
         """Before and after, MISSING where there was or is nothing."""
         return self.before.get(key, MISSING), self.after.get(key, MISSING)
@@ -58,7 +67,10 @@ def edits(before: Table, after: Table) -> list[Edit]:
 
 def applied(before: Table, after: Table, chosen: Collection[tuple[Where, tuple[str, ...]]]) -> Table:
     """The first story with the edits at the ``chosen`` places made, and no others."""
-    return _applied(before, after, (), frozenset(chosen))
+    by_section: dict[Where, list[tuple[str, ...]]] = {}
+    for where, keys in chosen:
+        by_section.setdefault(where, []).append(keys)
+    return _applied(before, after, (), by_section)
 
 
 def merged_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -81,23 +93,17 @@ _Around = Callable[[Table, Table], tuple[Table, Table]]
 
 def _of_section(before: Table, after: Table, where: Where, around: _Around) -> Iterator[Edit]:
     changed = [key for key in merged_keys(before, after) if not same(*_values(before, after, key))]
-    done: set[str] = set()
+    families = _families(before, after, where, changed)
+    beside = {"kind": 0} if is_step(before, after) else {}
     if in_another_order(before, after):
         shared = [{key: 0 for key in table if key in before and key in after} for table in (before, after)]
         yield Edit(where, (), before, after, _told(*around(*shared)))
     for key in sorted(changed, key=lambda key: (not where and key == "result", key.startswith("backoff "))):
         was, now = _values(before, after, key)
-        if key in done:
-            continue
         if type(was) is dict and type(now) is dict and _is_section(where, key):
-            yield from _of_section(was, now, (*where, key), partial(_inside, before, after, key, around))
-            continue
-        together = len(where) > 1  # otherwise keys are names of steps, or parts of the run
-        keys = tuple(
-            other for other in changed if other == key or (together and _go_together(before, after, key, other))
-        )
-        done.update(keys)
-        yield Edit(where, keys, before, after, _told(*around(*_alone(before, after, keys))))
+            yield from _of_section(was, now, (*where, key), partial(_inside, key, beside, around))
+        elif (keys := families.get(key)) is not None:
+            yield Edit(where, keys, before, after, _told(*around(*_alone(before, after, keys, beside))))
 
 
 def _values(before: Table, after: Table, key: str) -> tuple[Any, Any]:
@@ -111,32 +117,65 @@ def _is_section(where: Where, key: str) -> bool:
     return where == ("steps",) or (where[0] == "steps" and PART.fullmatch(key) is not None)
 
 
-def _go_together(before: Table, after: Table, key: str, other: str) -> bool:
+def _families(before: Table, after: Table, where: Where, changed: list[str]) -> dict[str, tuple[str, ...]]:
+    """The keys that are one fact, under the one at which it is told: the first."""
+    former = _former_names(before, after, where, changed)
+    families: dict[tuple[str, ...], list[str]] = {}
+    for key in changed:
+        name: tuple[str, ...] = "part", former.get(key, key)
+        if len(where) > 1 and key not in former:  # otherwise keys are names of steps, or parts of the run
+            name = _family(key, is_on_one_side=key not in before or key not in after)
+        families.setdefault(name, []).append(key)
+    return {keys[0]: tuple(keys) for keys in families.values()}
+
+
+def _former_names(before: Table, after: Table, where: Where, changed: list[str]) -> dict[str, str]:
+    """Of parts that are the same under another name the one that they had, by the one that they have."""
+    gone: dict[tuple[str, str], list[str]] = {}
+    for key in reversed(changed):
+        if key not in after and _has_a_name(where, key):
+            gone.setdefault((_kind(where, key), repr(before[key])), []).append(key)
+    former: dict[str, str] = {}
+    for key in changed:
+        if key not in before and (names := gone.get((_kind(where, key), repr(after[key])))):
+            former[key] = names.pop()
+    return former
+
+
+def _has_a_name(where: Where, key: str) -> bool:
+    return where == ("steps",) or (len(where) > 1 and key.startswith(_NAMED))
+
+
+def _kind(where: Where, key: str) -> str:
+    return "step" if where == ("steps",) else key.partition(" ")[0]
+
+
+def _family(key: str, *, is_on_one_side: bool) -> tuple[str, ...]:
     """A value and where it came from are one fact; so is the number of items, or of iterations."""
     if PART.fullmatch(key) is None:
-        return PART.fullmatch(other) is None and key.removesuffix("_from") == other.removesuffix("_from")
-    only = (key in before) is not (key in after) and (other in before) is not (other in after)
-    return only and any(key.startswith(start) and other.startswith(start) for start in _COUNTED)
+        return "fact", key.removesuffix("_from")
+    counted = next((start for start in _COUNTED if key.startswith(start)), None)
+    return ("number", counted) if counted is not None and is_on_one_side else ("part", key)
 
 
-def _alone(before: Table, after: Table, keys: tuple[str, ...]) -> tuple[Table, Table]:
-    """Two sections that differ in these keys alone, with the others that what is told of them depends on."""
-    order = _around_these(before, after, keys)
-    was = {key: before[key] if key in keys else 0 for key in order if key not in keys or key in before}
-    now = {key: after[key] if key in keys else 0 for key in order if key not in keys or key in after}
+def _alone(before: Table, after: Table, keys: tuple[str, ...], beside: Table) -> tuple[Table, Table]:
+    """Two sections that differ in these keys alone, with the others that what is told of them depends on.
+
+    ``beside`` says whether it is the section of a step; how many items it has, its items say.
+    """
+    alone = frozenset(keys)
+    was, now = ({name: beside[name] for name in beside if name not in alone} for _ in range(2))
+    for key in merged_keys(before, after) if keys[0].startswith(_COUNTED) else keys:
+        for table, told in ((before, was), (after, now)):
+            if key in alone and key in table:
+                told[key] = table[key]
+            elif key not in alone and key.startswith(_COUNTED):
+                told[key] = 0
     return was, now
 
 
-def _inside(before: Table, after: Table, key: str, around: _Around, was: Table, now: Table) -> tuple[Table, Table]:
-    order = _around_these(before, after, (key,))
-    return around(
-        {name: was if name == key else 0 for name in order}, {name: now if name == key else 0 for name in order}
-    )
-
-
-def _around_these(before: Table, after: Table, keys: tuple[str, ...]) -> list[str]:
-    """Whether a section is a step's, and how many items it has, its parts say."""
-    return [key for key in merged_keys(before, after) if key in keys or key == "kind" or PART.fullmatch(key)]
+def _inside(key: str, beside: Table, around: _Around, was: Table, now: Table) -> tuple[Table, Table]:
+    return around({**beside, key: was}, {**beside, key: now})
 
 
 def _told(before: Table, after: Table) -> tuple[Difference, ...]:
@@ -146,10 +185,11 @@ def _told(before: Table, after: Table) -> tuple[Difference, ...]:
 # Making them --------------------------------------------------------------------------------------------
 
 
-def _applied(before: Table, after: Table, where: Where, chosen: frozenset[tuple[Where, tuple[str, ...]]]) -> Table:
-    taken = {key for place, keys in chosen if place == where for key in keys}
+def _applied(before: Table, after: Table, where: Where, chosen: Mapping[Where, list[tuple[str, ...]]]) -> Table:
+    here = chosen.get(where, [])
+    taken = {key for keys in here for key in keys}
     made: Table = {}
-    for key in _order(before, after, (where, ()) in chosen):
+    for key in _order(before, after, () in here):
         was, now = _values(before, after, key)
         if key in taken:
             value = now

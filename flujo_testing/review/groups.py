@@ -5,8 +5,9 @@ Every difference of every golden is in exactly one group. Reads and writes no fi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -16,7 +17,7 @@ from flujo_testing.golden.parsing import read_data
 from flujo_testing.review.causes import SPENT, Caused, caused, key_of
 from flujo_testing.review.edits import Table, applied, merged_keys
 from flujo_testing.review.spending import KNOWN, Sums, added, respent
-from flujo_testing.review.titles import steps_of, title_of
+from flujo_testing.review.titles import listed, steps_of, title_of
 from flujo_testing.transcript import differences, render
 
 _WHOLE: Final = {
@@ -112,7 +113,7 @@ def sorting(changed: Iterable[Changed]) -> Sorting:
         Case(one, before, after, tuple(edits), _whole(one, edits))
         for (one, before, after), edits in zip(stories, found, strict=True)
     )
-    groups = [_group(key, cases) for key in dict.fromkeys(key for case in cases for key in case.causes)]
+    groups = _told_apart([_group(key, hit) for key, hit in _by_cause(cases).items()])
     groups.sort(key=lambda group: (-len(group.instances), -abs(group.usd), group.title, group.key))
     return Sorting(cases, tuple(groups))
 
@@ -176,15 +177,38 @@ def _whole(changed: Changed, found: Sequence[Caused]) -> str | None:
     return None if found else key_of(("layout",))
 
 
-def _group(key: str, cases: Sequence[Case]) -> Group:
+def _told_apart(groups: Sequence[Group]) -> list[Group]:
+    """Two of one title get the test files that they are in behind it."""
+    titles = Counter(group.title for group in groups)
+    return [
+        replace(group, title=f"{group.title}, {listed(_files(group))}") if titles[group.title] > 1 else group
+        for group in groups
+    ]
+
+
+def _files(group: Group) -> list[str]:
+    return sorted({_file(instance.test) for instance in group.instances})
+
+
+def _by_cause(cases: Sequence[Case]) -> dict[str, list[tuple[Changed, list[Caused]]]]:
+    """What each cause changes in which goldens; no edits where they change as a whole."""
+    by_cause: dict[str, list[tuple[Changed, list[Caused]]]] = {}
+    for case in cases:
+        edits: dict[str, list[Caused]] = {} if case.whole is None else {case.whole: []}
+        for one in case.found if case.whole is None else ():
+            edits.setdefault(one.cause, []).append(one)
+        for key, found in edits.items():
+            by_cause.setdefault(key, []).append((case.changed, found))
+    return by_cause
+
+
+def _group(key: str, hit: Sequence[tuple[Changed, list[Caused]]]) -> Group:
     whole = next((kind for kind in _WHOLE if key_of((kind,)) == key), None)
     if whole is not None:
         title, text = _WHOLE[whole]
-        hit = [case.changed for case in cases if case.whole == key]
-        instances = tuple(Instance(one.golden, one.test, (text,), Decimal(0)) for one in hit)
+        instances = tuple(Instance(one.golden, one.test, (text,), Decimal(0)) for one, _ in hit)
         return Group(key, title, whole, (), instances, Decimal(0))
-    found = {case.changed: [one for one in case.found if one.cause == key] for case in cases if key in case.causes}
-    first = [one for edits in found.values() for one in edits if one.is_first]
+    first = [one for _, edits in hit for one in edits if one.is_first]
     instances = tuple(
         Instance(
             changed.golden,
@@ -192,7 +216,7 @@ def _group(key: str, cases: Sequence[Case]) -> Group:
             tuple(difference.text for one in edits for difference in one.edit.differences),
             total(one.spends.get(KNOWN, Decimal(0)) for one in edits),
         )
-        for changed, edits in found.items()
+        for changed, edits in hit
     )
     usd = total(instance.usd for instance in instances)
     return Group(key, title_of(first), first[0].signs.kind, steps_of(first), instances, usd)

@@ -51,6 +51,8 @@ def signs_of(edit: Edit, file: str) -> Signs:
     """``file``: the test file of the golden."""
     kind = leading(edit).kind
     turn = _turn(edit.differences)
+    if edit.renamed is not None:
+        return Signs(kind, OTHER, frozenset({("renamed", kind, *edit.renamed)}))
     if kind == "order":
         return Signs(kind, turn, frozenset({(kind, ordered(edit))}))
     if kind in MONEY:
@@ -66,7 +68,7 @@ def signs_of(edit: Edit, file: str) -> Signs:
     return Signs(
         kind,
         turn,
-        frozenset({(kind, turn, "in", file, step_of(leading(edit), numbered=False)), *_rewording(edit, kind)}),
+        frozenset({(kind, turn, "in", file, step_of(leading(edit))), *_rewording(edit, kind)}),
     )
 
 
@@ -76,10 +78,9 @@ def leading(edit: Edit) -> Difference:
     return ranked[0] if ranked and edit.keys[0:1] != ("context",) else edit.differences[0]
 
 
-def step_of(difference: Difference, *, numbered: bool = True) -> str:
-    """The path of the step in which it shows; empty for the run itself."""
-    path = _ASK.sub("", difference.path)
-    return path if numbered else _NUMBER.sub(r"\1", path)
+def step_of(difference: Difference) -> str:
+    """The path of the step in which it shows, of any item or iteration; empty for the run itself."""
+    return _NUMBER.sub(r"\1:*", _ASK.sub("", difference.path))
 
 
 def ordered(edit: Edit) -> str:

@@ -10,7 +10,7 @@ from flujo_testing.review.causes import Caused
 from flujo_testing.review.signs import GONE, MONEY, NEW, judgement, leading, ordered, payer_of, step_of
 from flujo_testing.transcript.difference import short
 
-MAX_STEPS: Final = 3
+MAX_NAMES: Final = 3
 _PAYERS: Final = {
     ("attempt", "accepted"): "accepted attempts",
     ("attempt", "failed"): "failed attempts",
@@ -33,6 +33,9 @@ _PLURALS: Final = {
 def title_of(first: Sequence[Caused]) -> str:
     """``first``: what the cause itself changes, in all goldens; it is not empty."""
     signs = first[0].signs
+    if (names := first[0].edit.renamed) is not None:
+        was, now = (_name(name.removeprefix(f"{signs.kind} ")) for name in names)
+        return f"{signs.kind} {was} is now {now}"
     if signs.kind in MONEY:
         return _of_payments(first)
     if signs.kind == "spent":
@@ -55,9 +58,15 @@ def title_of(first: Sequence[Caused]) -> str:
 
 
 def steps_of(found: Sequence[Caused]) -> tuple[str, ...]:
-    """The steps in which it shows, sorted; the run itself is none."""
+    """The steps in which it shows, sorted, an item or iteration for all; the run itself is none."""
     steps = {step_of(difference) for one in found for difference in one.edit.differences}
     return tuple(sorted(steps - {""}))
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    more = len(names) - MAX_NAMES
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:MAX_NAMES])} and {more} more"
 
 
 def _of_payments(first: Sequence[Caused]) -> str:
@@ -100,24 +109,17 @@ def _of_feedback_and_plugins(first: Sequence[Caused]) -> str:
 def _of_verdicts(first: Sequence[Caused]) -> str:
     names = sorted({one.edit.keys[0].removeprefix("plugin ") for one in first})
     was, now = (judgement(told) for told in first[0].edit.values(first[0].edit.keys[0]))
-    more = f" and {len(names) - MAX_STEPS} more" if len(names) > MAX_STEPS else ""
-    who = f"plugin {names[0]} judges" if len(names) == 1 else f"plugins {', '.join(names[:MAX_STEPS])}{more} judge"
+    who = f"plugin {names[0]} judges" if len(names) == 1 else f"plugins {listed(names)} judge"
     return f"{who} otherwise: {was} -> {now}" if was != now else f"{who} in other words: {now}"
 
 
 def _in(first: Sequence[Caused]) -> str:
-    listed = _listed(first)
-    return f" in {listed}" if listed else ""
+    steps = listed(steps_of(first))
+    return f" in {steps}" if steps else ""
 
 
 def _of(first: Sequence[Caused]) -> str:
-    return f" of {_listed(first) or 'the run'}"
-
-
-def _listed(first: Sequence[Caused]) -> str:
-    steps = steps_of(first)
-    more = len(steps) - MAX_STEPS
-    return ", ".join(steps) if more <= 0 else f"{', '.join(steps[:MAX_STEPS])} and {more} more"
+    return f" of {listed(steps_of(first)) or 'the run'}"
 
 
 def _name(value: object) -> str:

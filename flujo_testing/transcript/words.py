@@ -101,7 +101,7 @@ def _section(path: str, before: Table, after: Table) -> Found:
             yield Difference(start.strip(), path, len(was), len(now), words.format(path, len(now), len(was)))
     for key, one, other in _pairs(before, after):
         if key not in told:
-            yield from _of_section(path, key, one, other, is_step=_is_step(before, after))
+            yield from _of_section(path, key, one, other, is_step=is_step(before, after))
     yield from _order(path, before, after)
 
 
@@ -126,7 +126,7 @@ def _inner_path(path: str, kind: str, name: str, is_step: bool) -> str:
     return f"{path}/{kind}:{name.partition(' ')[0] if kind == 'redirect' else name}"
 
 
-def _is_step(before: Table, after: Table) -> bool:
+def is_step(before: Table, after: Table) -> bool:
     """Whether a section is a step's, and not that of several steps."""
     return any(key == "kind" or key.startswith(_OF_A_STEP) for key in {**before, **after})
 
