@@ -66,8 +66,8 @@ class Gathered:
         return tuple(_record(inert(test), case, cause_of) for test, case in sorted(self.cases.items()))
 
 
-def gathered(reports: Reports, root: Path) -> Gathered:
-    """``root`` is the folder that node ids start from."""
+def gathered(reports: Reports, root: Path, began: float) -> Gathered:
+    """``root`` is the folder that node ids start from; ``began`` counts where no test was started."""
     cases: dict[str, Case] = {}
     times: list[tuple[float, float]] = []
     for category, report in _those_of_tests(reports):
@@ -83,7 +83,7 @@ def gathered(reports: Reports, root: Path) -> Gathered:
             case.runs = told.runs
         if category in ("failed", "error") and report.failed:
             case.phases.setdefault(report.when or "call", told if told.sign else _told_by(report, root))
-    started = min((start for start, _ in times), default=0.0)
+    started = min((start for start, _ in times), default=began)
     ended = max((stop for _, stop in times), default=started)
     return Gathered({test: case for test, case in cases.items() if case.outcomes}, started, ended - started)
 

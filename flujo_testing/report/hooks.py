@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -55,6 +56,7 @@ class ReportHooks:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.settings = settings_of(config)
+        self.began = time.time()
         self.scan = SecretScan()
         self.record: SuiteRecord | None = None
         self.problems: list[str] = []
@@ -67,7 +69,7 @@ class ReportHooks:
             return (yield)
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
         reports = terminal.stats if isinstance(terminal, TerminalReporter) else {}
-        found = gathered(reports, self.config.rootpath)
+        found = gathered(reports, self.config.rootpath, self.began)
         red = {one.test for one in found.red}
         changed = changed_goldens(self.config, red)
         result = yield

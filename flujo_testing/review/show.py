@@ -193,6 +193,8 @@ def _problems(console: Console, problems: list[str]) -> None:
 
 
 def _counted(waiting: Waiting) -> str:
+    if not waiting.sorting.cases and not waiting.problems:
+        return "no golden has changed"
     groups, goldens = len(waiting.sorting.groups), len(waiting.sorting.cases)
     told = f"{number(groups, 'group')} over {number(goldens, 'changed golden')}"
     return f"{told}, {len(waiting.problems)} that cannot be decided about" if waiting.problems else told

@@ -80,7 +80,12 @@ def leading(edit: Edit) -> Difference:
 
 def step_of(difference: Difference) -> str:
     """The path of the step in which it shows, of any item or iteration; empty for the run itself."""
-    return _NUMBER.sub(r"\1:*", _ASK.sub("", difference.path))
+    return of_any_number(_ASK.sub("", difference.path))
+
+
+def of_any_number(path: str) -> str:
+    """The path with one name for all items, or iterations, of a step: ``many/item:*/each``."""
+    return _NUMBER.sub(r"\1:*", path)
 
 
 def ordered(edit: Edit) -> str:

@@ -26,7 +26,7 @@ def causes(record: SuiteRecord) -> Element:
     shown = [_cause(cause, opened=place < 3) for place, cause in enumerate(record.causes[:MOST_CAUSES])]
     left_out = len(record.causes) - len(shown)
     note = element("p", f"{counted(left_out, 'smaller cause')} not shown.", class_="note") if left_out else None
-    tests = sum(len(cause.tests) for cause in record.causes)
+    tests = len({test for cause in record.causes for test in cause.tests})
     told = f"{counted(len(record.causes), 'cause')}, {counted(tests, 'test')}"
     return section("causes", "Causes", *shown, note, told=told)
 

@@ -12,6 +12,7 @@ from flujo_testing.report.html.spending import Spent, largest, payments_of, spen
 from flujo_testing.report.html.tables import Column, Row, Value, empty, section, table
 from flujo_testing.report.html.texts import NOTHING, aligned, counted, cut, dollars
 from flujo_testing.report.record import Payment, SuiteRecord
+from flujo_testing.review.signs import of_any_number
 
 MOST_BARS: Final = 12
 UNKNOWN: Final = "unknown"
@@ -25,7 +26,7 @@ def costs(record: SuiteRecord, numbers: Numbers) -> Element:
         return section("costs", "Costs", empty("No run of this suite has paid for anything."))
     whole = spent("all", payments)
     by: tuple[tuple[str, Callable[[Payment], str], dict[str, str]], ...] = (
-        ("step", lambda payment: payment.step or "no step", {}),
+        ("step", lambda payment: of_any_number(payment.step) or "no step", {}),
         ("model", lambda payment: payment.model or NO_MODEL, {}),
         ("outcome", lambda payment: payment.outcome, _TONES),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flujo_testing.report.page import page
-from flujo_testing.report.record import CaseRecord
+from flujo_testing.report.record import CaseRecord, Payment, RunRecord
 from flujo_testing.review.groups import Changed
 from tests.flujo_testing.report.parsed import Node, parsed, table
 from tests.flujo_testing.report.records import BEFORE, CAUSES, EMPTY, SMALL, UNPAID, large
@@ -50,6 +50,11 @@ def test_causes_stand_with_their_tests_and_the_command_that_shows_them() -> None
     assert texts(first.all("li")) == ["tests/test_rain.py::test_draft", "tests/test_rain.py::test_told"]
     assert texts(second.one("summary").nodes) == ["offline", "error", "1 test"]
     assert second.all("pre") == []
+
+
+def test_a_test_with_two_causes_is_one_test() -> None:
+    both = (CAUSES[0], replace(CAUSES[1], tests=CAUSES[0].tests))
+    assert parsed(page(replace(SMALL, causes=both))).by_id("causes").one("span", "told").text == "2 causes, 2 tests"
 
 
 def test_many_tests_of_a_cause_are_folded() -> None:
@@ -170,6 +175,13 @@ def test_costs_by_step_model_and_outcome_add_up() -> None:
         ["in_doubt", "unknown"],
         ["all", "0.005498"],
     ]
+
+
+def test_all_items_of_a_step_are_one_row_of_the_costs() -> None:
+    paid = tuple(Payment(f"many/item:{number}/each", "test:writer", "ok", "0.001", 10, 2) for number in (1, 2, 11))
+    case = CaseRecord("tests/test_a.py::test_a", "passed", 0.5, "", None, (RunRecord("", "completed", "0.003", paid),))
+    section = parsed(page(replace(EMPTY, cases=(case,)))).by_id("costs")
+    assert [row[:2] for row in table(section, 0)] == [["step", "USD"], ["many/item:*/each", "0.003"], ["all", "0.003"]]
 
 
 def test_plots_have_a_title_a_description_and_bars_to_scale() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flujo_testing.report.gathering import Gathered, gathered
 from flujo_testing.report.last_run import kept_in, read_record
 from flujo_testing.report.record import CaseRecord, Payment, RunRecord
 from tests.flujo_testing.golden_project import Project
@@ -366,6 +367,10 @@ def test_crash():
     os._exit(3)
 """
 BROKEN_FILE = "import flujo.runner\nimport nowhere_to_be_found\n"
+
+
+def test_a_run_in_which_no_test_was_started_began_with_pytest() -> None:
+    assert gathered({}, Path(), began=12.5) == Gathered({}, started=12.5, seconds=0.0)
 
 
 def test_what_told_nothing_of_itself_is_told_as_pytest_tells_it(suite: Project) -> None:

@@ -78,7 +78,7 @@ def test_the_status_is_a_table_of_groups(place: Place, said: Said) -> None:
 
 
 def test_the_status_of_nothing(place: Place, said: Said) -> None:
-    assert said("status") == ["0 groups over 0 changed goldens"]
+    assert said("status") == ["no golden has changed"]
 
 
 def test_the_status_as_json(place: Place, said: Said) -> None:
@@ -180,7 +180,7 @@ def test_accepting_and_rejecting(place: Place, said: Said) -> None:
 def test_proposals_of_ci_are_decided_about_here(place: Place, said: Said) -> None:
     unpaid, untold, both = three(place)
     place.pending.rename(place.path / "out")
-    assert said("status") == ["0 groups over 0 changed goldens"]
+    assert said("status") == ["no golden has changed"]
     assert said("status", "--from", "out")[-1] == "next: flujo golden review --from out"
     assert said("accept", "--all", "--from", "out", "--reason", "x") == ["accepted: 3 goldens changed, 0 left"]
     assert place.goldens() == {one.golden: one.after for one in (unpaid, untold, both)}
@@ -259,7 +259,7 @@ def test_a_secret_has_an_exit_code_of_its_own(place: Place, said: Said, monkeypa
 
 
 def test_where_there_are_no_goldens_nothing_is_made(place: Place, said: Said) -> None:
-    assert said("status") == ["0 groups over 0 changed goldens"]
+    assert said("status") == ["no golden has changed"]
     assert said("prune") == ["pruned: 0 goldens changed, 0 left"]
     assert said("migrate") == ["migrated: 0 goldens changed, 0 left"]
     assert said("scan") == ["0 files, 0 with a secret, 0 that cannot be read"]
