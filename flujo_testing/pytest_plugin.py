@@ -85,13 +85,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What a failed test has left over is no news; what it told, where our fakes are loaded, goes with its report."""
+    """What a failed test has left over is no news; what it told, where we are in use, goes with its report."""
     if call.when != "teardown" and call.excinfo is not None:
         from flujo_testing.following import CALL_FAILED
 
         item.stash[CALL_FAILED] = True
     report = yield
-    if "flujo_testing.agents.passes" in sys.modules:
+    if not {"flujo_testing.agents.passes", "flujo_testing.golden.session"}.isdisjoint(sys.modules):
         from flujo_testing.report.collecting import collected
 
         collected(item, call, report)

@@ -1,12 +1,13 @@
 """The end of a run of the tests: writes what was asked for, and looks for goldens that nobody compared.
 
-Nothing is deleted but proposals that are settled.
+Nothing is deleted but proposals that are settled, or that no test makes any more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from flujo_testing.golden.errors import GoldenCorrupt, GoldenError
 from flujo_testing.golden.findings import Comparison, Verdict, digest
@@ -17,6 +18,8 @@ from flujo_testing.golden.pending import (
     Pending,
     ignore_in_git,
     pending_folder,
+    pending_goldens,
+    read_pending,
     remove_pending,
     write_pending,
 )
@@ -66,6 +69,17 @@ def _list_unused(session: GoldenSession, unused: list[str] | None, disk: Disk) -
     else:
         contents = {golden: read_golden(session.folder, golden) for golden in unused}
         write_unused(root, {golden: digest(data) for golden, data in contents.items() if data is not None}, disk=disk)
+        for golden in [golden for golden in pending_goldens(root) if _is_void(session, root, golden)]:
+            remove_pending(root, golden, disk=disk)
+
+
+def _is_void(session: GoldenSession, root: Path, golden: str) -> bool:
+    """Whether a proposal is of a test that is gone, or passed without comparing anything with it."""
+    try:
+        pending = read_pending(root, golden)
+    except GoldenError:
+        return False  # it is nobody's, and named by whatever reads the proposals
+    return pending is not None and _is_unused(session, golden, pending.owner)
 
 
 def _settle(session: GoldenSession, comparisons: list[Comparison], outcome: Outcome, disk: Disk) -> None:
@@ -142,12 +156,16 @@ def unused_goldens(session: GoldenSession) -> list[str]:
     found = []
     for path in golden_paths(session.folder):
         owner = None if path in findings.comparisons else _owner(session, path)
-        if owner is None or owner in findings.unfinished:
-            continue
-        file = owner.partition("::")[0]
-        if file in findings.files or not (session.folder.anchor / file).exists():
+        if owner is not None and _is_unused(session, path, owner):
             found.append(path)
     return found
+
+
+def _is_unused(session: GoldenSession, golden: str, owner: str) -> bool:
+    findings = session.findings
+    file = owner.partition("::")[0]
+    was_looked_at = file in findings.files or not (session.folder.anchor / file).exists()
+    return was_looked_at and golden not in findings.comparisons and owner not in findings.unfinished
 
 
 def _owner(session: GoldenSession, path: str) -> str | None:

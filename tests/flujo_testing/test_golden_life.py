@@ -180,6 +180,25 @@ def test_unused_goldens_are_reported_after_a_complete_run_only_and_never_deleted
     assert read_unused(project.path / "golden/.pending") == {}
 
 
+def test_a_complete_run_removes_the_proposals_that_no_test_makes_any_more(project: Project) -> None:
+    """A run in which tests were left out does not know which; what cannot be read is left as it is."""
+    project.write("tests/test_rain.py", TWO)
+    project.write("tests/test_old.py", RAIN)
+    project.run().assert_outcomes(failed=3)
+    pending = project.path / "golden/.pending"
+    project.write("golden/.pending/test_odd/test_odd.yaml.json", "{")
+    odd, rain, snow = "test_odd/test_odd.yaml", "test_rain/test_rain.yaml", "test_rain/test_snow.yaml"
+    assert list(pending_goldens(pending)) == [odd, "test_old/test_rain.yaml", rain, snow]
+    (project.path / "tests/test_old.py").unlink()
+    project.run("-k", "test_snow").assert_outcomes(failed=1, deselected=1)
+    assert list(pending_goldens(pending)) == [odd, "test_old/test_rain.yaml", rain, snow]
+    project.run().assert_outcomes(failed=2)
+    assert list(pending_goldens(pending)) == [odd, rain, snow]
+    project.write("tests/test_rain.py", RAIN)
+    project.run().assert_outcomes(failed=1)
+    assert list(pending_goldens(pending)) == [odd, rain]
+
+
 def test_a_golden_is_in_use_while_its_test_is_skipped_failing_or_not_collected(project: Project) -> None:
     tests = {
         "test_failing": "def test_it(golden):\n    assert False\n",
