@@ -71,7 +71,8 @@ def test_ten_changes_are_reviewed_by_keyboard(place: Place) -> None:
         decide(shown, "a", "They are refunded.", "accepted: failed attempts are no longer paid (3 goldens written)")
         for golden in goldens[1:6]:
             shown.wait(f"golden/{golden}")
-            decide(shown, "a", "Better.", "accepted: output of write has changed (1 golden written)")
+            title = f"output of write has changed, tests/{golden.partition('/')[0]}.py"
+            decide(shown, "a", "Better.", f"accepted: {title} (1 golden written)")
         shown.wait("group 1 of 4", f"golden/{goldens[6]}")
         decide(shown, "r", "Worse.", "rejected: output of write has changed")
         shown.wait("group 1 of 3", f"golden/{goldens[7]}")
