@@ -47,11 +47,10 @@ GENERATED = ("tests/flujo/kinds/test_matrix.py", "tests/flujo/kinds/test_depth_a
 
 # What hardly depends on the Python that it runs on: pages, house rules, provider traffic, whole commands and servers.
 _FIRST = """
-tests/dbos tests/docs tests/flujo/agents tests/flujo/cli/test_processes.py tests/flujo/price_list
-tests/flujo/telemetry tests/flujo_testing/conformance tests/flujo_testing/from_run tests/flujo_testing/report
-tests/flujo_testing/review/test_demonstration.py tests/flujo_testing/review/test_killed.py
-tests/flujo_testing/server tests/flujo_testing/starting tests/recordings tests/test_tidy.py tests/test_types.py
-tests/threats
+tests/dbos tests/docs tests/flujo/agents tests/flujo/cli tests/flujo/price_list tests/flujo/telemetry
+tests/flujo_testing/audit tests/flujo_testing/conformance tests/flujo_testing/from_run tests/flujo_testing/lint
+tests/flujo_testing/report tests/flujo_testing/review tests/flujo_testing/server tests/flujo_testing/starting
+tests/flujo_testing/test_sharding.py tests/recordings tests/test_tidy.py tests/test_types.py tests/threats
 """.split()  # noqa: SIM905  # as above
 FIRST_PYTHON_ONLY = (*GENERATED, *_FIRST)
 
