@@ -11,6 +11,7 @@ from flujo.cli.wording import value_shown
 from flujo.errors import told
 from flujo.events import AskEvent, Judged
 from flujo.execution.signals import AskFailure
+from flujo.money import show_usd
 from flujo.ports import PluginOutcome
 from flujo.structure import MISSING
 
@@ -103,8 +104,8 @@ def add_doubt(tree: RunTree, doubt: Doubt, status: str) -> None:
     else:
         call.started_at = doubt.at.timestamp()
         if state != "running":
-            most = "" if doubt.possible_usd is None else f", up to {doubt.possible_usd} USD"
-            call.state, call.error = "in doubt", f"nobody knows whether it was answered and paid{most}"
+            most = "" if doubt.possible_usd is None else f", up to {show_usd(doubt.possible_usd)} USD"
+            call.state, call.error = "in doubt", f"may have been paid{most}"
     for around in _around(tree, node):
         around.status, around.ended_at = state, None
         if around.started_at is None:
@@ -131,13 +132,19 @@ def _answer(node: Node, call: Ask, ask: StoredAsk, at: float) -> None:
 def _verdict(node: Node, call: Ask, plugin: str, value: object, error: BaseException | None) -> None:
     if error is not None:
         call.remarks.append(Remark(plugin, f"crashed: {failure(error)[1]}", "bad"))
-        node.status = "failed"
+        _reject(node)
         return
     redirects = isinstance(value, PluginOutcome) and value.redirect_to is not None
     accepts = isinstance(value, PluginOutcome) and value.success
     call.remarks.append(Remark(plugin, brought(value), "warning" if redirects else "good" if accepts else "bad"))
     if not accepts and not redirects:
-        node.status = "failed"
+        _reject(node)
+
+
+def _reject(node: Node) -> None:
+    """The attempt is no answer, and what it changed of the context is gone."""
+    node.status = "failed"
+    node.story[:] = [told for told in node.story if not (isinstance(told, Remark) and isinstance(told.value, Change))]
 
 
 def failure(error: BaseException) -> tuple[str, str]:

@@ -24,7 +24,7 @@ def at(seconds: float) -> datetime:
 
 
 ANSWERS: list[tuple[str, RecordedAnswer]] = [
-    ("write/attempt:1", RecordedAnswer("Rain falls", (entry(1, "0.002", None),))),
+    ("write/attempt:1", RecordedAnswer("Rain falls", (entry(1, "0.002", None),), None, (("drafts", ["Rain falls"]),))),
     ("write/attempt:1/plugin:two_words", RecordedAnswer(PluginOutcome(False, "too grey"))),
     ("write/attempt:2", RecordedAnswer(None, error=AskFailure("error", ConnectionError("offline")))),
     ("write/attempt:3", RecordedAnswer("Blue sky", context_change=(("drafts", ["Blue sky"]),))),
@@ -86,7 +86,7 @@ def test_an_interrupted_run_shows_what_is_in_doubt_and_all_that_is_known() -> No
         '   │       answer            "fine"',
         "   └─ - branch tone / read   interrupted",
         "         attempt 1",
-        "           in doubt          nobody knows whether it was answered…",
+        "           in doubt          may have been paid, up to 0.003 USD",
     ]
 
 
