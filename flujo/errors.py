@@ -69,14 +69,17 @@ class JournalConflict(MisuseError):
         self.path = path
 
 
+STORABLE = (
+    "Use plain data, pydantic models or dataclasses of a module that can be imported; clients, locks and the like "
+    "belong into resources"
+)
+
+
 class NotStorable(MisuseError):
     """A value that a store cannot keep, or not as it is: ``path`` (such as ``$.a[3].b``) says where, ``reason`` why."""
 
-    def __init__(self, path: str, reason: str, what: str = "the value") -> None:
-        super().__init__(
-            f"{what} cannot be stored: at {path}, {reason}. Use plain data, pydantic models or dataclasses of a module "
-            "that can be imported; clients, locks and the like belong into resources"
-        )
+    def __init__(self, path: str, reason: str, what: str = "the value", fix: str = STORABLE) -> None:
+        super().__init__(f"{what} cannot be stored: at {path}, {reason}. {fix}")
         self.path = path
         self.reason = reason
         self.what = what

@@ -265,7 +265,7 @@ class Flujo(Generic[In, Out]):
         strict = self.strict_pricing or (limits is not None and limits.total_cost_usd_limit is not None)
         account = Account(RunId(new_run_id if run_id is None else run_id), clock, laws, cost_model, strict)
         run = Run(clock, laws, account, self.resources)
-        run.past, run.door, run.gate = past, overrides.door, overrides.gate
+        run.past, run.door, run.gate, run.is_stored = past, overrides.door, overrides.gate, kept is not None
         journal = self._journal if kept is None else kept.journal
         if past is not None or journal is not None:
             run.journal, run.new_frame, run.is_followed = past or journal, JournaledFrame, True

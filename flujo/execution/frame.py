@@ -45,8 +45,8 @@ class Run:
     """What all frames of one run share."""
 
     __slots__ = (
-        "account", "clock", "door", "gate", "halted", "is_followed", "journal", "laws", "new_frame", "new_log", "now",
-        "pace", "past", "publish", "resources", "schemas",
+        "account", "clock", "door", "gate", "halted", "is_followed", "is_stored", "journal", "laws", "new_frame",
+        "new_log", "now", "pace", "past", "publish", "resources", "schemas",
     )  # fmt: skip
 
     def __init__(self, clock: Clock, laws: Laws, account: Account, resources: object) -> None:
@@ -59,6 +59,8 @@ class Run:
         self.new_log: Callable[[], Log] = list
         self.new_frame: type[Frame] = Frame
         self.journal: Journal | None = None
+        self.is_stored = False
+        """Whether the journal is that of a store, which has to bring values back in another process."""
         self.door: Callable[[BoundAgent, str], BoundAgent] | None = None
         """Whom to ask instead, at a path: set by an override only."""
         self.past: Past | None = None

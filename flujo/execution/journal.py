@@ -12,6 +12,7 @@ from flujo.binding import BoundAgent
 from flujo.errors import InDoubtError, NotStorable, StepFailedError, StoreError, told
 from flujo.events import Drawn, Paid, Questioned, Replied, rows
 from flujo.execution.account import Purse
+from flujo.execution.crossing import check_crossing
 from flujo.execution.frame import Frame, Place
 from flujo.execution.past import Replayed, decision_path, doubt_path, human_path
 from flujo.execution.signals import AskFailure, Breached, Paused, Unkept
@@ -96,7 +97,7 @@ class JournaledFrame(Frame):
             answer = await super().ask(callee, place, value, offered, timeout_s, purse)
         except AskFailure as failure:
             if place.asked:
-                await self._commit(place, purse, self._record(None, start, offered, failure))
+                await self._commit(callee, place, purse, self._record(None, start, offered, failure))
             raise
         except Breached as breach:
             if place.asked:  # it was answered and paid; what it passed is judged again from the entries
@@ -104,18 +105,20 @@ class JournaledFrame(Frame):
                 if breach.answer is MISSING:  # it raised, and what it had spent passed the limit
                     failed = AskFailure("limited", Replayed(told(breach)))
                 try:
-                    await self._commit(place, purse, self._record(breach.answer, start, offered, failed))
+                    await self._commit(callee, place, purse, self._record(breach.answer, start, offered, failed))
                 except AskFailure:  # it cannot be kept, which is kept; the limit has been passed all the same
                     raise breach from None
             raise
-        await self._commit(place, purse, self._record(answer, start, offered, None))
+        await self._commit(callee, place, purse, self._record(answer, start, offered, None))
         return answer
 
-    async def _commit(self, place: Place, purse: Purse, answer: RecordedAnswer) -> None:
+    async def _commit(self, callee: BoundAgent, place: Place, purse: Purse, answer: RecordedAnswer) -> None:
         """Keep what an ask brought. Raises AskFailure for an answer that cannot be kept: it was paid all the same."""
         journal, run_id = self.run.journal, purse.account.run_id
         assert journal is not None
         try:
+            if self.run.is_stored and place.plugin is None and answer.error is None:
+                check_crossing(callee, answer.value, place.path)
             await journal.commit(run_id, place.path, answer)
         except NotStorable as refused:
             failed = AskFailure("invalid", refused, retryable=False)
@@ -139,7 +142,7 @@ class JournaledFrame(Frame):
             f"the call at {path} was interrupted: nobody knows whether it was made and paid", path=path
         )
         failure = AskFailure("refused", error, retryable=False)
-        await self._commit(place, purse, self._record(None, start, {}, failure))
+        await self._commit(callee, place, purse, self._record(None, start, {}, failure))
         raise failure
 
     async def _asked_about(self, place: Place, at: str) -> object:

@@ -57,14 +57,15 @@ def read_as(adapter: TypeAdapter[Any], output: object) -> tuple[object, str | No
         return adapter.validate_python(output), None
     except ValidationError as error:
         if not isinstance(output, str | bytes):
-            return None, _told(error)
+            return None, why_invalid(error)
     try:
         return adapter.validate_json(output), None
     except ValidationError as error:
-        return None, _told(error)
+        return None, why_invalid(error)
 
 
-def _told(error: ValidationError) -> str:
+def why_invalid(error: ValidationError) -> str:
+    """What pydantic has found, on one line."""
     return "; ".join(
         f"{'.'.join(map(str, problem['loc'])) or 'output'}: {problem['msg']}"
         for problem in error.errors(include_url=False)

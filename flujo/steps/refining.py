@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
@@ -28,7 +28,10 @@ class RefinementCheck(BaseModel):
 Check: TypeAlias = RefinementCheck | Mapping[str, Any]
 
 
-async def keep(draft: Any) -> Any:
+Kept = TypeVar("Kept")
+
+
+async def keep(draft: Kept) -> Kept:
     """The draft, unchanged: it stands beside what the critic says of it."""
     return draft
 

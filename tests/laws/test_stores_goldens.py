@@ -33,7 +33,7 @@ def branches() -> Any:
 
 def rounds() -> Any:
     loop = Step.loop_until("loop", Step("draft", writer("a", "b")), lambda text, *, iteration: iteration == 2)
-    return loop >> Step.map_over("each", Step("echo", EchoAgent(name="e")), lambda text: [text, 2, {"a": (1, None)}])
+    return loop >> Step.map_over("each", Step("echo", EchoAgent(name="e")), lambda text: [text, 2, {"a": [1, None]}])
 
 
 PIPELINES = {"feedback": feedback, "branches": branches, "rounds": rounds}

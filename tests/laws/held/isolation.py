@@ -220,6 +220,22 @@ C8 = law(
             at.ISOLATION_GOLDENS: "test_c8_models_are_handed_on_as_they_are",
         },
     ),
+    promise(
+        "With a store it is of the type that its agent declares, and comes back equal through it.",
+        {
+            at.CROSSING: "test_a_declared_type_comes_back_as_it_was "
+            "test_an_answer_that_is_not_what_its_agent_declares_is_refused "
+            "test_what_an_output_type_refuses_its_agent_is_told",
+        },
+    ),
+    promise(
+        "With a store one without a declared type is JSON, or its step fails with its spend.",
+        {
+            at.CROSSING: "test_json_needs_no_declared_type test_without_a_declared_type_an_answer_has_to_be_json "
+            "test_a_type_that_says_nothing_declares_nothing test_what_contains_itself_is_no_json "
+            "test_a_refused_answer_fails_its_step_with_its_spend_and_nothing_else",
+        },
+    ),
 )
 
 C9 = law(
