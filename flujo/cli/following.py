@@ -104,9 +104,11 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._wrote = False
         self.tree = RunTree()
 
     def told(self, event: Event) -> None:
+        self._wrote = True
         self.tree.told(event)
         for line in lines_of(event, self.tree):
             self._console.print(line, soft_wrap=True)
@@ -116,7 +118,8 @@ class Lines:
         try:
             yield
         finally:
-            self._console.print()
+            if self._wrote:
+                self._console.print()
 
 
 class JsonEvents:

@@ -219,4 +219,6 @@ def told_clearly(error: sqlite3.Error, file: Path) -> StoreError:
     """An error of SQLite as ours: which file, what, and what to do."""
     name = getattr(error, "sqlite_errorname", "SQLITE_ERROR").removeprefix("SQLITE_").partition("_")[0]
     what, fix = CLEARLY.get(name, ("failed", "Look at the cause; " + GO_ON))
+    if os.path.isdir(file):
+        what, fix = "is a folder", "Name a file in it, which need not exist"
     return StoreError(str(file), f"{what} ({error})", fix)

@@ -214,6 +214,14 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         SQLiteStore(tmp_path / "nowhere" / "runs.db").runs()
 
 
+def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(StoreError) as refused:
+        SQLiteStore(tmp_path).runs()
+    assert str(refused.value) == (
+        f"the store {tmp_path} is a folder (unable to open database file). Name a file in it, which need not exist"
+    )
+
+
 @pytest.mark.parametrize("url", ["runs.db", "sqlite:runs.db", "sqlite://runs.db", "mysql://x/y", "sqlite:///"])
 def test_a_url_of_no_store_is_refused_with_those_that_there_are(url: str) -> None:
     with pytest.raises(MisuseError, match=r"is no store: write sqlite:///runs\.db"):
