@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
-from pydantic_ai import Agent
+from pydantic_ai import Agent, NativeOutput, PromptedOutput, ToolOutput
 from pydantic_ai.messages import is_multi_modal_content
 from pydantic_ai.models import Model
 
@@ -35,8 +35,8 @@ class PydanticAgent:
         self.name = agent.name or "agent"
         if (model := _declared(agent.model)) is not None:
             self.model = model
-        if isinstance(agent.output_type, type) and issubclass(agent.output_type, BaseModel):
-            self.output_type = agent.output_type
+        if (output := _output_of(agent.output_type)) is not str:
+            self.output_type = output
         self._agent = agent
         self._deps = deps
 
@@ -78,6 +78,20 @@ def _declared(model: Model | str | None) -> str | None:
     if isinstance(model, Model):
         return named(model.system, model.model_name)
     return model
+
+
+def _output_of(declared: Any) -> Any:
+    """The type of the outputs of an agent; None where functions make them, whose types nobody checks."""
+    if isinstance(declared, type) or typing.get_origin(declared) is not None:
+        return declared
+    if isinstance(declared, ToolOutput):
+        return _output_of(declared.output)
+    if isinstance(declared, NativeOutput | PromptedOutput):
+        return _output_of(declared.outputs)
+    if isinstance(declared, Sequence):
+        types = [_output_of(one) for one in declared]
+        return None if None in types else typing.Union[tuple(types)]  # noqa: UP007  # of as many as there are
+    return None
 
 
 def _prompt(input: Any, feedback: Sequence[Rejection]) -> Any:

@@ -11,7 +11,7 @@ import anyio
 import pytest
 from openai import AsyncOpenAI
 from pydantic import BaseModel
-from pydantic_ai import Agent, ModelRetry, RunContext
+from pydantic_ai import Agent, ModelRetry, NativeOutput, PromptedOutput, RunContext, ToolOutput
 from pydantic_ai.messages import ImageUrl, ModelMessage, ModelResponse, TextPart, ToolCallPart, UserPromptPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.openai import OpenAIChatModel
@@ -188,6 +188,37 @@ def test_what_is_declared_is_the_model_of_the_agent() -> None:
     assert (with_model.model, with_model.output_type) == ("function:m", Weather)
     assert by_name.model == "openai:gpt-x"
     assert "model" not in vars(PydanticAgent(Agent()))
+
+
+class Weather(BaseModel):
+    rain: bool
+
+
+def words(text: str) -> int:
+    return len(text.split())
+
+
+@pytest.mark.parametrize(
+    ("output", "declared"),
+    [
+        (int, int),
+        (list[Weather], list[Weather]),
+        (Weather | None, Weather | None),
+        (ToolOutput(Weather), Weather),
+        (NativeOutput(Weather), Weather),
+        (PromptedOutput([Weather, int]), Weather | int),
+        ([Weather, str], Weather | str),
+        (words, None),
+        ([Weather, words], None),
+    ],
+    ids=str,
+)
+def test_the_type_of_its_output_is_declared_however_it_is_asked_for(output: Any, declared: Any) -> None:
+    assert PydanticAgent(Agent(Script([]).model(), output_type=output)).output_type == declared
+
+
+def test_text_needs_no_type() -> None:
+    assert "output_type" not in vars(PydanticAgent(Agent()))
 
 
 # Through the real SDK ---------------------------------------------------------------------------------------
