@@ -194,6 +194,9 @@ class Weather(BaseModel):
     rain: bool
 
 
+EITHER: list[Any] = [Weather, int]
+
+
 def words(text: str) -> int:
     return len(text.split())
 
@@ -206,7 +209,7 @@ def words(text: str) -> int:
         (Weather | None, Weather | None),
         (ToolOutput(Weather), Weather),
         (NativeOutput(Weather), Weather),
-        (PromptedOutput([Weather, int]), Weather | int),
+        (PromptedOutput(EITHER), Weather | int),
         ([Weather, str], Weather | str),
         (words, None),
         ([Weather, words], None),
