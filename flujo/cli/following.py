@@ -46,12 +46,14 @@ class LiveTree:
         self._limit = limit_usd
         self._now = now
         self._over = False
+        self._heard = False
         self._lock = Lock()  # a thread of the screen's draws while the run goes on
         self.tree = RunTree()
         self.tree.expect(pipeline)
 
     def told(self, event: Event) -> None:
         with self._lock:
+            self._heard = True
             self.tree.told(event)
 
     @contextmanager
@@ -67,6 +69,7 @@ class LiveTree:
                 yield
             finally:
                 self._over = True
+                live.transient = not self._heard  # of a run that never began nothing stays on the screen
 
     def drawn(self) -> Group:
         with self._lock:

@@ -8,7 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from flujo.errors import JournalConflict
+from flujo.errors import JournalConflict, NotStorable
+from flujo.isolation import Delta
 from flujo.ports import Intent, RecordedAnswer
 from flujo.stores.codec import Codec, dumps
 from flujo.stores.facts import (
@@ -105,10 +106,22 @@ def answer_texts(path: str, answer: RecordedAnswer, codec: Codec) -> tuple[str, 
         [], draws_data(answer.draws), {},
     ]  # fmt: skip
     if answer.context_change:
-        facts[2] = codec.text([list(row) for row in answer.context_change], f"the context after '{path}'")
+        facts[2] = _change_text(path, answer.context_change, codec)
     if answer.metadata:
         facts[4] = codec.text(dict(answer.metadata), f"the metadata at '{path}'")
     return value, None if facts == list(NO_FACTS) else dumps(facts)
+
+
+def _change_text(path: str, change: Delta, codec: Codec) -> str:
+    """The fields that an ask changed, as one text: they may share what they hold. Raises NotStorable."""
+    what = f"the context after '{path}'"
+    try:
+        return codec.text([list(row) for row in change], what)
+    except NotStorable as refused:
+        number, _, rest = refused.path.removeprefix("$[").partition("][1]")
+        if not number.isdecimal():
+            raise
+        raise NotStorable(f"$.{change[int(number)][0]}{rest}", refused.reason, what) from None
 
 
 def insert_answer(

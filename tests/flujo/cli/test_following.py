@@ -13,6 +13,7 @@ from flujo.cli.console import Page
 from flujo.cli.drawing import View, tree_lines
 from flujo.cli.following import LiveTree
 from flujo.cli.tree import RunTree
+from flujo.errors import MisuseError
 from flujo.events import Answered, Asked, Event, StepEnded
 from tests.flujo.cli.press import approved, press, wordy
 
@@ -45,6 +46,17 @@ def drawn_when(runner: Flujo[str, object], moment: Callable[[Event], bool], cons
     )
     followed.run("rain")
     return "\n".join(line.rstrip() for line in seen[0].splitlines())
+
+
+def test_of_a_run_that_never_begins_nothing_stays_on_the_screen() -> None:
+    screen, runner = page(), press()
+    live = LiveTree(screen, runner.pipeline, "press", None, runner.clock.now)
+    with pytest.raises(MisuseError), live.shown():
+        raise MisuseError("not so")
+    assert isinstance(screen.file, StringIO)
+    drawn, _, erased = screen.file.getvalue().partition("\x1b[?25h")
+    assert erased == "\r" + "\x1b[1A\x1b[2K" * 5
+    assert drawn.count("\n") == 5
 
 
 def second_attempt(event: Event) -> bool:
