@@ -324,7 +324,7 @@ def test_a_run_of_a_name_that_has_ended_is_told_again_and_says_so(flujo: Call) -
     kept(flujo, "press")
     again = kept(flujo, "press")
     assert (again.out, again.code) == (
-        """
+        """\
 nothing was run: the store tells again how the run of this name has ended
 {"legal": "fine", "tone": "fine"}
 
