@@ -49,12 +49,12 @@ def drawn_when(runner: Flujo[str, object], moment: Callable[[Event], bool], cons
 
 
 def test_of_a_run_that_never_begins_nothing_stays_on_the_screen() -> None:
-    screen, runner = page(), press()
+    file, runner = StringIO(), press()
+    screen = Page(file=file, force_terminal=True, color_system=None, width=90, height=25)
     live = LiveTree(screen, runner.pipeline, "press", None, runner.clock.now)
     with pytest.raises(MisuseError), live.shown():
         raise MisuseError("not so")
-    assert isinstance(screen.file, StringIO)
-    drawn, _, erased = screen.file.getvalue().partition("\x1b[?25h")
+    drawn, _, erased = file.getvalue().partition("\x1b[?25h")
     assert erased == "\r" + "\x1b[1A\x1b[2K" * 5
     assert drawn.count("\n") == 5
 

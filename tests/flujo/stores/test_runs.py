@@ -96,27 +96,6 @@ async def test_an_answer_that_cannot_be_stored_fails_its_step_with_its_spend(sto
     assert (told.status, agent.calls, told.ledger) == ("failed", 1, result.ledger)
 
 
-async def test_a_context_that_cannot_be_stored_fails_its_step_and_names_the_field(store: SQLiteStore) -> None:
-    class Links(PipelineContext):
-        names: list[str] = []
-        held: dict[str, Any] = {}
-
-    class Holds:
-        model = "test:writer"
-
-        async def run(self, text: str, *, context: Links) -> AgentOutput[str]:
-            context.names.append(text)
-            context.held["rain"] = [1, object()]
-            return AgentOutput(text, usage=DRAFT, model=self.model)
-
-    result = await runner(Step("a", Holds()), store, context_model=Links).run_async("rain", run_id="r")
-    assert str(result.error).startswith(
-        "step 'a' failed after 1 attempt: the context after 'a/attempt:1' cannot be stored: at $.held.rain[1], "
-        "it is of type object, "
-    )
-    assert (result.context, result.ledger.known_cost_usd) == (Links(), Decimal("0.00104"))
-
-
 async def test_an_output_that_cannot_be_stored_fails_the_run(store: SQLiteStore) -> None:
     step = Step("a", writer("Rain"), output_processors=[lambda text: object()])
     result = await runner(step, store).run_async("rain", run_id="r")
