@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flujo.cli.endings import CLEAN, FINDINGS, Refused
+from flujo.cli.inert import inert
 
 if TYPE_CHECKING:
     from flujo.price_list.snapshot import Snapshot
@@ -73,9 +74,11 @@ def diff(old: _List, new: _List, as_json: AsJson = False) -> None:
     else:
         for one in found:
             old_text, new_text = ("not listed" if text is None else text for text in (one.old, one.new))
-            typer.echo(f"{one.model} {one.what}: {old_text} -> {new_text}")
+            typer.echo(inert(f"{one.model} {one.what}: {old_text} -> {new_text}"))
         count = len({one.model for one in found})
-        typer.echo(f"{count} models differ: {lists[0].source} ({lists[0].id}) -> {lists[1].source} ({lists[1].id})")
+        typer.echo(
+            inert(f"{count} models differ: {lists[0].source} ({lists[0].id}) -> {lists[1].source} ({lists[1].id})")
+        )
     raise typer.Exit(FINDINGS if found else CLEAN)
 
 

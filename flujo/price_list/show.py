@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flujo.cli.inert import inert
 from flujo.price_list.cost_model import KINDS
 
 UNITS = [*KINDS]
@@ -29,12 +30,12 @@ def table(rows: Sequence[Mapping[str, Any]], source: str) -> None:
         head = row["model"] if context is None else f"  {context}"
         nothing = "no price" if context is None else "the same"
         for unit in sorted(prices, key=_place) or [""]:
-            grid.add_row(*map(Text, (head, unit.removesuffix("_mtok"), prices.get(unit, nothing))))
+            grid.add_row(*(Text(inert(cell)) for cell in (head, unit.removesuffix("_mtok"), prices.get(unit, nothing))))
             head = ""
     console.print(grid)
     models = {row["model"] for row in rows}
     console.print(f"{len(models)} models, USD per million tokens or per unit as named", style="dim")
-    console.print(source, style="dim")
+    console.print(Text(inert(source), style="dim"))
 
 
 def _place(unit: str) -> tuple[int, str]:

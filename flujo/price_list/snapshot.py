@@ -7,6 +7,8 @@ them is said in ``cost_model.py``; nothing here has a clock or a network.
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -21,6 +23,10 @@ from flujo.prices import content_id
 from flujo.usage import count, not_negative
 
 FORMAT = "flujo-prices/1"
+MAX_BYTES = 32 * 1024 * 1024
+"""Of a file that is read: some fifty times what a list of all public prices has."""
+MAX_REASON = 200
+"""Characters of why a file is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,31 +92,57 @@ class Snapshot:
         return {name: [_plain(model) for model in models] for name, models in self.providers.items()}
 
     def write(self, path: Path | str) -> None:
-        """Write it as JSON, one model a line, so that version control shows what has changed."""
+        """Write it as JSON, one model a line, so that version control shows what has changed.
+
+        The file is the old one or the new one, never half. OSError names it.
+        """
         lines = []
         for name, models in sorted(self.providers.items()):
             rows = ",\n".join(f"  {json.dumps(_plain(model))}" for model in models)
             lines.append(f"{json.dumps(name)}: [\n{rows}\n]")
         head = f'{{"format": "{FORMAT}",\n"source": {json.dumps(self.source)},\n"id": "{self.id}",\n"providers": {{\n'
-        Path(path).write_text(head + ",\n".join(lines) + "\n}}\n", encoding="utf-8")
+        _write_whole(Path(path), (head + ",\n".join(lines) + "\n}}\n").encode("utf-8"))
 
     @classmethod
     def read(cls, path: Path | str) -> Snapshot:
         """What ``write`` has written. ValueError for anything else, and for content that is not what its id says."""
-        text = Path(path).read_text(encoding="utf-8")
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
         try:
-            data = json.loads(text)
+            if len(content) > MAX_BYTES:
+                raise ValueError(f"it has more than {MAX_BYTES} bytes")
+            data = json.loads(content.decode("utf-8"))
             if data["format"] != FORMAT:
                 raise ValueError(f"its format is {data['format']!r}, not {FORMAT!r}")
-            listed = {name: tuple(map(_listed, models)) for name, models in data["providers"].items()}
-            snapshot, said = cls(listed, data["source"]), data["id"]
-        except (KeyError, TypeError, AttributeError, ValueError) as problem:
-            told = f"{type(problem).__name__}: {problem}"
+            listed = {_visible(name): tuple(map(_listed, models)) for name, models in data["providers"].items()}
+            snapshot, said = cls(listed, _visible(data["source"])), _visible(data["id"])
+        except (LookupError, TypeError, AttributeError, ValueError, RecursionError, re.error) as problem:
+            told = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
+            told = told if len(told) <= MAX_REASON else f"{told[:MAX_REASON]}..."
             raise ValueError(f"{path} is no price list: {told}; 'flujo prices export' writes one") from problem
         if snapshot.id != said:
             changed = f"{path} has been changed: its id is '{said}', that of its content '{snapshot.id}'"
             raise ValueError(f"{changed}; 'flujo prices export' writes it anew")
         return snapshot
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)  # a pipe or a terminal is not replaced
+        return
+    target = Path(os.path.realpath(path))
+    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, target)
+    except BaseException as failure:
+        beside.unlink(missing_ok=True)
+        if isinstance(failure, OSError):
+            raise OSError(failure.errno, failure.strerror, str(path)) from failure
+        raise
 
 
 def _plain(model: Listed) -> dict[str, object]:
@@ -155,12 +187,15 @@ def _match(plain: Mapping[str, Any]) -> Match:
         case "any" | "all":
             return Clauses(how, tuple(map(_match, what)))
         case "equals" | "starts_with" | "ends_with" | "contains" | "regex":
+            re.compile(what if how == "regex" else "")
             return Clause(how, _visible(what))
     raise ValueError(f"it compares names by {how!r}")
 
 
 def _visible(name: str) -> str:
     """Names are shown in terminals, where others than printable characters are commands."""
+    if not isinstance(name, str):
+        raise TypeError(f"a {type(name).__name__} stands where a name should")
     if not name.isprintable():
         raise ValueError(f"it has the name {name!r}")
     return name
@@ -169,10 +204,10 @@ def _visible(name: str) -> str:
 def _tariff(plain: Mapping[str, Any]) -> Tariff:
     starts, hours = plain.get("starts"), plain.get("hours")
     return Tariff(
-        rates=tuple((unit, _rate(unit, rate)) for unit, rate in plain["usd"].items()),
+        rates=tuple((_visible(unit), _rate(unit, rate)) for unit, rate in plain["usd"].items()),
         starts=None if starts is None else date.fromisoformat(starts),
         hours=None if hours is None else (time.fromisoformat(hours[0]), time.fromisoformat(hours[1])),
-        when=tuple(plain.get("when", {}).items()),
+        when=tuple((_visible(term), _visible(value)) for term, value in plain.get("when", {}).items()),
     )
 
 

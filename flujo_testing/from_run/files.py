@@ -55,19 +55,20 @@ def write_all(files: Sequence[File], *, force: bool = False, disk: Disk = DISK) 
     for file in files:
         file.scan.refuse(file.data, file.shown)
     before = {file.shown: file.full.read_bytes() if file.full.exists() else None for file in files}
-    done: list[File] = []
+    begun: list[File] = []
     try:
         for file in files:
+            begun.append(file)
             write_file(file.root, file.path, file.data, scan=file.scan, shown=file.shown, disk=disk)
-            done.append(file)
     except BaseException:
-        for file in reversed(done):
-            _restore(file, before[file.shown])
+        for file in reversed(begun):
+            _restore(file, before[file.shown], disk)
         raise
 
 
-def _restore(file: File, before: bytes | None) -> None:
+def _restore(file: File, before: bytes | None, disk: Disk) -> None:
+    """The last one begun may be there too: a disk can fail after it has put a file in its place."""
     if before is None:
-        remove_file(file.root, file.path, shown=file.shown)
-    else:
-        file.full.write_bytes(before)
+        remove_file(file.root, file.path, shown=file.shown, disk=disk)
+    elif file.full.read_bytes() != before:
+        write_file(file.root, file.path, before, scan=SecretScan(), shown=file.shown, disk=disk)

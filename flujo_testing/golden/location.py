@@ -87,6 +87,12 @@ def place_of(test: OwningTest, name: str | None = None) -> Place:
     return Place("/".join([*parts, stem + SUFFIX]), test.node_id, name)
 
 
+def is_place_of_golden(path: str) -> bool:
+    """Whether a golden may lie at a path below the golden folder: in a folder, and nothing of it hidden."""
+    parts = path.split("/")
+    return path.endswith(SUFFIX) and len(parts) > 1 and not any(part.startswith(".") for part in parts)
+
+
 def portable(part: str) -> str:
     """The text as one part of a path: itself if it is fit, otherwise a slug, ``~`` and a short hash."""
     slug = _UNSAFE.sub("-", part).strip(".-")

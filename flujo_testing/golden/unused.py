@@ -27,9 +27,10 @@ def read_unused(root: Path) -> dict[str, str]:
     if content is None:
         return {}
     try:
-        told = json.loads(content)
+        told = json.loads(content.decode("utf-8"))
         if told["format"] != UNUSED_FORMAT or not all(type(sha) is str for sha in told["goldens"].values()):
             raise ValueError
+        "".join(told["goldens"]).encode()  # a lone surrogate is in no path
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise GoldenCorrupt(shown, 1, f"is no list in the format '{UNUSED_FORMAT}': run all tests again") from None
     return dict(told["goldens"])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from flujo_testing.golden.errors import GoldenError
+from flujo_testing.golden.errors import GoldenError, GoldenNotWritten
 from flujo_testing.golden.inert import inert
 from flujo_testing.golden.leak import SecretScan, secrets_in
 from flujo_testing.golden.mode import Mode, mode_of
@@ -143,7 +143,11 @@ class ReportHooks:
         """Where pytest keeps what failed last, if it keeps that."""
         cache = vars(self.config).get("cache")
         if isinstance(cache, pytest.Cache):
-            write_record(cache.mkdir(KEPT_IN), record, self.scan)
+            try:
+                folder = cache.mkdir(KEPT_IN)
+            except OSError as error:
+                raise GoldenNotWritten(str(error.filename), error.strerror or str(error)) from error
+            write_record(folder, record, self.scan)
 
     def _page(self, record: SuiteRecord) -> str:
         from flujo_testing.report.page import page

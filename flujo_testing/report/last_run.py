@@ -8,9 +8,11 @@ from typing import Final
 
 from flujo_testing.golden.errors import GoldenCorrupt, GoldenNotWritten
 from flujo_testing.golden.leak import SecretScan
+from flujo_testing.golden.parsing import plain_data
 from flujo_testing.golden.reading import read_bounded
 from flujo_testing.golden.writing import DISK, Disk, write_file
 from flujo_testing.report.record import RecordUnreadable, SuiteRecord, as_json, suite_from_json
+from flujo_testing.transcript import render
 
 FILE: Final = "last-run.json"
 KEPT_IN: Final = "flujo"
@@ -23,7 +25,18 @@ def masked(record: SuiteRecord, scan: SecretScan) -> SuiteRecord:
     """The record without the texts in which a secret is: each of its parts may be shown and written."""
     hidden = _masked(record, scan)
     assert isinstance(hidden, SuiteRecord)
-    return hidden
+    changed = (
+        replace(one, before=_golden_masked(one.before, scan), after=_golden_masked(one.after, scan))
+        for one in hidden.changed
+    )
+    return replace(hidden, changed=tuple(changed))
+
+
+def _golden_masked(text: str | None, scan: SecretScan) -> str | None:
+    """A golden may hold in an escape what is a secret in the value that is shown of it."""
+    if text is None or scan.find(text.encode("utf-8")) is None:
+        return text
+    return render(scan.masked(plain_data(text)))
 
 
 def _masked(value: object, scan: SecretScan) -> object:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -137,7 +138,7 @@ def as_json(record: SuiteRecord) -> str:
 def suite_from_json(text: str | bytes, shown: str) -> SuiteRecord:
     """The record in the file that a user knows as ``shown``. Raises RecordUnreadable, whatever the file holds."""
     try:
-        told = json.loads(text)
+        told = json.loads(text if isinstance(text, str) else text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise RecordUnreadable(f"{shown} is not JSON: {error}") from None
     if not isinstance(told, dict) or told.get("format") != FORMAT:
@@ -145,26 +146,27 @@ def suite_from_json(text: str | bytes, shown: str) -> SuiteRecord:
     return SuiteRecord(**{name: _checked(name, kind, told, shown) for name, kind in _kinds().items()})
 
 
-def _kinds() -> dict[str, Any]:
+@cache
+def _kinds() -> dict[str, TypeAdapter[Any]]:
     """Of the fields of a record. What reviews goldens is loaded where a record is read, not where one is made."""
     from flujo_testing.review.groups import Changed
 
     return {
-        "cases": tuple[CaseRecord, ...],
-        "causes": tuple[Cause, ...],
-        "changed": tuple[Changed, ...],
-        "audit": Mapping[str, Mapping[str, str]] | None,
-        "started_at": str,
-        "seconds": float,
+        "cases": TypeAdapter(tuple[CaseRecord, ...]),
+        "causes": TypeAdapter(tuple[Cause, ...]),
+        "changed": TypeAdapter(tuple[Changed, ...]),
+        "audit": TypeAdapter(Mapping[str, Mapping[str, str]] | None),
+        "started_at": TypeAdapter(str),
+        "seconds": TypeAdapter(float),
     }
 
 
-def _checked(name: str, kind: Any, told: dict[str, object], shown: str) -> Any:
+def _checked(name: str, kind: TypeAdapter[Any], told: dict[str, object], shown: str) -> Any:
     if name not in told:
         raise RecordUnreadable(f"{shown} is no record of a run: it has no field '{name}'")
     try:
-        return TypeAdapter(kind).validate_python(told[name])
+        return kind.validate_python(told[name])
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, (name, *first["loc"])))
+        where = ".".join(str(part) if isinstance(part, int) else f"{part!s:.80}" for part in (name, *first["loc"]))
         raise RecordUnreadable(f"{shown} is no record of a run: {where}: {first['msg']}") from None

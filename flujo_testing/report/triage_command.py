@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flujo.cli.endings import CLEAN, FINDINGS, Refused
+from flujo.cli.inert import inert
 
 if TYPE_CHECKING:
     from flujo_testing.report.record import Cause, SuiteRecord
@@ -46,7 +47,7 @@ def triage(
     elif key is None:
         _show(record)
     else:
-        typer.echo("\n".join(causes[0].tests))
+        typer.echo("\n".join(map(inert, causes[0].tests)))
     raise typer.Exit(FINDINGS)
 
 
@@ -76,7 +77,7 @@ def _named(record: SuiteRecord, key: str) -> Cause:
 def _show(record: SuiteRecord) -> None:
     from flujo_testing.report.show import headline, lines
 
-    typer.echo(f"run of {record.started_at}: {headline(record)}")
+    typer.echo(inert(f"run of {record.started_at}: {headline(record)}"))
     for line in lines(record):
         typer.echo(line)
 

@@ -8,16 +8,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from flujo_testing.golden.errors import GoldenError, GoldenMisuse
+from flujo_testing.golden.errors import GoldenCorrupt, GoldenError, GoldenMisuse
 from flujo_testing.golden.findings import digest
-from flujo_testing.golden.location import GoldenFolder
+from flujo_testing.golden.location import GoldenFolder, is_place_of_golden
 from flujo_testing.golden.pending import pending_folder
 from flujo_testing.golden.reading import read_golden
 from flujo_testing.golden.unused import read_unused, write_unused
 from flujo_testing.review.deciding import Choice, accepting, chosen, rejecting
 from flujo_testing.review.decision import Decision, Desk, Done, Rewrite, decide
 from flujo_testing.review.migrating import CURRENT, STEPS, FormatStep, migrated
-from flujo_testing.review.page import Entry, entry_text
+from flujo_testing.review.page import PAGE, Entry, entry_text, scan_of_page
 from flujo_testing.review.proposals import Problem, waiting
 
 ACCEPT: Final = "accept"
@@ -50,6 +50,7 @@ def settle(
     """
     if not reason.strip():
         raise GoldenMisuse(f"a decision needs a reason: flujo golden {verb} ... --reason 'why'")
+    _refuse_secrets(desk, reason)
 
     if not (root or pending_folder(desk.folder)).is_dir():
         raise GoldenMisuse(_NOTHING)
@@ -78,6 +79,8 @@ def prunable(folder: GoldenFolder) -> tuple[list[Rewrite], list[Problem]]:
     for golden, sha in sorted(read_unused(pending_folder(folder)).items()):
         try:
             content = read_golden(folder, golden)
+            if not is_place_of_golden(golden):
+                raise GoldenCorrupt(folder.shown(golden), 1, "is listed as unused, and no golden lies there")
         except GoldenError as error:
             problems.append(Problem(golden, str(error)))
             continue
@@ -95,6 +98,7 @@ def prune(desk: Desk, *, reason: str, at: datetime) -> Acted:
     """Remove the goldens that no test owns."""
     if not desk.folder.path.is_dir():
         return Acted(Done())
+    _refuse_secrets(desk, reason)
     problems: list[Problem] = []
 
     def take(finished: bool) -> Decision:
@@ -130,6 +134,11 @@ def migrate(desk: Desk, *, at: datetime, steps: dict[int, FormatStep] = STEPS, c
 
     done = decide(desk, take)
     return Acted(done, 0, [*done.problems, *(problem.reason for problem in problems)])
+
+
+def _refuse_secrets(desk: Desk, reason: str) -> None:
+    """As it was given: on the page of changes its letters may be escaped, and a secret not be found among them."""
+    scan_of_page(desk.scan).refuse(reason.encode("utf-8", "surrogatepass"), desk.folder.shown(PAGE))
 
 
 def _decision(desk: Desk, entry: Entry, rewrites: Sequence[Rewrite]) -> Decision:

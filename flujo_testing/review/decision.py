@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from flujo_testing.golden.errors import GoldenCorrupt, GoldenError
+from pydantic import TypeAdapter
+
+from flujo_testing.golden.errors import GoldenCorrupt, GoldenError, GoldenMisuse, GoldenNotWritten
 from flujo_testing.golden.findings import digest
 from flujo_testing.golden.leak import SecretScan
 from flujo_testing.golden.location import GoldenFolder
@@ -32,7 +34,7 @@ from flujo_testing.review.page import MAX_PAGE_BYTES, PAGE, scan_of_page, with_e
 
 FORMAT: Final = "flujo-decision/1"
 FILE: Final = ".decision.json"
-MAX_BYTES: Final = 1 << 30
+MAX_BYTES: Final = 1 << 27
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def decide(desk: Desk, take: Callable[[bool], Decision], source: Path | None = N
     ignore_in_git(root, disk=desk.disk)
     with locked(root):
         _sweep(desk, root, "")
-        earlier = _interrupted(desk)
+        earlier = begun(desk.folder)
         if earlier is not None and earlier.root not in (str(root), str(source)):
             why = f"what was begun with --from {earlier.root} is to be finished with it"
             raise GoldenCorrupt(str(root / FILE), 1, why)
@@ -130,7 +132,10 @@ def _sweep(desk: Desk, folder: Path, name: str) -> None:
     left_over = re.compile(rf"\.{re.escape(name) or '.+'}\.[0-9a-f]{{8}}\.tmp")
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if left_over.fullmatch(path.name):
-            desk.disk.remove(path)
+            try:
+                desk.disk.remove(path)
+            except OSError as error:
+                raise GoldenNotWritten(str(path), f"cannot be removed: {error.strerror or error}") from error
 
 
 def _carry_out(desk: Desk, decision: Decision) -> Done:
@@ -225,26 +230,34 @@ def _refuse_secrets(desk: Desk, decision: Decision) -> None:
 def _write_down(desk: Desk, decision: Decision) -> None:
     root = pending_folder(desk.folder)
     data = json.dumps({"format": FORMAT} | asdict(decision), indent=1).encode("ascii")
+    if len(data) > MAX_BYTES:
+        raise GoldenMisuse(f"one decision cannot be about so much ({len(data)} bytes): name fewer groups or goldens")
     write_file(root, FILE, data, scan=SecretScan(), shown=str(root / FILE), disk=desk.disk)
 
 
-def _interrupted(desk: Desk) -> Decision | None:
-    root = pending_folder(desk.folder)
+def begun(folder: GoldenFolder) -> Decision | None:
+    """The decision that nobody has finished, if there is one. Raises GoldenCorrupt, whatever the file holds."""
+    root = pending_folder(folder)
     shown = str(root / FILE)
     content = read_bounded(root, FILE, shown, MAX_BYTES)
     if content is None:
         return None
     try:
-        return _read(json.loads(content))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        return _read(json.loads(content.decode("utf-8")))
+    except (ValueError, RecursionError) as error:
         why = f"holds no decision ({type(error).__name__}): look what it was about, then remove it"
         raise GoldenCorrupt(shown, 1, why) from None
 
 
-def _read(told: dict[str, Any]) -> Decision:
-    if told.pop("format") != FORMAT:
+def _read(told: object) -> Decision:
+    """ValueError for what is no decision: somebody else may have put the file there."""
+    names = {"format", *(one.name for one in fields(Decision))}
+    if not isinstance(told, dict) or told.keys() != names or told.pop("format") != FORMAT:
         raise ValueError
-    rewrites = tuple(Rewrite(**row) for row in told.pop("rewrites"))
-    keep = tuple(Pending(**row) for row in told.pop("keep"))
-    drop = tuple(told.pop("drop"))
-    return Decision(rewrites=rewrites, keep=keep, drop=drop, **told)
+    json.dumps(told, ensure_ascii=False).encode("utf-8")  # a lone surrogate is in no file that is written here
+    return _schema().validate_python(told)
+
+
+@cache
+def _schema() -> TypeAdapter[Decision]:
+    return TypeAdapter(Decision)

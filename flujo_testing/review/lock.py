@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from flujo_testing.golden.errors import GoldenMisuse
+from flujo_testing.golden.errors import GoldenMisuse, GoldenNotWritten
 from flujo_testing.golden.reading import refuse_detour
 
 FILE: Final = ".lock"
@@ -17,9 +17,14 @@ FILE: Final = ".lock"
 
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """Hold the lock in the folder ``root``, which must be there. Raises GoldenMisuse while somebody else does."""
+    """Hold the lock in the folder ``root``, which must be there. Raises GoldenMisuse while somebody else does,
+    GoldenNotWritten where there can be no lock.
+    """
     refuse_detour(root, FILE, str(root / FILE))
-    handle = os.open(root / FILE, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        handle = os.open(root / FILE, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise GoldenNotWritten(str(root / FILE), error.strerror or str(error)) from error
     try:
         if not _taken(handle):
             raise GoldenMisuse(f"another command is deciding about the goldens ({root / FILE}): let it end first")

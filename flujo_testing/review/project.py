@@ -22,7 +22,10 @@ def folder_of(here: Path, given: Path | None) -> GoldenFolder:
     """The folder ``given``, otherwise that of the project around ``here``. Raises GoldenMisuse for what is none."""
     anchor, settings = settings_around(here)
     if given is None:
-        return golden_folder(anchor, str(settings.get(SETTING, _DEFAULT)), _SNAPSHOTS)
+        setting = settings.get(SETTING, _DEFAULT)
+        if not isinstance(setting, str):
+            raise GoldenMisuse(f"{SETTING} is no text in the ini file in {anchor}: name a folder, such as 'golden'")
+        return golden_folder(anchor, setting, _SNAPSHOTS)
     folder = here / given
     if not folder.is_dir():
         raise GoldenMisuse(f"there is no folder {str(given)!r}: name that of the goldens (--dir)")
@@ -49,9 +52,11 @@ def _settings(folder: Path) -> Mapping[str, Any] | None:
 def _of_toml(file: Path) -> Mapping[str, Any] | None:
     try:
         told = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise GoldenMisuse(f"{file} cannot be read: {error}") from None
-    found = told.get("tool", {}).get("pytest", {}).get("ini_options")
+    except (ValueError, RecursionError, OSError) as error:  # ValueError: also of an integer with too many digits
+        raise GoldenMisuse(f"{file} cannot be read: {' '.join(str(error).split())}") from None
+    found: object = told
+    for name in ("tool", "pytest", "ini_options"):
+        found = found.get(name) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else None
 
 
@@ -59,8 +64,8 @@ def _of_ini(file: Path) -> Mapping[str, Any] | None:
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read_string(file.read_text(encoding="utf-8"))
-    except (configparser.Error, UnicodeDecodeError) as error:
-        raise GoldenMisuse(f"{file} cannot be read: {error}") from None
+    except (configparser.Error, UnicodeDecodeError, OSError) as error:
+        raise GoldenMisuse(f"{file} cannot be read: {' '.join(str(error).split())}") from None
     section = "tool:pytest" if file.name == "setup.cfg" else "pytest"
     if parser.has_section(section):
         return parser[section]

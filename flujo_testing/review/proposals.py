@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flujo_testing.golden.errors import GoldenCorrupt, GoldenError
 from flujo_testing.golden.findings import digest
-from flujo_testing.golden.location import SUFFIX, GoldenFolder
+from flujo_testing.golden.location import GoldenFolder, is_place_of_golden
 from flujo_testing.golden.parsing import decoded, read_data
 from flujo_testing.golden.pending import Pending, pending_folder, pending_goldens, read_pending
 from flujo_testing.golden.reading import read_golden
@@ -72,7 +72,7 @@ def waiting(folder: GoldenFolder, root: Path | None = None) -> Waiting:
 
 def _checked(folder: GoldenFolder, root: Path, golden: str) -> Proposal:
     shown = str(root / f"{golden}.json")
-    if not golden.endswith(SUFFIX) or "/" not in golden or any(part.startswith(".") for part in golden.split("/")):
+    if not is_place_of_golden(golden):
         raise GoldenCorrupt(shown, 1, "is a proposal for a path where no golden lies")
     pending = read_pending(root, golden)
     if pending is None:
@@ -97,12 +97,12 @@ def owner_is_gone(folder: GoldenFolder, owner: str) -> bool:
     """Whether a test stands no more in its file, as far as the file tells; its methods may be inherited."""
     path, _, rest = owner.partition("::")
     file = folder.anchor / path
-    if not file.is_file():
+    if ".." in file.parts or not file.is_relative_to(folder.anchor) or not file.is_file():
         return True
     first = rest.partition("[")[0].partition("::")[0]
     try:
         names = set(_names(ast.parse(file.read_bytes())))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: Python's parser on what is too deep
         return False  # whoever runs it is told
     return first not in names and "*" not in names
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from flujo.price_list import Snapshot
 from flujo_testing.audit.matrix import read_matrix
 from flujo_testing.audit.waivers import waivers_of
 from flujo_testing.cassette.exchange import Exchange
@@ -19,6 +21,11 @@ from flujo_testing.golden.location import GoldenFolder
 from flujo_testing.golden.parsing import read_data
 from flujo_testing.golden.pending import read_pending
 from flujo_testing.golden.reading import read_golden
+from flujo_testing.golden.unused import read_unused
+from flujo_testing.report.last_run import read_record
+from flujo_testing.review.decision import begun
+from flujo_testing.review.project import folder_of
+from flujo_testing.review.proposals import waiting
 
 OWNER = "tests/test_rain.py::test_it"
 HERE = "<here>"
@@ -29,7 +36,8 @@ HERE = "<here>"
 class Reader:
     """``file`` lies below the folder that ``read`` is given; ``good`` is a file with a place for a fragment.
 
-    ``line``: a file that is good but for its last line, which is the fragment.
+    ``line``: a file that is good but for its last line, which is the fragment. ``beside``: other files that a good
+    one needs.
     """
 
     name: str
@@ -37,16 +45,17 @@ class Reader:
     good: bytes
     read: Callable[[Path], object]
     line: bytes | None = None
+    beside: Mapping[str, bytes] = field(default_factory=dict)
 
     def files(self, fragment: bytes) -> dict[str, bytes]:
         files = {"alone": fragment, "in a good file": self.good.replace(HERE.encode(), fragment)}
         return files if self.line is None else {**files, "as a line": self.line.replace(HERE.encode(), fragment)}
 
     def put(self, root: Path, content: bytes) -> Path:
-        path = root / self.file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        return path
+        for file, data in {**self.beside, self.file: content}.items():
+            (root / file).parent.mkdir(parents=True, exist_ok=True)
+            (root / file).write_bytes(data)
+        return root / self.file
 
 
 def _golden(root: Path) -> object:
@@ -71,6 +80,17 @@ class ScanFound(Exception):
     """What ``flujo cassette scan`` tells of a file."""
 
 
+def _proposals(root: Path) -> object:
+    problems = waiting(GoldenFolder(root, root / "golden"), root / "out").problems
+    if problems:
+        raise ProposalsFound("; ".join(problem.reason for problem in problems))
+    return None
+
+
+class ProposalsFound(Exception):
+    """What ``flujo golden status --from`` tells of a file."""
+
+
 class WaiversFound(Exception):
     """What is wrong with a file of waivers."""
 
@@ -82,6 +102,14 @@ def _waivers(root: Path) -> object:
     return None
 
 
+PROPOSED = json.dumps(f'format: "flujo-golden/1"\nowner: "{OWNER}"\ninput: "rain"\n').encode()
+"""The fragment of a good proposal."""
+_DECISION = b"""{"format": "flujo-decision/1", "root": <here>, "entry": "", "page": null,
+"rewrites": [], "keep": [], "drop": []}"""
+_RECORD = b"""{"format": "flujo-suite/1", "cases": [], "causes": [], "changed": [], "audit": null,
+"started_at": <here>, "seconds": 0.25}"""
+_PRICES = f'''{{"format": "flujo-prices/1", "source": <here>, "id": "{Snapshot({}, "").id}",
+"providers": {{}}}}'''
 _LINES = written(OWNER, [Exchange("a", {"input": HERE}, {"output": "x"})])
 _INSIDE = _LINES.replace(b'"<here>"', b"<here>")
 _LAST = written(OWNER, []) + b"<here>\n"
@@ -107,5 +135,33 @@ READERS = (
     Reader("cassette", "cassettes/rain/it.jsonl", _INSIDE, _cassette, _LAST),
     Reader("scan", "cassettes/rain/it.jsonl", _INSIDE, _scan),
     Reader("import", "rain.yaml", _VCR, lambda root: imported(root / "rain.yaml")),
+    Reader(
+        "decision",
+        "golden/.pending/.decision.json",
+        _DECISION,
+        lambda root: begun(GoldenFolder(root, root / "golden")),
+    ),
+    Reader(
+        "unused",
+        "golden/.pending/.unused.json",
+        b'{"format": "flujo-unused/1", "goldens": {"rain/it.yaml": <here>}}\n',
+        lambda root: read_unused(root / "golden/.pending"),
+    ),
+    Reader(
+        "proposals elsewhere",
+        "out/rain/it.yaml.json",
+        f'{{"format": "flujo-pending/1", "golden": "rain/it.yaml", "owner": "{OWNER}", "name": null, "test": "t",\n'
+        f'"base": null, "text": {HERE}}}\n'.encode(),
+        _proposals,
+        beside={"tests/test_rain.py": b"def test_it(): ...\n"},
+    ),
+    Reader("last run", "out/last-run.json", _RECORD, lambda root: read_record(root / "out")),
+    Reader("prices", "prices.json", _PRICES.encode(), lambda root: Snapshot.read(root / "prices.json")),
+    Reader(
+        "settings",
+        "pyproject.toml",
+        b"[tool.pytest.ini_options]\nflujo_golden_dir = <here>\n",
+        lambda root: folder_of(root, None),
+    ),
     Reader("waivers", "waivers.toml", b'[a]\nreason = "x"\nexpires = <here>\n', _waivers),
 )

@@ -12,7 +12,7 @@ import pytest
 
 from tests.flujo_testing.golden_project import REPOSITORY
 from tests.threats.contents import CONTENTS
-from tests.threats.readers import READERS, Reader
+from tests.threats.readers import PROPOSED, READERS, Reader
 
 
 def in_a_good_file(*names: str) -> set[str]:
@@ -41,6 +41,14 @@ HARMLESS = {
         "bare digits and letters",
         "nothing",
     ),
+    "decision": in_a_good_file("a text of 3 MiB", "digits and letters"),
+    "unused": in_a_good_file("a text of 3 MiB", "digits and letters", "a lone surrogate"),
+    "last run": in_a_good_file("a text of 3 MiB", "digits and letters", "a lone surrogate"),
+    "prices": in_a_good_file("a text of 3 MiB", "digits and letters"),
+    "settings": {
+        *in_a_good_file("a text of 3 MiB", "digits and letters"),
+        *("nothing, alone", "3 MiB of spaces, alone", "3 MiB of comments, alone"),
+    },
     "waivers": {"nothing, alone"},
 }
 """What is but a long text, or no more than nothing, in an otherwise good file."""
@@ -51,6 +59,12 @@ PLACE = {
     "cassette": r"CassetteCorrupt: cassettes/rain/it\.jsonl, line [1-9][0-9]*: .+",
     "scan": r"ScanFound: cassettes/rain/it\.jsonl, line [1-9][0-9]*: .+",
     "import": r"RecordingError: rain\.yaml:[1-9][0-9]*: .+ Restore the file or record it again",
+    "decision": r"GoldenCorrupt: golden/\.pending/\.decision\.json, line 1: holds no decision \(\w+\): look .+",
+    "unused": r"GoldenCorrupt: golden/\.pending/\.unused\.json, line 1: .+",
+    "proposals elsewhere": r"ProposalsFound: out/rain/it\.yaml\.json, line [1-9][0-9]*: .+",
+    "last run": r"RecordUnreadable: out/last-run\.json is (not JSON: |no record of a run).+",
+    "prices": r"ValueError: prices\.json is no price list: .+; 'flujo prices export' writes one",
+    "settings": r"GoldenMisuse: (pyproject\.toml cannot be read: |flujo_golden_dir is no text in the ini file).+",
     "waivers": r"WaiversFound: waivers\.toml(: the waiver of 'a'| cannot be read:) .+",
 }
 """An error names the file, the line and the reason, in one line."""
@@ -74,7 +88,7 @@ def test_a_hostile_file_runs_no_code_and_is_one_clear_error(tmp_path: Path, read
     assert read == HARMLESS.get(reader.name, set())
 
 
-BELOW_A_FOLDER = [reader for reader in READERS if reader.name not in ("import", "waivers")]
+BELOW_A_FOLDER = [reader for reader in READERS if reader.name not in ("import", "waivers", "prices", "settings")]
 """The others read the one file that their user names, wherever it is."""
 
 
@@ -99,6 +113,12 @@ def test_a_folder_in_the_place_of_a_file_is_said_to_be_no_file(tmp_path: Path, r
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
 def test_a_good_file_is_read(tmp_path: Path, reader: Reader) -> None:
-    fragment = {"matrix": b"{}", "waivers": b"2099-01-01", "cassette": b'"<here>"', "scan": b'"<here>"'}
+    fragment = {
+        "matrix": b"{}",
+        "waivers": b"2099-01-01",
+        "cassette": b'"<here>"',
+        "scan": b'"<here>"',
+        "proposals elsewhere": PROPOSED,
+    }
     reader.put(tmp_path, reader.files(fragment.get(reader.name, b'"x"'))["in a good file"])
     reader.read(tmp_path)

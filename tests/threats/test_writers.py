@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from itertools import count
+from itertools import count, groupby
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,14 @@ OPERATIONS = {
     "goldens updated that were proposed": [*WHOLE, "remove", *WHOLE],
     "goldens kept as artifacts": [*WHOLE, *WHOLE],
     "a proposal settled": ["remove"],
+    "a proposal accepted": [*WHOLE, *WHOLE, *WHOLE, *WHOLE, "remove", "remove"],
+    "a proposal rejected": [*WHOLE, *WHOLE, *WHOLE, "remove", "remove"],
+    "a golden pruned": [*WHOLE, "remove", *WHOLE, "remove", "remove"],
+    "a test made of a run": [*WHOLE, *WHOLE, *WHOLE],
+    "a test made of a run anew": [*WHOLE, *WHOLE, *WHOLE],
+    "the record of a run": WHOLE,
+    "the page of a run": WHOLE,
+    "the summary of a run": WHOLE,
     "the matrix of an audit": [*WHOLE, *WHOLE],
     "a cassette recorded": WHOLE,
     "a cassette recorded anew": WHOLE,
@@ -29,7 +37,9 @@ OPERATIONS = {
     "a cassette sealed": WHOLE,
     "a cassette removed": ["remove"],
 }
-"""What each writer asks of the disk when nothing fails."""
+"""What each writer asks of the disk when nothing fails, writes of one file counted once."""
+DECISION = "golden/.pending/.decision.json"
+"""What has been begun: it is left behind on purpose, and the next command finishes it."""
 
 
 def outcome(writer: Writer, root: Path, disk: FailingDisk) -> list[str]:
@@ -54,7 +64,11 @@ def neither_old_nor_new(found: dict[str, bytes], old: dict[str, bytes], new: dic
     paths = sorted(found.keys() | old.keys() | new.keys())
     torn = [path for path in paths if found.get(path) not in (old.get(path), new.get(path))]
     lost = [path for path in old.keys() & new.keys() if path not in found]
-    return torn + sorted(lost)
+    return [path for path in torn if path != DECISION] + sorted(lost)
+
+
+def once(operations: list[str]) -> list[str]:
+    return [name for name, found in groupby(operations) for name in (found if name != "write" else ["write"])]
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -66,7 +80,7 @@ def test_every_file_is_old_or_new_whichever_operation_fails(tmp_path: Path, name
         told = outcome(writer, root, disk)
         found = files_in(root)
         if len(disk.done) < fails_at:
-            assert (disk.done, told, found) == (OPERATIONS[name], [], new)
+            assert (once(disk.done), told, found) == (OPERATIONS[name], [], new)
             break
         assert neither_old_nor_new(found, old, new) == []
         assert [line.partition(" was not written: ")[2].removeprefix("cannot be removed: ") for line in told] == [
@@ -81,7 +95,7 @@ def test_the_error_names_the_file_that_failed(tmp_path: Path, name: str) -> None
     changed = {path for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
     (told,) = outcome(writer, tmp_path / "failed", FailingDisk(fails_at=1))
     named = told.partition(" was not written: ")[0].removeprefix(f"{tmp_path / 'failed'}/")
-    assert named in changed
+    assert named in {*changed, DECISION}
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -92,11 +106,21 @@ def test_every_file_is_old_or_new_whenever_the_process_is_killed(tmp_path: Path,
     command = [sys.executable, "-m", "tests.threats.writers", name, str(killed)]
     subprocess.run(command, cwd=REPOSITORY, check=True, timeout=120)
     runs = sorted(killed.iterdir(), key=lambda path: int(path.name))
-    assert len(runs) == len(OPERATIONS[name]) + 1
+    disk = FailingDisk(fails_at=0)
+    outcome(WRITERS[name], tmp_path / "whole", disk)
+    assert len(runs) == len(disk.done) + 1
     for root in runs:
         whole = {path: data for path, data in files_in(root).items() if not path.endswith(".tmp")}
         assert neither_old_nor_new(whole, old, new) == []
     assert files_in(runs[-1]) == new
+
+
+@pytest.mark.parametrize("name", ["a test made of a run", "a test made of a run anew"])
+def test_a_test_made_of_a_run_is_whole_or_not_there_whichever_operation_fails(tmp_path: Path, name: str) -> None:
+    old, _ = old_and_new(WRITERS[name], tmp_path)
+    for fails_at in range(1, len(OPERATIONS[name]) + 1):
+        outcome(WRITERS[name], tmp_path / str(fails_at), FailingDisk(fails_at))
+        assert files_in(tmp_path / str(fails_at)) == old
 
 
 @pytest.mark.parametrize("name", ["a cassette renamed", "a cassette removed", "a proposal settled"])

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
@@ -21,19 +22,31 @@ from flujo_testing.cassette.exchange import Exchange
 from flujo_testing.cassette.library import move, opened, remove, sealed
 from flujo_testing.cassette.lines import written
 from flujo_testing.cassette.shelf import Shelf, shelf_of
+from flujo_testing.from_run.files import File, write_all
 from flujo_testing.golden.closing import close
+from flujo_testing.golden.findings import digest
 from flujo_testing.golden.leak import SecretScan
 from flujo_testing.golden.location import GoldenFolder, OwningTest, place_of
 from flujo_testing.golden.mode import Mode
 from flujo_testing.golden.pending import Pending, remove_pending, write_pending
 from flujo_testing.golden.session import GoldenSession
 from flujo_testing.golden.stories import of_transcripts
+from flujo_testing.golden.unused import write_unused
 from flujo_testing.golden.writing import Disk
+from flujo_testing.report.last_run import masked, write_record, write_whole
+from flujo_testing.report.markdown import as_markdown
+from flujo_testing.report.page import page
+from flujo_testing.report.record import SuiteRecord
+from flujo_testing.review.acting import prune, settle
+from flujo_testing.review.decision import Desk
+from flujo_testing.review.groups import Changed
 from flujo_testing.transcript.quoting import quoted
 from tests.flujo_testing.disks import DeadlyDisk
+from tests.flujo_testing.report.records import SMALL
 
 RAIN, SNOW = (OwningTest("tests/test_sky.py", (name,)) for name in ("test_rain", "test_snow"))
 CASSETTE = "test_sky/test_rain.jsonl"
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NO_SCAN = SecretScan()
 
 
@@ -93,6 +106,87 @@ def _settle(root: Path, disk: Disk, scan: SecretScan, word: str) -> list[str]:
     return []
 
 
+def _waiting(root: Path) -> None:
+    """A proposal that can be decided about: its golden is what it was, and its test is there."""
+    _goldens(root)
+    _put(root, {"tests/test_sky.py": b"def test_rain(): ...\n"})
+    pending = replace(_proposal("wet"), base=digest(story(RAIN, "old").encode()))
+    write_pending(root / "golden/.pending", pending, scan=NO_SCAN)
+
+
+def _desk(root: Path, disk: Disk, scan: SecretScan) -> Desk:
+    return Desk(GoldenFolder(root, root / "golden"), scan, disk)
+
+
+def _deciding(verb: str) -> Callable[[Path, Disk, SecretScan, str], list[str]]:
+    def act(root: Path, disk: Disk, scan: SecretScan, word: str) -> list[str]:
+        desk = _desk(root, disk, scan)
+        return settle(desk, None, verb, [], reason=f"is {word}", at=NOON, everything=True).problems
+
+    return act
+
+
+def _unowned(root: Path) -> None:
+    _goldens(root)
+    golden = place_of(RAIN).path
+    write_unused(root / "golden/.pending", {golden: digest((root / "golden" / golden).read_bytes())})
+
+
+def _prune(root: Path, disk: Disk, scan: SecretScan, word: str) -> list[str]:
+    return prune(_desk(root, disk, scan), reason=f"is {word}", at=NOON).problems
+
+
+def _made_of_a_run(force: bool) -> Callable[[Path, Disk, SecretScan, str], list[str]]:
+    def act(root: Path, disk: Disk, scan: SecretScan, word: str) -> list[str]:
+        golden, shelf = place_of(RAIN).path, _shelf(root, disk, scan)
+        test = f"def test_rain():\n    assert {word!r}\n".encode()
+        files = [
+            File(shelf.path, CASSETTE, shelf.shown(CASSETTE), written(RAIN.node_id, _exchanges(word)), shelf.scan),
+            File(root / "golden", golden, f"golden/{golden}", story(RAIN, word).encode(), scan),
+            File(root, "tests/test_sky.py", "tests/test_sky.py", test, scan),
+        ]
+        write_all(files, force=force, disk=disk)
+        return []
+
+    return act
+
+
+def _made_before(root: Path) -> None:
+    _made_of_a_run(force=False)(root, Disk(), NO_SCAN, "old")
+
+
+def _told(word: str) -> SuiteRecord:
+    """A run of which everything that others may name is called by a word."""
+    test = f"tests/test_sky.py::test_rain[{word}]"
+    case, cause = SMALL.cases[2], SMALL.causes[0]
+    return replace(
+        SMALL,
+        cases=(replace(case, test=test, message=word),),
+        causes=(replace(cause, title=word, tests=(test,), example=word, command=word, steps=(word,)),),
+        changed=(Changed("test_sky/test_rain.yaml", test, story(RAIN, "old"), story(RAIN, word)),),
+        audit={test: {"share_context": "SURVIVED"}},
+    )
+
+
+def _record(root: Path, disk: Disk, scan: SecretScan, word: str) -> list[str]:
+    write_record(root / "out", masked(_told(word), scan), scan, disk)
+    return []
+
+
+def _report(root: Path, disk: Disk, scan: SecretScan, word: str) -> list[str]:
+    write_whole(root / "report.html", page(masked(_told(word), scan)), scan, disk)
+    return []
+
+
+def _summary(root: Path, disk: Disk, scan: SecretScan, word: str) -> list[str]:
+    write_whole(root / "summary.md", as_markdown(masked(_told(word), scan)), scan, disk)
+    return []
+
+
+def _reported(root: Path) -> None:
+    _put(root, {"out/last-run.json": b"{}", "report.html": b"old", "summary.md": b"old"})
+
+
 def _findings(word: str) -> Findings:
     trial = Trial(fault="share_context", state=State.INFECTED, ending=Ending.SURVIVED)
     return Findings((), (Audited(test=f"tests/test_sky.py::test_rain[{word}]", passes=1, trials=(trial,)),), full=True)
@@ -145,6 +239,10 @@ def _remove(root: Path, disk: Disk, scan: SecretScan, word: str) -> list[str]:
     return []
 
 
+def _goldens_elsewhere(root: Path) -> None:
+    _put(root, {"golden/test_sky/test_hail.yaml": b"", "tests/test_sea.py": b""})
+
+
 WRITERS: dict[str, Writer] = {
     "goldens updated": Writer(_goldens, _closing(Mode.UPDATE)),
     "goldens proposed": Writer(_goldens, _closing(Mode.PENDING)),
@@ -152,6 +250,14 @@ WRITERS: dict[str, Writer] = {
     "goldens updated that were proposed": Writer(_proposed, _closing(Mode.UPDATE)),
     "goldens kept as artifacts": Writer(_goldens, _closing(Mode.CHECK, "artifacts")),
     "a proposal settled": Writer(_proposed, _settle),
+    "a proposal accepted": Writer(_waiting, _deciding("accept")),
+    "a proposal rejected": Writer(_waiting, _deciding("reject")),
+    "a golden pruned": Writer(_unowned, _prune),
+    "a test made of a run": Writer(_goldens_elsewhere, _made_of_a_run(force=False)),
+    "a test made of a run anew": Writer(_made_before, _made_of_a_run(force=True)),
+    "the record of a run": Writer(_reported, _record),
+    "the page of a run": Writer(_reported, _report),
+    "the summary of a run": Writer(_reported, _summary),
     "the matrix of an audit": Writer(_goldens, _matrix),
     "a cassette recorded": Writer(lambda root: None, _keep),
     "a cassette recorded anew": Writer(_recorded, _keep),

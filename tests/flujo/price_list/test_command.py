@@ -163,3 +163,23 @@ def test_a_missing_extra_is_one_line_that_names_it() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT], cwd=ROOT, capture_output=True, text=True, check=False)
     needs = "the public price list needs the package genai-prices: pip install 'flujo-pipelines[prices]'"
     assert (done.returncode, done.stdout, done.stderr) == (USAGE, "", f"flujo: {needs}\n")
+
+
+def test_a_list_of_others_commands_neither_a_terminal_nor_a_ci(
+    tmp_path: Path, said: pytest.CaptureFixture[str]
+) -> None:
+    """A name may hold any printable character: those of a command to a CI service, and of markup for a terminal."""
+    large, *_ = snapshot().providers["acme"]
+    evil = Snapshot({"": (replace(large, id=":error title=x::pwned"),)}, "[/red][bold]::error::pwned")
+    Snapshot({}, "::error::pwned").write(tmp_path / "none.json")
+    evil.write(tmp_path / "evil.json")
+    assert run(["prices", "show", "--file", str(tmp_path / "evil.json")], [ENTRY]) == CLEAN
+    shown = said.readouterr().out
+    assert run(["prices", "diff", str(tmp_path / "none.json"), str(tmp_path / "evil.json")], [ENTRY]) == FINDINGS
+    told = said.readouterr().out
+    assert [line for line in (shown + told).splitlines() if line.strip().startswith("::")] == []
+    assert ("[/red][bold]::error::pwned" in shown, "\\x3a:error title=x" in shown, "\\x3a:error title=x" in told) == (
+        True,
+        True,
+        True,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,26 @@ def match_by_chance(data: dict[str, Any]) -> None:
     data["providers"]["acme"][0]["match"] = {"chance": "0.5"}
 
 
+def match_by_no_pattern(data: dict[str, Any]) -> None:
+    data["providers"]["acme"][0]["match"] = {"regex": "["}
+
+
+def leave_hours_out(data: dict[str, Any]) -> None:
+    data["providers"]["acme"][0]["prices"][0]["hours"] = []
+
+
+def name_a_provider(data: dict[str, Any]) -> None:
+    data["providers"]["ac\u202eme"] = []
+
+
+def name_a_unit(data: dict[str, Any]) -> None:
+    data["providers"]["acme"][0]["prices"][0]["usd"]["input\n"] = "3"
+
+
+def name_a_term(data: dict[str, Any]) -> None:
+    data["providers"]["acme"][0]["prices"][0]["when"] = {"\x1b": "flex"}
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -78,6 +99,13 @@ def match_by_chance(data: dict[str, Any]) -> None:
         (sealed(make_a_price_a_float), "is no price list: TypeError: the price of cache_read_mtok must be a Decimal"),
         (sealed(name_a_command), r"is no price list: ValueError: it has the name 'large\x1b[2J'"),
         (sealed(match_by_chance), "is no price list: ValueError: it compares names by 'chance'"),
+        (sealed(match_by_no_pattern), "is no price list: error: unterminated character set at position 0"),
+        (sealed(leave_hours_out), "is no price list: IndexError: list index out of range"),
+        (sealed(name_a_provider), r"is no price list: ValueError: it has the name 'ac\u202eme'"),
+        (sealed(name_a_unit), r"is no price list: ValueError: it has the name 'input\n'"),
+        (sealed(name_a_term), r"is no price list: ValueError: it has the name '\x1b'"),
+        (lambda data: data.update(source="\x1b[2J"), r"is no price list: ValueError: it has the name '\x1b[2J'"),
+        (lambda data: data.update(source=1), "is no price list: TypeError: a int stands where a name should"),
         (lambda data: data.pop("providers"), "is no price list: KeyError: 'providers'"),
         (
             lambda data: data.update(format="flujo-prices/2"),
@@ -104,6 +132,14 @@ def test_what_is_no_json_is_refused(tmp_path: Path) -> None:
         ValueError, match=r"is no price list: JSONDecodeError: Expecting value: .*; 'flujo prices export'"
     ):
         Snapshot.read(tmp_path / "x")
+    (tmp_path / "x").write_bytes(b"\xff")
+    with pytest.raises(
+        ValueError, match=r"/x is no price list: UnicodeDecodeError: .*; 'flujo prices export' writes one$"
+    ):
+        Snapshot.read(tmp_path / "x")
+    (tmp_path / "x").write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"/x is no price list: RecursionError: "):
+        Snapshot.read(tmp_path / "x")
     (tmp_path / "x").write_text("[1]", encoding="utf-8")
     with pytest.raises(ValueError, match="is no price list: TypeError: list indices"):
         Snapshot.read(tmp_path / "x")
@@ -111,3 +147,21 @@ def test_what_is_no_json_is_refused(tmp_path: Path) -> None:
 
 def test_the_source_is_no_part_of_the_id() -> None:
     assert Snapshot(snapshot().providers, "elsewhere").id == snapshot().id
+
+
+def test_a_link_stays_one_and_its_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("old", encoding="utf-8")
+    (tmp_path / "here").symlink_to("there")
+    snapshot().write(tmp_path / "here")
+    assert ((tmp_path / "here").is_symlink(), Snapshot.read(tmp_path / "there")) == (True, snapshot())
+
+
+def test_what_is_no_file_is_written_into(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    Snapshot({}, "a list").write(tmp_path / "pipe")
+    written = os.read(reading, 1000)
+    os.close(reading)
+    (tmp_path / "file").write_bytes(written)
+    assert Snapshot.read(tmp_path / "file") == Snapshot({}, "a list")
+    assert (tmp_path / "pipe").is_fifo()

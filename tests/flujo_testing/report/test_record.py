@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flujo_testing.golden.leak import secrets_in
+from flujo_testing.report.last_run import masked
 from flujo_testing.report.record import Cause, RecordUnreadable, SuiteRecord, as_json, suite_from_json, sum_usd
 from flujo_testing.review.groups import Changed
+from flujo_testing.transcript.quoting import quoted
 from tests.flujo_testing.report import samples
 
 GREEN = samples.case(test="b", outcome="passed", message="", cause=None)
@@ -65,3 +68,17 @@ def test_a_file_that_is_no_record_is_told_so_with_its_name_and_the_place(text: s
 def test_a_record_holds_nothing_but_plain_data() -> None:
     told = json.loads(as_json(samples.suite(samples.cause())))
     assert sorted(told) == sorted(["format", *SuiteRecord.__slots__])
+
+
+def test_a_secret_in_an_escape_of_a_golden_is_masked_before_anybody_reads_the_golden() -> None:
+    secret = 'a"b/c=d\\e<f>'
+    scan = secrets_in({"RAIN_API_KEY": secret})
+    said = json.dumps({"error": f"no such key: {secret}"})
+    golden = f'format: "flujo-golden/1"\nowner: "o"\ninput: {quoted(said)}\n'
+    fine = 'format: "flujo-golden/1"\nowner: "o"\ninput: "rain"\n'
+    record = samples.suite(changed=(Changed("a/b.yaml", "t", fine, golden), Changed("a/c.yaml", "t", None, fine)))
+    hidden = 'format: flujo-golden/1\nowner: "o"\ninput: "{\\"error\\": \\"no such key: ***\\"}"\n'
+    assert masked(record, scan).changed == (
+        Changed("a/b.yaml", "t", fine, hidden),
+        Changed("a/c.yaml", "t", None, fine),
+    )

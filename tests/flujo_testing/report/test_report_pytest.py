@@ -393,3 +393,13 @@ def test_the_page_tells_of_the_tests_and_what_they_paid(suite: Project) -> None:
     page = (suite.path / "out/report.html").read_text(encoding="utf-8")
     shown = [text in page for text in ("<!doctype html>", "test_flaky", "test_wrong", "test:writer", "0.00208")]
     assert shown == [True] * 5
+
+
+def test_a_cache_that_cannot_be_made_is_a_problem_and_no_fault(suite: Project) -> None:
+    suite.write("tests/test_it.py", reds(1))
+    suite.write(".pytest_cache/d", "no folder")
+    result = run(suite, "-Wignore")
+    assert (result.ret, result.parseoutcomes()) == (pytest.ExitCode.TESTS_FAILED, {"failed": 1})
+    assert [line for line in result.outlines if line.startswith("flujo report: ")] == [
+        f"flujo report: {suite.path}/.pytest_cache/d/flujo was not written: Not a directory"
+    ]

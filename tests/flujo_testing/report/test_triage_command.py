@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,32 @@ def test_what_cannot_be_told_is_refused_in_a_line(
 def test_a_key_without_a_red_run_is_refused(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert triage("38fa3c47") == 2
     assert capsys.readouterr().err == "flujo: no red run is kept here, so there are no causes: run pytest first\n"
+
+
+EVIL = "\x1b[2J\u202e\n::error::pwned"
+SHOWN = "\\x1b[2J\\u202e"
+
+
+def test_a_record_of_others_commands_neither_a_terminal_nor_a_ci(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its texts are inert when a run leaves it; who hands in another one may write anything."""
+    cause = samples.cause(title=EVIL, kind=EVIL, steps=(EVIL,), tests=(EVIL, "b"), example=EVIL, command=EVIL)
+    leave(project / "out", replace(samples.suite(cause), started_at=EVIL))
+    for arguments in ((), ("38fa3c47",)):
+        assert triage(*arguments, "--from", str(project / "out")) == 1
+        told = capsys.readouterr().out
+        assert [letter for letter in told if letter != "\n" and not letter.isprintable()] == []
+        assert [line for line in told.split("\n") if line.startswith("::")] == []
+        assert SHOWN in told
+
+
+def test_a_place_in_a_record_is_told_in_a_few_letters(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    leave(project / "out", replace(RECORD, audit={"a" * 3000: {"b": "c"}}))
+    file = project / "out/last-run.json"
+    file.write_text(file.read_text(encoding="utf-8").replace('"b": "c"', '"b": 1'), encoding="utf-8")
+    assert triage("--from", str(project / "out")) == 2
+    where = f"audit.{'a' * 80}.b"
+    assert capsys.readouterr().err == (
+        f"flujo: {file} is no record of a run: {where}: Input should be a valid string\n"
+    )

@@ -17,7 +17,7 @@ from flujo_testing.golden.errors import GoldenMisuse
 from flujo_testing.golden.findings import digest
 from flujo_testing.golden.pending import read_pending
 from flujo_testing.golden.unused import write_unused
-from flujo_testing.review.project import folder_of
+from flujo_testing.review.project import folder_of, settings_around
 from tests.flujo_testing.review.deciding import NOON, UNPAID, UNTOLD, Place, three
 
 NAME_THEM = "flujo: name groups or goldens ('flujo golden status' lists them), or all of them"
@@ -293,8 +293,28 @@ def test_the_goldens_are_found_from_any_folder_of_the_project(tmp_path: Path, fi
     assert (given.anchor, given.path) == (tmp_path, inner / "other")
 
 
-@pytest.mark.parametrize(("file", "text"), [("pytest.ini", "flujo\n"), ("pyproject.toml", "a = \n")])
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("pytest.ini", "flujo\n"),
+        ("pyproject.toml", "a = \n"),
+        ("pyproject.toml", "a = " + "9" * 5000),
+        ("pyproject.toml", "a = " + "[" * 100_000),
+    ],
+)
 def test_an_ini_file_that_cannot_be_read_is_named(tmp_path: Path, file: str, text: str) -> None:
     (tmp_path / file).write_text(text)
     with pytest.raises(GoldenMisuse, match=rf"{file} cannot be read: "):
+        folder_of(tmp_path, None)
+
+
+@pytest.mark.parametrize("text", ["tool = 1\n", "[tool]\npytest = 1\n", "[tool.pytest]\nini_options = 1\n"])
+def test_an_ini_file_that_says_nothing_to_pytest_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert settings_around(tmp_path) == (tmp_path, {})
+
+
+def test_a_folder_of_goldens_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\nflujo_golden_dir = ['a']\n")
+    with pytest.raises(GoldenMisuse, match=r"^flujo_golden_dir is no text in the ini file in .*: name a folder"):
         folder_of(tmp_path, None)

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from flujo_testing.golden.errors import GoldenCorrupt, GoldenMisuse
+from flujo_testing.golden.errors import GoldenCorrupt, GoldenMisuse, GoldenNotWritten
 from flujo_testing.golden.findings import digest
-from flujo_testing.golden.pending import read_pending, write_pending
+from flujo_testing.golden.pending import Pending, read_pending, write_pending
 from flujo_testing.review.acting import settle
 from flujo_testing.review.decision import FILE, Decision, Rewrite, decide
 from flujo_testing.review.groups import Changed
 from flujo_testing.review.lock import locked
+from flujo_testing.transcript import render
 from tests.flujo_testing.review.deciding import NOON, SCAN, UNPAID, Place, three
+from tests.flujo_testing.review.stories import story
 
 
 @pytest.fixture
@@ -254,7 +256,26 @@ def test_a_golden_that_changes_while_it_is_decided_about_is_left_alone(place: Pl
     assert (place.pending / f"{one.golden}.json").exists()
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"format": "flujo-decision/2"}', '{"format": "flujo-decision/1"}'])
+def begun_with(**parts: object) -> str:
+    empty: dict[str, object] = {"rewrites": [], "entry": "", "page": None, "keep": [], "drop": []}
+    return json.dumps({"format": "flujo-decision/1", "root": "golden/.pending", **empty, **parts})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("{", "[]", "1", '"flujo-decision/1"', "null"),
+        *('{"format": "flujo-decision/2"}', '{"format": "flujo-decision/1"}'),
+        begun_with(more=1),
+        begun_with(root=1),
+        begun_with(entry=1),
+        begun_with(drop=[1]),
+        begun_with(drop=["a\ud800.yaml"]),
+        begun_with(rewrites=[{"golden": 1, "base": None, "text": None}]),
+        begun_with(rewrites=[{"golden": "a/b.yaml", "base": None, "text": 1}]),
+        begun_with(keep=[{"golden": "a/b.yaml"}]),
+    ],
+)
 def test_a_decision_that_cannot_be_read_is_not_guessed(place: Place, content: str) -> None:
     three(place)
     before = place.goldens()
@@ -284,6 +305,42 @@ def test_a_decision_about_proposals_elsewhere_is_not_finished_unasked(place: Pla
     assert victim.read_text() == "{}"
     settle(place.desk(), root, "accept", ["x"], reason="y", at=NOON)
     assert not victim.exists()
+
+
+@pytest.mark.parametrize("path", ["../outside.py", "tests/../../outside.py", "{place}/../outside.py"])
+def test_a_proposal_of_a_test_outside_the_project_looks_at_no_file_there(tmp_path: Path, path: str) -> None:
+    (tmp_path / "outside.py").write_text("def test_it(): ...\n")
+    place = Place(tmp_path / "project")
+    place.path.mkdir()
+    owner = f"{path.format(place=place.path)}::test_it"
+    text = render(story(owner))
+    write_pending(place.pending, Pending("rain/it.yaml", owner, None, owner, None, text), scan=SCAN)
+    (problem,) = place.waiting().problems
+    assert problem.reason.endswith(f"line 1: is a proposal of {owner}, which is gone: remove the file")
+
+
+@pytest.mark.parametrize("text", ["(" * 100_000, "-" * 100_000 + "1", "x\0"])
+def test_a_test_file_that_python_cannot_read_is_no_reason_to_stop(place: Place, text: str) -> None:
+    three(place)
+    place.write("tests/test_rain.py", text)
+    assert (len(place.waiting().proposals), place.waiting().problems) == (3, ())
+
+
+def test_a_rest_that_cannot_be_removed_is_named(place: Place) -> None:
+    three(place)
+    rest = place.pending / ".it.yaml.json.0123abcd.tmp"
+    rest.mkdir()
+    with pytest.raises(GoldenNotWritten) as refused:
+        place.settle("accept", UNPAID)
+    assert str(refused.value).startswith(f"{rest} was not written: cannot be removed: ")
+
+
+def test_where_there_can_be_no_lock_nothing_is_decided(tmp_path: Path) -> None:
+    with (
+        pytest.raises(GoldenNotWritten, match=r"/\.lock was not written: No such file or directory$"),
+        locked(tmp_path / "x"),
+    ):
+        raise AssertionError("nobody holds it")
 
 
 def begin(place: Place, root: Path, **parts: object) -> None:

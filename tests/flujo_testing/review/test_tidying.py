@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from flujo_testing.golden.errors import GoldenCorrupt, GoldenMisuse
+from flujo_testing.golden.errors import GoldenCorrupt, GoldenMisuse, SecretFound
 from flujo_testing.golden.findings import digest
 from flujo_testing.golden.leak import SecretScan
 from flujo_testing.golden.unused import FILE, forget_used, read_unused, write_unused
 from flujo_testing.review.acting import Acted, migrate, prunable, prune
+from flujo_testing.review.decision import Desk
 from flujo_testing.review.migrating import CURRENT, STEPS, FormatStep
 from flujo_testing.review.scanning import scanned
 from flujo_testing.transcript import render
@@ -83,7 +84,37 @@ def test_a_listed_path_that_leads_elsewhere_is_not_removed(place: Place) -> None
     assert victim.read_text() == "old"
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"format": "flujo-unused/2", "goldens": {}}', '{"goldens": 1}'])
+@pytest.mark.parametrize("listed", ["CHANGES.md", "audit.yaml", ".pending/a/b.yaml", "a/.b.yaml", "a/b.txt"])
+def test_a_listed_file_that_is_no_golden_is_not_removed(place: Place, listed: str) -> None:
+    file = place.write(f"golden/{listed}", "old")
+    write_unused(place.pending, {listed: digest(b"old")})
+    acted = prune(place.desk(), reason="gone", at=NOON)
+    why = f"golden/{listed}, line 1: is listed as unused, and no golden lies there"
+    assert (acted.done.removed, acted.problems) == ([], [why])
+    assert file.read_text() == "old"
+
+
+def test_a_secret_in_the_reason_is_found_although_the_page_would_escape_it(place: Place) -> None:
+    list_unused(place, 0)
+    before = place.goldens()
+    desk = Desk(place.folder, SecretScan((("the value of API_KEY", b"hunter_2_hunter_2"),)))
+    with pytest.raises(
+        SecretFound, match=r"^golden/CHANGES\.md was not written: line 1 \(the value of API_KEY\) holds"
+    ):
+        prune(desk, reason="the key is hunter_2_hunter_2", at=NOON)
+    assert (place.goldens(), (place.path / "golden/CHANGES.md").exists()) == (before, False)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        r'{"format": "flujo-unused/1", "goldens": {"\ud800": ""}}',
+        '{"format": "flujo-unused/2", "goldens": {}}',
+        '{"goldens": 1}',
+    ],
+)
 def test_a_list_that_is_none_is_refused(place: Place, content: str) -> None:
     place.write(f"golden/.pending/{FILE}", content)
     with pytest.raises(GoldenCorrupt, match=r"is no list in the format 'flujo-unused/1': run all tests again$"):
