@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -93,8 +94,10 @@ def _version(connection: sqlite3.Connection, file: Path) -> int:
         return 0
     if not tables >= {"meta", "runs", "answers"}:
         raise StoreError(str(file), "is a database of something else", "Name another file, which need not exist")
-    ((told,),) = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'")
-    if (version := int(told)) > VERSION:
+    told = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+    if told is None or not re.fullmatch("[1-9][0-9]{0,8}", told[0]):
+        raise StoreError(str(file), "does not say of which version it is", "Restore a copy of it, or name another file")
+    if (version := int(told[0])) > VERSION:
         raise StoreError(
             str(file), f"was written by a later version (schema {version}; this one knows {VERSION})",
             "Upgrade flujo-pipelines, or name another file",

@@ -6,14 +6,15 @@ import copy
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any, Final, Protocol, Self, TypeVar
 
-from flujo.errors import NoSuchRun, told
+from flujo.errors import MisuseError, NoSuchRun, RunError, StoreError, told
 from flujo.events import read
-from flujo.money import total
+from flujo.money import total, usd
 from flujo.ports import Intent, RecordedAnswer
 from flujo.stores.codec import Codec, dumps
 from flujo.stores.facts import end_data, intent_data, limits_data
@@ -83,7 +84,8 @@ class SQLStore:
         if row is None:
             return None
         value, facts = row
-        return answer_of(value, facts, self._codec)
+        with self._reading():
+            return answer_of(value, facts, self._codec)
 
     async def intend(self, run_id: str, path: str, intent: Intent) -> None:
         entry = intent.entry
@@ -121,7 +123,8 @@ class SQLStore:
 
     async def intents(self, run_id: str) -> Mapping[str, tuple[Intent, ...]]:
         rows = await self._database.read(lambda db: db.execute(INTENTS, (run_id,)).fetchall())
-        return intents_of(rows)
+        with self._reading():
+            return intents_of(rows)
 
     async def in_doubt(self, run_id: str | None = None) -> list[tuple[str, str]]:
         """Run and path of every call that was intended and never answered, in the order of their names."""
@@ -135,7 +138,8 @@ class SQLStore:
 
     async def history(self, run_id: str) -> History | None:
         rows = await self._database.read(lambda db: rows_of(db, run_id))
-        return None if rows is None else history_of(rows, self._codec)
+        with self._reading():
+            return None if rows is None else history_of(rows, self._codec)
 
     async def begin(self, run_id: str, begun: Begun) -> None:
         texts = self._beginning(begun)
@@ -192,12 +196,17 @@ class SQLStore:
     # For people ----------------------------------------------------------------------------------------------
 
     def runs(self) -> Sequence[RunSummary]:
-        return self._database.read_now(lambda db: list(self._summaries(db)))
+        with self._reading():
+            return self._database.read_now(lambda db: list(self._summaries(db)))
 
     def waiting(self) -> Sequence[str]:
         return ()  # nobody hands runs over to a file
 
     def load(self, run_id: str) -> StoredRun:
+        with self._reading():
+            return self._loaded(run_id)
+
+    def _loaded(self, run_id: str) -> StoredRun:
         def work(db: Executes) -> Any:
             if (rows := rows_of(db, run_id)) is None:
                 raise _no_such(db, run_id)
@@ -250,10 +259,27 @@ class SQLStore:
                         (forked, run_id, asked),
                     )
 
-        self._database.write_now(work)
+        with self._reading():
+            self._database.write_now(work)
         return forked
 
+    @property
+    def place(self) -> str:
+        """How people find what it is in."""
+        raise NotImplementedError
+
     # Parts ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """What no store has written is damage, which names the place, and no fault of whoever reads it."""
+        try:
+            yield
+        except (MisuseError, RunError):
+            raise
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+            what = f"holds what no store has written ({type(error).__name__}: {str(error)[:200]})"
+            raise StoreError(self.place, what, "Restore a copy of it, or name another one") from error
 
     def _held(self, db: Executes) -> Callable[[str], bool]:
         """Tells of a run whether a process has it."""
@@ -288,13 +314,17 @@ class SQLStore:
         )
         for run, pipeline, reference, status, began, ended, cost, in_doubt in db.execute(query, (run_id, run_id)):
             asks, costs = counted.get(run, (0, None))
+            if not (status is None or status.isidentifier()):
+                raise ValueError(f"a run has the status {status!r}")
+            if type(in_doubt) is not int:
+                raise ValueError(f"a run has {str(in_doubt)[:20]!r} calls in doubt")
             ongoing = status is None
             if ongoing:
                 status = "running" if held(run) else "interrupted"
                 cost, in_doubt, ended = str(total(map(Decimal, costs.split(",")))) if costs else "0", 0, None
             yield RunSummary(
                 run, pipeline, reference, status, datetime.fromisoformat(began),
-                None if ended is None else datetime.fromisoformat(ended), Decimal(cost), asks,
+                None if ended is None else datetime.fromisoformat(ended), usd(cost, "the cost of a run"), asks,
                 in_doubt + doubts.get(run, 0),
             )  # fmt: skip
 

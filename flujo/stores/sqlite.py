@@ -22,6 +22,10 @@ class SQLiteStore(SQLStore):
         self.file = database.file
         self._locks = database.file.with_name(f"{database.file.name}-held")
 
+    @property
+    def place(self) -> str:
+        return str(self.file)
+
     def __repr__(self) -> str:
         return f"SQLiteStore({str(self.file)!r})"
 

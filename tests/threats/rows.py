@@ -12,6 +12,12 @@ EXECUTION = "tests/flujo/execution/test_"
 KINDS = "tests/flujo/kinds/test_"
 TRANSCRIPT = "tests/flujo_testing/test_transcript_"
 THREATS = "tests/threats/test_"
+REPORT = "tests/flujo_testing/report/test_"
+REVIEW = "tests/flujo_testing/review/test_"
+PRICES = "tests/flujo/price_list/test_"
+STORES = "tests/flujo/stores/test_"
+COMMAND_LINE = "tests/flujo/cli/test_"
+DBOS = "tests/dbos/test_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,18 @@ ROWS = (
             f"{GOLDEN}leak": "test_a_secret_* test_a_key_of_a_known_shape_is_found",
             f"{GOLDEN}life": "test_a_secret_is_neither_written_nor_shown",
             f"{AUDIT}gates": "test_a_report_with_a_secret_is_not_written_and_the_old_one_stays",
+            f"{REVIEW}deciding": "test_a_secret_in_the_reason_reaches_no_file",
+            f"{REVIEW}tidying": "test_a_secret_in_the_reason_is_found_although_the_page_would_escape_it",
+            "tests/flujo_testing/from_run/test_from_run": "test_a_secret_is_never_written",
+        },
+    ),
+    row(
+        "a secret in what a red test says, in its name, or in a golden that changed",
+        "is hidden in the record of the run, its page, its summary and the terminal; all else is told",
+        {
+            f"{THREATS}secrets": "test_a_report_is_written_without_the_secret",
+            f"{REPORT}record": "test_a_secret_in_an_escape_of_a_golden_is_masked_before_anybody_reads_the_golden",
+            f"{REPORT}report_pytest": "test_a_secret_is_in_no_record_and_no_summary",
         },
     ),
     row(
@@ -73,6 +91,12 @@ ROWS = (
             "tests/flujo_testing/test_recordings": "test_a_hostile_recording_is_refused "
             "test_reading_a_recording_runs_no_code",
             f"{AUDIT}gates": "test_a_matrix_that_is_none_is_refused",
+            f"{REVIEW}proposals": "test_a_decision_that_cannot_be_read_is_not_guessed "
+            "test_a_test_file_that_python_cannot_read_is_no_reason_to_stop",
+            f"{REVIEW}tidying": "test_a_list_that_is_none_is_refused",
+            f"{REVIEW}command": "test_an_ini_file_*",
+            f"{REPORT}record": "test_a_file_that_is_no_record_is_told_so_with_its_name_and_the_place",
+            f"{PRICES}snapshot": "test_a_file_that_is_not_what_was_written_is_refused test_what_is_no_json_is_refused",
         },
     ),
     row(
@@ -86,6 +110,12 @@ ROWS = (
             f"{GOLDEN}writing": "test_nothing_is_written_or_removed_through_a_symbolic_link",
             f"{GOLDEN}life": "test_a_symlinked_golden_is_refused_and_nothing_is_written_through_it",
             f"{GOLDEN}pending": "test_a_proposal_for_a_path_outside_is_not_looked_for",
+            f"{REVIEW}proposals": "test_a_proposal_cannot_* test_a_proposal_that_is_a_link_is_not_read "
+            "test_nothing_is_written_through_a_link test_a_decision_cannot_lead_out_of_the_folder "
+            "test_a_decision_about_proposals_elsewhere_is_not_finished_unasked "
+            "test_a_proposal_of_a_test_outside_the_project_looks_at_no_file_there",
+            f"{REVIEW}tidying": "test_a_listed_path_that_leads_elsewhere_is_not_removed "
+            "test_a_listed_file_that_is_no_golden_is_not_removed",
         },
     ),
     row(
@@ -98,6 +128,53 @@ ROWS = (
             f"{GOLDEN}life": "test_a_folder_that_cannot_be_written_is_a_problem_that_fails_the_run "
             "test_goldens_are_safe_when_their_folder_vanishes_meanwhile",
             f"{AUDIT}gates": "test_a_report_that_cannot_be_written_is_a_problem",
+            f"{THREATS}watched": "test_*",
+            f"{REVIEW}proposals": "test_a_rest_that_cannot_be_removed_is_named "
+            "test_where_there_can_be_no_lock_nothing_is_decided",
+            f"{REPORT}report_pytest": "test_a_summary_that_cannot_be_written_fails_the_run "
+            "test_a_cache_that_cannot_be_made_is_a_problem_and_no_fault",
+            "tests/flujo_testing/starting/test_init": "test_nothing_that_is_there_is_overwritten "
+            "test_a_folder_that_cannot_be_made_leaves_nothing",
+        },
+    ),
+    row(
+        "kill -9 of a command, or of a process that runs a pipeline",
+        "the next command finishes what was decided, and the run goes on: what was kept is not asked or paid again, "
+        "and the call in doubt is said to be",
+        {
+            f"{REVIEW}killed": "test_*",
+            f"{COMMAND_LINE}processes": "test_a_killed_run_is_interrupted_its_call_in_doubt_and_it_goes_on",
+            f"{STORES}crashes": "test_*",
+            f"{STORES}runs": "test_the_lock_of_another_process_is_free_when_it_is_dead "
+            "test_further_attempts_are_granted_once_though_the_process_dies",
+            f"{DBOS}fence": "test_the_run_of_a_process_that_is_gone_is_free_and_it_writes_no_more",
+            f"{DBOS}suite": "test_a_test_that_loses_its_worker_is_run_again_and_one_that_always_does_is_told",
+        },
+    ),
+    row(
+        "a database that is gone, locked, full or read-only",
+        "one error names it, the cause and what to do; nothing is lost or paid twice",
+        {
+            f"{STORES}bad_files": "test_a_disk_that_is_full_* test_a_file_that_another_process_locks "
+            "test_a_file_that_is_removed_meanwhile test_a_file_that_becomes_read_only_stops_the_next_call "
+            "test_a_store_that_fails_* test_a_folder_that_is_not_there",
+            f"{STORES}database": "test_one_that_fails_does_not_take_others_with_it",
+            f"{DBOS}outages": "test_*",
+            f"{DBOS}fence": "test_a_url_that_leads_nowhere_is_a_clear_error_without_its_password",
+            f"{DBOS}holder": "test_a_process_that_loses_its_session_gets_its_lock_back",
+        },
+    ),
+    row(
+        "a database that is damaged, of something else, or of an older or newer schema; rows that no store has written",
+        "an older one is brought up to date, all else is refused by name before anything is asked or paid",
+        {
+            f"{STORES}bad_files": "test_a_file_that_is_damaged test_a_file_that_is_no_database "
+            "test_a_database_of_something_else test_a_file_of_a_later_version test_an_empty_file_is_brought_up_to_date "
+            "test_a_file_that_does_not_say_of_which_version_it_is test_what_no_store_has_written_is_damage",
+            f"{THREATS}stores": "test_no_text_in_a_store_is_a_fault_or_acts",
+            f"{STORES}codec": "test_nothing_is_imported_for_a_name_in_a_file",
+            f"{COMMAND_LINE}stored": "test_a_file_that_is_no_store_is_refused_in_one_line",
+            f"{DBOS}fence": "test_a_schema_of_a_later_version_is_left_alone test_many_who_come_first_make_one_schema",
         },
     ),
     row(
@@ -216,6 +293,17 @@ ROWS = (
             f"{CASSETTE}command": "test_show_tells_it_inert",
             "tests/flujo_testing/lint/test_command": "test_what_is_shown_cannot_command_a_terminal_or_a_ci",
             f"{AUDIT}gates": "test_markdown_holds_the_same_and_nothing_that_acts",
+            f"{REPORT}page_injection": "test_*",
+            f"{REPORT}page_browser": "test_evil_text_makes_the_elements_that_harmless_text_makes "
+            "test_the_policy_stops_what_gets_in_all_the_same",
+            f"{REPORT}markdown": "test_no_text_breaks_out_of_its_cell",
+            f"{REPORT}github": "test_no_text_breaks_out_of_its_line_or_its_place",
+            f"{REPORT}triage_command": "test_a_record_of_others_commands_neither_a_terminal_nor_a_ci",
+            f"{REVIEW}deciding": "test_text_of_users_cannot_break_the_page",
+            f"{COMMAND_LINE}running": "test_text_of_a_model_is_inert_in_every_line",
+            f"{COMMAND_LINE}wording": "test_text_is_on_one_line_and_inert",
+            f"{PRICES}command": "test_a_list_of_others_commands_neither_a_terminal_nor_a_ci",
+            f"{THREATS}stores": "test_no_text_in_a_store_is_a_fault_or_acts",
         },
     ),
     row(
@@ -257,6 +345,25 @@ ROWS = (
             "test_a_missing_extra_is_one_line_that_names_it test_an_unknown_command_and_none_are_wrong_use",
             f"{CASSETTE}command": "test_what_cannot_be_done_is_said_in_one_line",
             "tests/flujo_testing/lint/test_command": "test_what_cannot_be_looked_at_is_2_and_one_line",
+            f"{COMMAND_LINE}references": "test_a_reference_that_names_no_pipeline",
+            f"{COMMAND_LINE}running": "test_what_cannot_be_run_is_refused_in_one_line",
+            f"{COMMAND_LINE}stored": "test_a_run_that_nobody_knows_is_refused_with_what_is_near "
+            "test_answers_that_do_not_fit_are_refused",
+            f"{REVIEW}command": "test_a_command_that_cannot_be_run_so_says_what_to_type",
+            f"{REPORT}triage_command": "test_what_cannot_be_told_is_refused_in_a_line "
+            "test_a_place_in_a_record_is_told_in_a_few_letters",
+            f"{PRICES}command": "test_what_cannot_be_shown_is_one_line test_a_file_that_is_none_is_one_line",
+            "tests/flujo_testing/from_run/test_from_run": "test_what_cannot_become_a_test_says_why",
+        },
+    ),
+    row(
+        "Ctrl-C, or a pipe that its reader closes, while a command runs",
+        "130 and how to go on, or 0 and the run goes on to its end; no traceback",
+        {
+            f"{COMMAND_LINE}commands": "test_how_commands_end",
+            f"{COMMAND_LINE}processes": "test_an_interrupted_run_* test_a_reader_that_leaves_early_is_no_error "
+            "test_a_run_goes_on_to_its_end_when_its_reader_leaves",
+            f"{REVIEW}terminal": "test_nothing_happens_without_a_reason_and_quitting_leaves_all_as_it_was",
         },
     ),
 )

@@ -19,11 +19,13 @@ HEAD = """\
 What a stranger, a full disk, a provider or a mistake can do to a run or to the files of its tests, what happens then,
 and the tests that show it. A name with a `*` stands for every test whose name fits.
 
-Readers of goldens, proposals, cassettes, recordings, audit matrices and waivers build plain data and nothing else.
+Readers of goldens, proposals, decisions, lists of unused goldens, records of runs, cassettes, recordings, audit
+matrices, waivers, price lists and ini files build plain data and nothing else.
 Each is fed the same hostile files (`tests/threats/contents.py`) in a process of its own, which has 512 MiB of memory
 beyond what it starts with and 60 seconds of the processor, and in which an audit hook listens for imports, compiled or
 executed code, processes, sockets and other files. Each writer (`tests/threats/writers.py`) fails at its first file
-operation, at its second one, and so on until it succeeds, and is killed at each of them.
+operation, at its second one, and so on until it succeeds, and is killed at each of them. So does what writes without a
+disk of ours (`tests/threats/watched.py`): an audit hook fails its operations, or kills it.
 
 This page is made from `tests/threats/rows.py` by `python -m tests.threats.table`. A test fails when the page is out of
 date, when a line has no test, or when a test that is named here does not exist.

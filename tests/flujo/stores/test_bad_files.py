@@ -232,3 +232,44 @@ def test_a_runner_opens_a_store_by_its_url(tmp_path: Path) -> None:
     flow = Flujo(Step("a", lambda text: text), store=f"sqlite:///{tmp_path}/runs.db")
     assert flow.run("rain", run_id="r").output == "rain"
     assert [run.run_id for run in open_store(f"sqlite:///{tmp_path}/runs.db").runs()] == ["r"]
+
+
+@pytest.mark.parametrize("change", ["UPDATE meta SET value = 'x'", "UPDATE meta SET value = '-1'", "DELETE FROM meta"])
+def test_a_file_that_does_not_say_of_which_version_it_is(tmp_path: Path, change: str) -> None:
+    changed(tmp_path, change)
+    with pytest.raises(StoreError, match=r"runs\.db does not say of which version it is\. Restore a copy of it"):
+        SQLiteStore(tmp_path / "runs.db").runs()
+
+
+def test_an_empty_file_is_brought_up_to_date(tmp_path: Path) -> None:
+    (tmp_path / "runs.db").touch()
+    store = SQLiteStore(tmp_path / "runs.db")
+    assert store.runs() == []
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("UPDATE runs SET status = 'red\x1b'", r"ValueError: a run has the status 'red\\x1b'"),
+        ("UPDATE runs SET ended_at = 'noon'", "ValueError: Invalid isoformat string: 'noon'"),
+        ("UPDATE runs SET cost_usd = 'much'", "ValueError: the cost of a run is no amount that can be kept exactly"),
+        ("UPDATE runs SET in_doubt = 'two'", "ValueError: a run has 'two' calls in doubt"),
+        ("UPDATE runs SET input = '{'", "JSONDecodeError: Expecting property name"),
+        ("UPDATE answers SET facts = '[1]'", "ValueError: not enough values to unpack"),
+    ],
+)
+def test_what_no_store_has_written_is_damage(tmp_path: Path, change: str, why: str) -> None:
+    changed(tmp_path, change)
+    store = SQLiteStore(tmp_path / "runs.db")
+    with pytest.raises(StoreError, match=rf"runs\.db holds what no store has written \({why}.*\)\. Restore a copy"):
+        store.load("r")
+    store.close()
+
+
+def changed(folder: Path, change: str) -> None:
+    """A store with a run in it, then a change by somebody else."""
+    store = SQLiteStore(folder / "runs.db")
+    Flujo(three(Breaks(0, lambda: None)), store=store).run("rain", run_id="r")
+    store._database.write_now(lambda db: db.execute(change))
+    store.close()
