@@ -18,10 +18,16 @@ COMMANDS = (["runs"], ["show", "r1"], ["export", "r1"])
 
 
 def columns(file: Path) -> list[tuple[str, str]]:
+    """All but the number of a row, which the database keeps a number."""
     with sqlite3.connect(file) as db:
-        found = [(table, row[1]) for table in TABLES for row in db.execute(f"PRAGMA table_info({table})")]
+        found = [(table, str(row[1])) for table in TABLES for row in _told(db, table)]
     db.close()
     return found
+
+
+def _told(db: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
+    rows = db.execute(f"PRAGMA table_info({table})").fetchall()
+    return [row for row in rows if (row[2], row[5]) != ("INTEGER", 1)]
 
 
 def changed(file: Path, content: bytes, table: str, column: str) -> None:
@@ -40,7 +46,7 @@ def test_no_text_in_a_store_is_a_fault_or_acts(flujo: Call, tmp_path: Path, comm
     file = tmp_path / "runs.db"
     flujo("run", f"{PRESS}:press", "--input", "rain", "--run-id", "r1", *STORE)
     content, known = file.read_bytes(), columns(file)
-    assert len(known) == 46
+    assert len(known) == 45
     for table, column in known:
         changed(file, content, table, column)
         said = flujo(*command, *STORE)
