@@ -165,5 +165,4 @@ def test_a_secret_in_the_reason_reaches_no_file(place: Place) -> None:
     with pytest.raises(SecretFound, match=r"^golden/CHANGES\.md was not written: line 1 \(the value of TOKEN\)"):
         settle(desk, None, "accept", [UNPAID], reason="because grey-rain", at=NOON)
     after = {path: path.read_bytes() for path in place.path.rglob("*") if path.is_file()}
-    assert {path.name for path in after.keys() - before.keys()} == {".gitignore", ".lock"}
-    assert {path: after[path] for path in before} == before
+    assert after == before
