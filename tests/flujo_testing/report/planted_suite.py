@@ -144,3 +144,10 @@ def kept(suite: Project) -> SuiteRecord:
     if record is None:
         raise LookupError(f"no record in {kept_in(suite.path)}")
     return record
+
+
+def reds(number: int, causes: int = 1) -> str:
+    """A test file with so many red tests, of so many causes."""
+    checks = "\n".join(f"    if n % {causes} == {n}: assert n == -1" for n in range(causes))
+    parameters = f"@pytest.mark.parametrize('n', range({number}))"
+    return f"import flujo.runner\nimport pytest\n\n{parameters}\ndef test_it(n):\n{checks}\n"

@@ -11,7 +11,7 @@ from flujo_testing.report.gathering import Gathered, gathered
 from flujo_testing.report.last_run import kept_in, read_record
 from flujo_testing.report.record import CaseRecord, Payment, RunRecord
 from tests.flujo_testing.golden_project import Project
-from tests.flujo_testing.report.planted_suite import empty_suite, kept, run, triage
+from tests.flujo_testing.report.planted_suite import empty_suite, kept, reds, run, triage
 
 pytest_plugins = ["pytester"]
 
@@ -169,12 +169,6 @@ def test_of_a_test_that_is_run_again_the_last_pass_counts(suite: Project) -> Non
         "1 of 2 tests is red: 1 cause",
         "1 test, assertion: assert … == …, at tests/test_it.py:13",
     ]
-
-
-def reds(number: int, causes: int = 1) -> str:
-    checks = "\n".join(f"    if n % {causes} == {n}: assert n == -1" for n in range(causes))
-    parameters = f"@pytest.mark.parametrize('n', range({number}))"
-    return f"import flujo.runner\nimport pytest\n\n{parameters}\ndef test_it(n):\n{checks}\n"
 
 
 @pytest.mark.parametrize(
@@ -393,13 +387,3 @@ def test_the_page_tells_of_the_tests_and_what_they_paid(suite: Project) -> None:
     page = (suite.path / "out/report.html").read_text(encoding="utf-8")
     shown = [text in page for text in ("<!doctype html>", "test_flaky", "test_wrong", "test:writer", "0.00208")]
     assert shown == [True] * 5
-
-
-def test_a_cache_that_cannot_be_made_is_a_problem_and_no_fault(suite: Project) -> None:
-    suite.write("tests/test_it.py", reds(1))
-    suite.write(".pytest_cache/d", "no folder")
-    result = run(suite, "-Wignore")
-    assert (result.ret, result.parseoutcomes()) == (pytest.ExitCode.TESTS_FAILED, {"failed": 1})
-    assert [line for line in result.outlines if line.startswith("flujo report: ")] == [
-        f"flujo report: {suite.path}/.pytest_cache/d/flujo was not written: Not a directory"
-    ]
