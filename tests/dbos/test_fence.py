@@ -149,6 +149,14 @@ def test_a_schema_of_a_later_version_is_left_alone(opened: Opens, database: str)
         opened()
 
 
+def test_a_schema_without_a_version_is_left_alone(opened: Opens, database: str) -> None:
+    opened()
+    with psycopg.connect(database, autocommit=True) as session:
+        session.execute("UPDATE flujo.meta SET value = 'x' WHERE key = 'schema_version'")
+    with pytest.raises(StoreError, match="does not say of which version its schema 'flujo' is"):
+        opened()
+
+
 def test_many_who_come_first_make_one_schema(database: str) -> None:
     errors: list[BaseException] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import psycopg
@@ -68,7 +69,10 @@ def _version(connection: psycopg.Connection, url: str) -> int:
     if found is None or found[0] is None:
         return 0
     row = connection.execute("SELECT value FROM flujo.meta WHERE key = 'schema_version'").fetchone()
-    version = 0 if row is None else int(row[0])
+    if row is None or not re.fullmatch("[1-9][0-9]{0,8}", row[0]):
+        what = "does not say of which version its schema 'flujo' is"
+        raise StoreError(place(url), what, "Restore a copy of it, or use another database")
+    version = int(row[0])
     if version > VERSION:
         raise StoreError(
             place(url),

@@ -214,7 +214,7 @@ def words(text: str) -> int:
         (words, None),
         ([Weather, words], None),
     ],
-    ids=str,
+    ids=["type", "list", "union", "tool", "native", "prompted", "several", "function", "type or function"],
 )
 def test_the_type_of_its_output_is_declared_however_it_is_asked_for(output: Any, declared: Any) -> None:
     assert PydanticAgent(Agent(Script([]).model(), output_type=output)).output_type == declared
