@@ -256,7 +256,7 @@ class ContextMergeConflict(RunError):
     """Two branches changed ``field`` (a path such as ``$.notes.legal``) in different ways."""
 
     def __init__(self, field: str, values: Sequence[tuple[str, object]], *, path: str = "") -> None:
-        told = ", ".join(f"branch '{branch}' has {value!r}" for branch, value in values)
+        told = ", ".join(f"branch '{branch}' has {shown_value(value)}" for branch, value in values)
         super().__init__(
             f"{field} was changed differently: {told}. Choose a merge_strategy that says which one holds",
             path=path,

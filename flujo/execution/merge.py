@@ -105,7 +105,7 @@ def _joined(
             continue
         value, origin = choose(path + path_segment(key), before, claims, levels)
         if value is MISSING:
-            joined.pop(key, None)
+            del joined[key]
         else:
             joined[key] = value
         if sources is not None:
@@ -146,8 +146,6 @@ def _merged(path: str, was: Any, claims: Claims, levels: int) -> Any:
 
 
 def _refilled(was: dict[Any, Any], items: dict[Any, Any]) -> dict[Any, Any]:
-    if type(was) is dict:
-        return items
     filled = copy.copy(was)  # a defaultdict keeps its factory
     filled.clear()
     filled.update(items)

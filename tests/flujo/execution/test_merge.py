@@ -83,6 +83,21 @@ def test_knowing_that_a_field_was_set_is_merged_alone() -> None:
     assert (state.fork().model_fields_set, notes) == ({"count"}, [])
 
 
+def test_a_private_attribute_is_merged_alone() -> None:
+    def born_again(book: Book) -> None:
+        book._log.append("again")
+
+    base = a_book()
+    state, notes = merge_context(base, branched(base, born_again, lambda book: None), "context_update")
+    assert (state.fork()._log, notes) == (["born", "again"], [])
+
+
+def test_what_cannot_change_is_not_copied_for_those_who_look_at_what_was_merged() -> None:
+    base = State.take(Book(count=2, names=["a"]))
+    state = merge_context(base, branched(base, sets(count=7), adds("b")), "context_update")[0]
+    assert state.atoms == {"count": 7, "price": 0.0, "anything": None}
+
+
 # Recursion --------------------------------------------------------------------------------------------
 
 
