@@ -280,8 +280,6 @@ class Hold:
         """The call was never made."""
         if self.state == "open":
             self._end("released", ())
-        elif self.state == "waiting":
-            self.state = "released"
 
     def inside(self) -> Budget:
         """The budget of all work that is started inside the call: it draws on what the call holds.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
 import pytest
 from pydantic import BaseModel, field_validator
 
-from flujo import PluginOutcome, Rejection, Step
+from flujo import Draft, Flujo, MergeStrategy, PluginOutcome, Rejection, Step, UsageLimits
 from flujo.events import Judged
-from tests.flujo.execution.writers import YES, Judging, Listening, Writer, no, run
+from tests.flujo.execution.writers import JUDGE, PRICES, YES, Ctx, Judging, Listening, Writer, no, run
 
 
 class Place(BaseModel):
@@ -117,3 +118,110 @@ async def test_a_redirect_to_no_agent_is_told_as_a_crash() -> None:
     assert (first[0], first[1], first[3:]) == ("odd", False, (None, False, None, True))
     assert first[2].startswith("it redirects to something that is no agent: ")
     assert second == ("odd", True, None, None, False, None, False)
+
+
+# In a run that goes on --------------------------------------------------------------------------------
+
+ASK: Any = Step.human_in_the_loop("ask", "Publish?")
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        ValueError("broken"),
+        None,
+        {"verdict": "good"},
+        no("ask the cloud", redirect_to=17),
+        no("too sad", redirect_to=Writer("bright")),
+        PluginOutcome(True, redirect_to=Writer("bright"), new_solution="never"),
+        PluginOutcome(True, new_solution=None),
+        no("too sad", new_solution="never"),
+        PluginOutcome(False),
+        PluginOutcome(True, "well done"),
+    ],
+    ids=repr,
+)
+async def test_verdicts_are_told_again_by_a_run_that_goes_on_and_no_plugin_is_asked_again(outcome: Any) -> None:
+    writer, judge = Writer("x", "y"), Judging("judge", outcome, YES)
+    last = Judging("last", YES, YES)
+    flow = Flujo(Step("write", writer, plugins=[judge, last]) >> ASK, cost_model=PRICES)
+    paused = await flow.run_async("rain")
+    known = (len(writer.inputs), len(judge.drafts), len(last.drafts))
+    result = await flow.resume_async(paused, {"ask": "yes"})
+    assert (result.status, verdicts(result)) == ("completed", verdicts(paused))
+    assert (len(writer.inputs), len(judge.drafts), len(last.drafts)) == known
+    assert [entry.path for entry in result.ledger.entries] == [entry.path for entry in paused.ledger.entries]
+
+
+class Signing:
+    """Accepts, signs in the context, and is paid for it."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.priority = name, 0
+        self.asked = 0
+
+    async def validate(self, draft: Draft, *, context: Ctx) -> PluginOutcome:
+        self.asked += 1
+        context.seen.append(self.name)
+        return PluginOutcome(True, usage=JUDGE, model="test:judge")
+
+
+@pytest.mark.parametrize("limited", ["first", "second"])
+async def test_a_verdict_that_passed_a_limit_is_known_with_what_it_changed_when_limits_are_raised(limited: str) -> None:
+    async def author(x: str, *, context: Ctx) -> str:
+        context.seen.append("author")
+        return "Rain"
+
+    plugins = [Signing("first"), Signing("second")]
+    limits = UsageLimits(total_cost_usd_limit="0.0001" if limited == "first" else "0.0002")  # a verdict: 0.000126
+    flow = Flujo(Step("write", author, plugins=plugins), cost_model=PRICES, context_model=Ctx, usage_limits=limits)
+    stopped = await flow.run_async("rain")
+    assert (stopped.status, [event.plugin for event in stopped.transcript.of(Judged)]) == (
+        "limited",
+        ["first"][: limited == "second"],
+    )
+    result = await flow.resume_async(stopped, usage_limits=UsageLimits(total_cost_usd_limit="0.001"))
+    assert (result.status, result.context.seen) == ("completed", ["author", "first", "second"])
+    assert [plugin.asked for plugin in plugins] == [1, 1]
+
+
+class BrokenOff:
+    """Signs in the context; the first time it is broken off then, by the branch beside it."""
+
+    name, priority = "broken off", 0
+
+    def __init__(self) -> None:
+        self.seen: list[list[str]] = []
+        self.signed = anyio.Event()
+
+    async def validate(self, draft: Draft, *, context: Ctx) -> PluginOutcome:
+        self.seen.append(list(context.seen))
+        context.seen.append(self.name)
+        if len(self.seen) == 1:
+            self.signed.set()
+            await anyio.sleep_forever()
+        return YES
+
+    async def breaks(self, x: str) -> str:
+        await self.signed.wait()
+        if len(self.seen) == 1:
+            raise ValueError("offline")
+        return "fine"
+
+
+async def test_a_plugin_that_was_broken_off_starts_again_from_the_context_as_it_was_before_it() -> None:
+    async def author(x: str, *, context: Ctx) -> str:
+        context.seen.append("author")
+        return "Rain"
+
+    plugin, first = BrokenOff(), Signing("first")
+    write = Step("write", author, plugins=[first, plugin])
+    beside = Step("beside", plugin.breaks, max_retries=0)
+    fan = Step.parallel("fan", {"a": write, "b": beside}, merge_strategy=MergeStrategy.CONTEXT_UPDATE)
+    flow = Flujo(fan, cost_model=PRICES, context_model=Ctx)
+    failed = await flow.run_async("rain")
+    assert (failed.status, failed.context.seen, plugin.seen) == ("failed", [], [["author", "first"]])
+    result = await flow.resume_async(failed)
+    assert (result.status, result.output) == ("completed", {"a": "Rain", "b": "fine"})
+    assert (first.asked, plugin.seen) == (1, 2 * [["author", "first"]])
+    assert result.context.seen == ["author", "first", "broken off"]
