@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import SchemaValidator
 
 from flujo.canonical import path_segment
-from flujo.errors import ContextUpdateError
+from flujo.errors import ContextUpdateError, told
 from flujo.structure import ATOMS, clone
 
 M = TypeVar("M", bound=BaseModel)
@@ -64,8 +64,7 @@ def accepted(cls: type[M], data: dict[str, Any], what: str) -> M:
         ]
         raise ContextUpdateError(f"{what} does not fit {cls.__name__}: {'; '.join(reasons)}") from error
     except Exception as error:  # a user's validator may raise anything
-        reason = f"{type(error).__name__}: {error}"
-        raise ContextUpdateError(f"{what} does not fit {cls.__name__}: {reason}") from error
+        raise ContextUpdateError(f"{what} does not fit {cls.__name__}: {told(error)}") from error
     if type(model) is not cls:
         made = type(model).__name__
         raise ContextUpdateError(f"a validator turned {what} into a {made} instead of a {cls.__name__}")

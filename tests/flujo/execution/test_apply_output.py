@@ -20,6 +20,11 @@ from flujo.structure import MISSING
 from tests.flujo.samples import a_context, normal
 
 
+class Wordless(Exception):
+    def __str__(self) -> str:
+        raise LookupError
+
+
 class Order(PipelineContext):
     count: int = 0
     price: int = 0
@@ -41,6 +46,8 @@ class Order(PipelineContext):
     def split(cls, names: Any) -> Any:
         if names == "crash":
             raise RuntimeError("no names")
+        if names == "wordless":
+            raise Wordless
         return names.split() if isinstance(names, str) else names
 
 
@@ -111,6 +118,10 @@ def test_extras_are_set_where_the_context_allows_them() -> None:
         ),
         ({"names": "crash"}, "the output does not fit Order: RuntimeError: no names"),
         (
+            {"names": "wordless"},
+            "the output does not fit Order: Wordless, whose text cannot be made (LookupError)",
+        ),
+        (
             {"cost": 1, "aliasName": "x"},
             "the output has 'cost', 'aliasName', but Order has no such field; it has 'count', "
             "'price', 'total', 'names', 'notes', 'alias_name'",
@@ -119,7 +130,7 @@ def test_extras_are_set_where_the_context_allows_them() -> None:
         ([("count", 3)], "the output is of type list; only a mapping or a model can update the context"),
         (None, "the output is of type NoneType; only a mapping or a model can update the context"),
     ],
-    ids=["types", "crash", "unknown", "keys", "list", "none"],
+    ids=["types", "crash", "wordless", "unknown", "keys", "list", "none"],
 )
 def test_an_output_that_does_not_fit_is_refused_with_reasons(output: object, message: str) -> None:
     state = an_order()

@@ -33,6 +33,11 @@ async def test_the_policies_of_the_run_are_asked_with_every_number() -> None:
     assert [breach.told() for breach in hold.settle(cost("0.08"))] == ["run used 0.1 of 0.1 USD"]
     inside = (await step.reserve(cost("0.01"))).inside()
     assert (await inside.reserve(cost("9"))).state == "open"
+    within = Budget(UsageLimits(total_cost_usd_limit="0.02"), inside, "inner run")
+    assert [breach.told() for breach in within.book(cost("0.02"))] == [
+        "run used 0.12 of 0.1 USD",
+        "inner run used 0.02 of 0.02 USD",
+    ]
 
 
 @pytest.mark.parametrize(

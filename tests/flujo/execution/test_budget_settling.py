@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from flujo.entries import Draw
 from flujo.execution.amount import Amount
 from flujo.execution.budget import Breach, Budget, BudgetRefused
 from flujo.usage import Usage, UsageLimits
@@ -76,6 +77,25 @@ async def test_an_unpriced_answer_without_a_bound_leaves_nothing() -> None:
     (await run.reserve(UNBOUNDED)).settle(Amount.of(None, None))
     with pytest.raises(BudgetRefused, match=r"0 of 0\.1 left$"):
         await run.reserve(cost("0.01"))
+
+
+async def test_what_stays_in_doubt_is_told_for_all_budgets_where_it_had_a_bound_and_for_each_where_it_had_none() -> None:
+    run = limited("0.10")
+    step = limited("0.04", run, "step")
+    request = Draw("requests", Decimal(0), Decimal(1))
+    bounded = await step.reserve(cost("0.03"))
+    bounded.settle(cost("0.01"), in_doubt=True)
+    assert bounded.draws == (Draw("cost_usd", Decimal(0), Decimal("0.02")),)
+    unbounded = await step.reserve(UNBOUNDED)
+    unbounded.settle(in_doubt=True)
+    assert unbounded.draws == (
+        Draw("cost_usd", Decimal(0), Decimal("0.07"), "run"),
+        request,
+        Draw("cost_usd", Decimal(0), Decimal("0.01"), "step"),
+    )
+    settled = await run.reserve(cost("0"))
+    settled.settle(cost("0"))
+    assert settled.draws == ()
 
 
 def test_what_was_not_held_is_booked_and_its_breach_named() -> None:
