@@ -52,6 +52,10 @@ def test_a_path_reaches_what_it_names(path: str, found: list[object]) -> None:
     assert outputs(path) == found
 
 
+def test_any_characters_may_be_lines() -> None:
+    assert redacted({"two\nlines": 1, "two": 2}, {"two*lines": "<n>"}) == {"two\nlines": "<n>", "two": 2}
+
+
 def test_a_path_that_reaches_into_what_it_reaches_replaces_the_inner_value_first() -> None:
     assert outputs("$..notes") == ["b", ["a", {"notes": None}]]
 
@@ -78,6 +82,11 @@ def test_a_value_without_plain_form_can_be_redacted() -> None:
         (
             "steps.writ",
             "redaction 'steps.writ': there is nothing at this path; the last part that is there has 'write', 'a.b'",
+        ),
+        (
+            "steps.write.attempt 3.output",
+            "redaction 'steps.write.attempt 3.output': there is nothing at this path; "
+            "the last part that is there has 'attempt 1', 'attempt 2'",
         ),
         (
             "nothing..at.all",
@@ -135,6 +144,12 @@ def test_the_first_value_without_plain_form_is_named_with_its_path() -> None:
     assert str(caught.value) == (
         "b.c[1].d[2] cannot be told in a golden: it is odd; or redact it: redact={'b.c[1].d': '<redacted>'}"
     )
+
+
+def test_the_path_of_a_value_without_plain_form_may_begin_with_any_key() -> None:
+    with pytest.raises(NotTellable) as caught:
+        refuse_unrepresentable({"a.b": Unrepresentable("$", "it is odd")})
+    assert caught.value.path == '["a.b"]'
 
 
 def test_a_story_of_plain_data_is_not_refused() -> None:
