@@ -79,7 +79,7 @@ async def test_an_unpriced_answer_without_a_bound_leaves_nothing() -> None:
         await run.reserve(cost("0.01"))
 
 
-async def test_what_stays_in_doubt_is_told_for_all_budgets_where_it_had_a_bound_and_for_each_where_it_had_none() -> None:
+async def test_what_stays_in_doubt_is_told_once_where_it_had_a_bound_and_by_budget_where_it_had_none() -> None:
     run = limited("0.10")
     step = limited("0.04", run, "step")
     request = Draw("requests", Decimal(0), Decimal(1))
