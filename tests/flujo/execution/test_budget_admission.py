@@ -20,6 +20,7 @@ pytestmark = pytest.mark.anyio
 async def test_a_call_holds_its_bound_until_it_is_settled_with_what_it_used() -> None:
     run = limited("0.10")
     hold = await run.reserve(cost("0.04"))
+    assert (hold.bound, hold.refused, hold.draws) == (cost("0.04"), None, ())
     assert (state(run), run.left("cost_usd"), run.open_holds) == (usd("0", "0", "0.04"), Decimal("0.06"), 1)
     assert hold.settle(cost("0.03")) == ()
     assert (state(run), run.left("cost_usd"), run.open_holds) == (usd("0.03", "0", "0"), Decimal("0.07"), 0)

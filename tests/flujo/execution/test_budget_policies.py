@@ -66,4 +66,6 @@ async def test_the_decimal_context_of_the_thread_changes_nothing() -> None:
         with pytest.raises(BudgetRefused, match=r"0\.00011 USD, 0\.0001 of 1000\.0001 left$"):
             await run.reserve(cost("0.00011"))
         (await run.reserve(cost("0.0001"))).settle(cost("0.0001"))
+        rounding = Budget(UsageLimits(total_cost_usd_limit="1000.0001"), passes=lambda spent, limit: +spent > limit)
+        assert [breach.told() for breach in rounding.book(cost("1000.0002"))] == ["run used 1000.0002 of 1000.0001 USD"]
     assert state(run) == usd("1000.0001", "0", "0")

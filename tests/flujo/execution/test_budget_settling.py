@@ -108,6 +108,22 @@ def test_what_was_not_held_is_booked_and_its_breach_named() -> None:
     assert state(run) == usd("0.11", "0", "0")
 
 
+async def test_what_a_budget_has_drawn_is_what_was_spent_and_what_is_in_doubt() -> None:
+    run = limited("0.10")
+    assert run.draws() == ()
+    run.book(Amount(cost_usd=Decimal("0.01"), input_tokens=5, output_tokens=0, requests=0))
+    (await run.reserve(cost("0.07"))).settle(cost("0.02"), in_doubt=True)
+    await run.reserve(cost("0.01"))
+    assert run.draws() == (
+        Draw("cost_usd", Decimal("0.03"), Decimal("0.05")),
+        Draw("input_tokens", Decimal(5), Decimal(0)),
+        Draw("total_tokens", Decimal(5), Decimal(0)),
+        Draw("requests", Decimal(1), Decimal(0)),
+    )
+    run.expect({"tool_calls": Decimal(3)})
+    assert run.draws()[-1] == Draw("tool_calls", Decimal(0), Decimal(3))
+
+
 def test_an_unknown_cost_that_was_not_held_adds_what_is_known() -> None:
     run = limited("0.10")
     assert run.book(Amount.of(None, None)) == ()

@@ -104,6 +104,17 @@ async def test_a_smaller_call_does_not_overtake_one_that_waits() -> None:
             event.set()
 
 
+async def test_a_call_that_can_never_be_admitted_is_refused_at_once_though_others_wait() -> None:
+    async with anyio.create_task_group() as tasks:
+        calls = Calls(tasks, limited("0.10"))
+        for position, bound in [(1, "0.07"), (2, "0.05"), (3, "0.11")]:
+            calls.start(position, cost(bound), cost("0.01"))
+        await ticks()
+        assert (calls.admitted, calls.refused) == ([1], [3])
+        for event in calls.finish.values():
+            event.set()
+
+
 async def test_a_waiting_call_that_is_cancelled_leaves_no_trace_and_lets_the_next_go_on() -> None:
     async with anyio.create_task_group() as tasks:
         calls = Calls(tasks, limited("0.10"))
