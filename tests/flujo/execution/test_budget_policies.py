@@ -38,6 +38,8 @@ async def test_the_policies_of_the_run_are_asked_with_every_number() -> None:
         "run used 0.12 of 0.1 USD",
         "inner run used 0.02 of 0.02 USD",
     ]
+    tight = Budget(UsageLimits(total_cost_usd_limit="0.01"), run, "tight")
+    assert (await tight.reserve(cost("9"))).state == "open"
 
 
 @pytest.mark.parametrize(
