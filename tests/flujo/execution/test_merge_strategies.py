@@ -123,8 +123,31 @@ def test_a_model_that_contains_itself_is_merged_or_in_conflict() -> None:
     assert merged(sets_within(title="two"), base=base).anything.me.title == "two"
     with pytest.raises(ContextMergeConflict, match=r"^\$\.anything\.title was changed differently"):
         merged(sets_within(title="two"), sets_within(title="three"), base=base)
+
+
+def test_models_within_models_are_merged_by_field_as_deep_as_dicts_are() -> None:
+    def innermost(**values: Any) -> Change:
+        def change(book: Book) -> None:
+            page = book.anything
+            while page.me is not None:
+                page = page.me
+            for name, value in values.items():
+                setattr(page, name, value)
+
+        return change
+
+    def nested(pages: int) -> State[Book]:
+        page = None
+        for _ in range(pages):
+            page = Page(me=page)
+        return State.take(Book(anything=page))
+
+    page = merged(innermost(a=3), innermost(b=5), base=nested(50)).anything
+    for _ in range(49):
+        page = page.me
+    assert page.model_extra == {"me": None, "a": 3, "b": 5}
     with pytest.raises(ContextMergeConflict) as caught:
-        merged(sets_within(a=3), sets_within(b=5), base=base)
+        merged(innermost(a=3), innermost(b=5), base=nested(51))
     assert caught.value.field == "$.anything" + 50 * ".me"
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, field_validator
 
 from flujo import Draft, Flujo, MergeStrategy, PluginOutcome, Rejection, Step, UsageLimits
 from flujo.events import Judged
+from flujo.execution.past import past_of
 from tests.flujo.execution.writers import JUDGE, PRICES, YES, Ctx, Judging, Listening, Writer, no, run
 
 
@@ -151,6 +152,24 @@ async def test_verdicts_are_told_again_by_a_run_that_goes_on_and_no_plugin_is_as
     assert (result.status, verdicts(result)) == ("completed", verdicts(paused))
     assert (len(writer.inputs), len(judge.drafts), len(last.drafts)) == known
     assert [entry.path for entry in result.ledger.entries] == [entry.path for entry in paused.ledger.entries]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "known"),
+    [
+        (ValueError("broken"), ("error", "ValueError: broken")),
+        (
+            (verdict for verdict in [YES]),
+            ("invalid", "agent 'judge' answered with a generator: it forgot to await, or to collect what it yields"),
+        ),
+    ],
+    ids=["raised", "unusable"],
+)
+async def test_how_a_plugin_crashed_is_known_to_a_run_that_goes_on(outcome: Any, known: tuple[str, str]) -> None:
+    result = await run(Step("write", Writer("x", "y"), plugins=[Judging("judge", outcome, YES)]))
+    past = past_of(result.log, result.ledger.entries, None, None)
+    failure: Any = past.answers["write/attempt:1/plugin:judge"].error
+    assert (failure.outcome, str(failure.error), failure.retryable) == (*known, True)
 
 
 class Signing:
