@@ -39,7 +39,7 @@ TARGETS: dict[str, Target] = {
         (
             *(f"tests/flujo/execution/test_{name}.py" for name in ("account*", "broken_off", "ledger*", "stopping")),
             *(f"tests/flujo/execution/test_{name}.py" for name in ("budget_inside_calls", "unkept_transcripts")),
-            *LAWS,
+            "tests/laws/test_resumed_ledgers.py",
         ),
     ),
     "budget": Target(
