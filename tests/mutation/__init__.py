@@ -39,7 +39,8 @@ TARGETS: dict[str, Target] = {
         (
             *(f"tests/flujo/execution/test_{name}.py" for name in ("account*", "broken_off", "ledger*", "stopping")),
             *(f"tests/flujo/execution/test_{name}.py" for name in ("budget_inside_calls", "unkept_transcripts")),
-            "tests/laws/test_resumed_ledgers.py",
+            *(f"tests/laws/test_{name}.py" for name in ("doubt", "holds", "nested_limits")),
+            *(f"tests/laws/test_{name}.py" for name in ("resumed_ledgers", "resuming")),
         ),
     ),
     "budget": Target(

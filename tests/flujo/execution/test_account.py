@@ -71,6 +71,49 @@ async def test_requests_within_one_call_are_priced_one_by_one() -> None:
     ]  # fmt: skip
 
 
+class Several(Metered):
+    """Makes up to three requests in one call."""
+
+    max_requests = 3
+
+    def __init__(self, *requests: RequestUsage) -> None:
+        super().__init__()
+        self.requests = requests
+
+    async def run(self, x: object) -> AgentOutput[object]:
+        return AgentOutput(x, requests=self.requests)
+
+
+KNOWN = RequestUsage(usage=Usage(input_tokens=1000, output_tokens=1000), model="test:m")
+LOST = RequestUsage(usage=None, model="test:m", outcome="in_doubt")
+HALF = RequestUsage(usage=Usage(input_tokens=1000, output_tokens=0), model="test:m", outcome="in_doubt")
+DEAR = RequestUsage(usage=Usage(input_tokens=1000, output_tokens=4000), model="test:m")
+
+
+@pytest.mark.parametrize(
+    ("requests", "possible"),
+    [
+        ((KNOWN, LOST), (None, "0.04")),
+        ((LOST, KNOWN), ("0.04", None)),
+        ((KNOWN, KNOWN, LOST), (None, None, "0.02")),
+        ((KNOWN, HALF), (None, "0.04")),
+        ((DEAR, LOST), (None, "0")),
+        ((LOST, KNOWN, LOST), (None, None, None)),
+        ((KNOWN, KNOWN), (None, None)),
+        ((LOST,), ("0.06",)),
+    ],
+)
+async def test_of_several_requests_the_one_that_is_lost_may_have_cost_what_the_others_left(
+    requests: tuple[RequestUsage, ...], possible: tuple[str | None, ...]
+) -> None:
+    result = await run(Step("s", Several(*requests)), limit="1")
+    assert [entry.possible_usd for entry in result.ledger.entries] == [
+        None if amount is None else Decimal(amount) for amount in possible
+    ]
+    unlimited = await run(Step("s", Several(*requests)))
+    assert [entry.possible_usd for entry in unlimited.ledger.entries] == [None] * len(requests)
+
+
 async def test_what_reports_nothing_is_no_entry_and_what_is_metered_always_is() -> None:
     async def plain(x: object) -> object:
         return x

@@ -126,7 +126,12 @@ async def test_what_an_unmetered_call_reports_is_booked_and_a_breach_ends_the_ru
     assert result.status == "limited"
     assert str(result.error) == "s/attempt:1 passed a limit: run used 0.02 of 0.019 USD"
     assert (after.calls, result.total_cost_usd) == (0, ONE)
-    assert [(event.spent, event.limit) for event in result.transcript.of(LimitPassed)] == [(ONE, Decimal("0.019"))]
+    assert type(result.error) is UsageLimitExceededError
+    assert (result.error.path, result.error.dimension) == ("s/attempt:1", "cost_usd")
+    (passed,) = result.transcript.of(LimitPassed)
+    assert (passed.step, passed.dimension, passed.spent, passed.limit) == ("s", "cost_usd", ONE, Decimal("0.019"))
+    times = [event.at for event in result.transcript]
+    assert times == sorted(times)
 
 
 async def test_a_steps_own_limit_fails_the_step_and_its_fallback_runs_under_the_outer_ones() -> None:
