@@ -38,7 +38,8 @@ TARGETS: dict[str, Target] = {
         ("flujo/execution/account.py",),
         (
             *(f"tests/flujo/execution/test_{name}.py" for name in ("account*", "broken_off", "ledger*", "stopping")),
-            *(f"tests/flujo/execution/test_{name}.py" for name in ("budget_inside_calls", "unkept_transcripts")),
+            *(f"tests/flujo/execution/test_{name}.py" for name in ("budget_inside_calls", "journal*")),
+            *(f"tests/flujo/execution/test_{name}.py" for name in ("streams_under_load", "unkept_transcripts")),
             *(f"tests/laws/test_{name}.py" for name in ("doubt", "holds", "nested_limits")),
             *(f"tests/laws/test_{name}.py" for name in ("resumed_ledgers", "resuming")),
         ),

@@ -150,6 +150,27 @@ async def test_a_steps_own_limit_fails_the_step_and_its_fallback_runs_under_the_
     assert str(failed.error) == "step 's' failed after 1 attempt: s/attempt:2 may cost 0.02 USD, 0.01 of 0.03 left"
 
 
+async def test_a_steps_own_limit_is_passed_in_its_name() -> None:
+    async def surprising(x: object) -> AgentOutput[object]:
+        return AgentOutput(x, usage=Usage(input_tokens=1000, output_tokens=1000), model="test:m")
+
+    failed = await run(Step("s", surprising, usage_limits=UsageLimits(total_cost_usd_limit="0.019")))
+    told = "step 's' failed after 1 attempt: s/attempt:1 passed a limit: s used 0.02 of 0.019 USD"
+    assert (failed.status, str(failed.error)) == ("failed", told)
+
+
+async def test_tokens_that_were_used_before_a_run_went_on_count() -> None:
+    ask = Step.human_in_the_loop("ask", "Go on?")
+    runner: Flujo = Flujo(
+        Step("s1", Metered()) >> ask >> Step("s2", Metered()),
+        cost_model=PRICES,
+        usage_limits=UsageLimits(total_tokens_limit=3000),
+    )
+    result = await runner.resume_async(await runner.run_async("x"), {"ask": "yes"})
+    told = "s2/attempt:1 may use 2000 total tokens, 1000 of 3000 left"
+    assert (result.status, str(result.error)) == ("limited", told)
+
+
 async def test_every_dimension_is_a_limit() -> None:
     for limits, told in [
         (UsageLimits(request_limit=1), "s2/attempt:1 may use 1 request, 0 of 1 left"),

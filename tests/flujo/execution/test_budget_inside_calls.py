@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import anyio
 import anyio.abc
@@ -159,3 +161,14 @@ def test_a_step_expects_what_its_own_asks_have_drawn_before_and_nobody_elses() -
     Purse(account, step).expecting("a/", "a/fallback:")
     Purse(account, run).expecting()
     assert [state(budget)[1] for budget in (step, run)] == list(usd("0.03", "0.3"))
+    assert account.expecting == {step, run}
+    inner: Any = Purse(account, run).inner(UsageLimits(total_cost_usd_limit="1"), "a").budget
+    assert state(inner)[1] == Decimal("0.03")
+
+
+async def test_the_limits_of_a_step_are_kept_by_the_laws_of_the_run() -> None:
+    laws = replace(DEFAULT, admits=lambda *numbers: True, passes=lambda spent, limit: spent >= limit)
+    account = Account(RunId("r"), SystemClock(), laws, None, strict=False)
+    step: Any = Purse(account, None).inner(UsageLimits(total_cost_usd_limit="0.01"), "a").budget
+    hold = await step.reserve(cost("0.04"))
+    assert [breach.told() for breach in hold.settle(cost("0.01"))] == ["a used 0.01 of 0.01 USD"]
