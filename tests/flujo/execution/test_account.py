@@ -169,6 +169,7 @@ async def test_an_unknown_model_is_an_error_before_the_call_under_a_limit_or_str
     result = await run(Step("s", agent, max_retries=3), **options)
     assert type(result.error) is StepFailedError
     assert type(result.error.cause) is UnknownModelPrice
+    assert result.error.cause.path == "s/attempt:1"
     assert (agent.calls, result.error.attempts, result.ledger.entries) == (0, 0, ())
 
 
