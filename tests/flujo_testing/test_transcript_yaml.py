@@ -242,3 +242,8 @@ async def test_no_line_of_a_story_but_one_long_text_is_longer_than_the_page(name
 @given(st.text())
 def test_the_same_data_is_always_written_the_same(text: str) -> None:
     assert render({"v": text}) == render(READERS["goldens"](render({"v": text})))
+
+
+def test_plain_data_on_one_line_keeps_numbers_truths_and_nothing() -> None:
+    told = on_one_line({"n": 7, "yes": [True, False], "none": None, "x": 1.5, "empty": [{}, []]})
+    assert told == '{"n": 7, "yes": [true, false], none: null, x: 1.5, empty: [{}, []]}'
