@@ -292,12 +292,12 @@ def begun(session: nox.Session, folder: Path) -> None:
     """``flujo init`` in ``folder``, outside this project, and what its tests say of it whole and broken."""
     session.run("flujo", "init", "shop")
     session.chdir(folder / "shop")
-    session.run("python", "-I", "-m", "pytest", "--golden=check")
+    session.run("python", "-I", "-B", "-m", "pytest", "--golden=check")  # no bytecode: it would outlive the change
     session.run("zizmor", "--offline", "--quiet", ".github/workflows")
     pipeline = Path("shop", "pipeline.py")
     text = pipeline.read_text(encoding="utf-8")
     pipeline.write_text(text.replace("MAX_WORDS = 12", "MAX_WORDS = 13"), encoding="utf-8")
-    said = session.run("python", "-I", "-m", "pytest", "--golden=check", success_codes=[1], silent=True)
+    said = session.run("python", "-I", "-B", "-m", "pytest", "--golden=check", success_codes=[1], silent=True)
     if 'feedback "16 words, at most 12" no longer reaches write/attempt:2' not in str(said):
         session.error(f"a broken pipeline is not told in words:\n{said}")
 

@@ -140,7 +140,18 @@ ASK: Any = Step.human_in_the_loop("ask", "Publish?")
         PluginOutcome(False),
         PluginOutcome(True, "well done"),
     ],
-    ids=repr,
+    ids=[
+        "crash",
+        "nothing",
+        "no outcome",
+        "no agent",
+        "redirect",
+        "redirect for a solution",
+        "solution of None",
+        "rejected solution",
+        "rejection without a word",
+        "praise",
+    ],
 )
 async def test_verdicts_are_told_again_by_a_run_that_goes_on_and_no_plugin_is_asked_again(outcome: Any) -> None:
     writer, judge = Writer("x", "y"), Judging("judge", outcome, YES)
