@@ -191,7 +191,7 @@ def _is_plain(cls: type) -> bool:
         all(getattr(cls, hook, None) is getattr(object, hook, None) for hook in _DEFAULT_HOOKS)
         and not any(hasattr(cls, hook) for hook in _OWN_HOOKS)
         and getattr(cls, "__new__", None) is object.__new__
-        and cls.__basicsize__ == _Bare.__basicsize__
+        and (cls.__basicsize__, cls.__dictoffset__) == (_Bare.__basicsize__, _Bare.__dictoffset__)
         and not copyreg._slotnames(cls)  # type: ignore[attr-defined]  # what object.__reduce_ex__ asks, too
         and cls not in copyreg.dispatch_table
     )

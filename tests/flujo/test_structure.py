@@ -337,3 +337,9 @@ def test_the_absent_value_says_so() -> None:
 
 def test_atoms_of_one_type_are_compared_by_value() -> None:
     assert (same_atom(1, 1), same_atom("a", "b"), same_atom(None, 0)) == (True, False, False)
+
+
+def test_what_has_no_fields_is_cloned_as_deepcopy_does() -> None:
+    original = object()
+    copied = clone(original, {})
+    assert (type(copied), copied is original) == (object, False)

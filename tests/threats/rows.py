@@ -131,8 +131,8 @@ ROWS = (
             f"{THREATS}watched": "test_*",
             f"{REVIEW}proposals": "test_a_rest_that_cannot_be_removed_is_named "
             "test_where_there_can_be_no_lock_nothing_is_decided",
-            f"{REPORT}report_pytest": "test_a_summary_that_cannot_be_written_fails_the_run "
-            "test_a_cache_that_cannot_be_made_is_a_problem_and_no_fault",
+            f"{REPORT}report_pytest": "test_a_summary_that_cannot_be_written_fails_the_run",
+            f"{REPORT}report_left": "test_a_cache_that_cannot_be_made_is_a_problem_and_no_fault",
             "tests/flujo_testing/starting/test_init": "test_nothing_that_is_there_is_overwritten "
             "test_a_folder_that_cannot_be_made_leaves_nothing",
         },
