@@ -1,6 +1,6 @@
 """The commands of this project, as ``python -m nox -s NAME``: ``tests``, ``demo``, ``lint``, ``types``,
-``coverage``, ``golden``, ``determinism``, ``schedules``, ``audit``, ``chaos``, ``chaos-dbos``, ``mutation``,
-``gates``, ``package``, ``manual``, ``release``, ``bench``.
+``coverage``, ``golden``, ``determinism``, ``schedules``, ``audit``, ``chaos``, ``chaos-dbos``, ``threats``,
+``mutation``, ``gates``, ``package``, ``manual``, ``release``, ``bench``.
 
 Each session runs in a virtual environment of its own, with the versions in ``constraints.txt``; what stands
 after ``--`` is passed on. Sessions for several interpreters run on those of 3.11, 3.12 and 3.13 that really
@@ -50,12 +50,13 @@ _FIRST = """
 tests/dbos tests/docs tests/flujo/agents tests/flujo/cli tests/flujo/price_list tests/flujo/telemetry
 tests/flujo_testing/audit tests/flujo_testing/conformance tests/flujo_testing/from_run tests/flujo_testing/lint
 tests/flujo_testing/report tests/flujo_testing/review tests/flujo_testing/server tests/flujo_testing/starting
-tests/flujo_testing/test_sharding.py tests/recordings tests/test_tidy.py tests/test_types.py tests/threats
+tests/flujo_testing/test_sharding.py tests/recordings tests/test_tidy.py tests/test_types.py
 """.split()  # noqa: SIM905  # as above
 FIRST_PYTHON_ONLY = (*GENERATED, *_FIRST)
 
-# What ``nox -s gates`` runs, where the tools of all gates are installed.
-OF_GATES = "tests/gates"
+# What has sessions of its own: ``gates``, where the tools of all gates are installed, and ``threats``.
+OF_GATES, OF_THREATS = "tests/gates", "tests/threats"
+LEFT = (f"--ignore={OF_GATES}", f"--ignore={OF_THREATS}")
 
 # The tests that run every line of the files that are covered in full.
 COVERING = ("tests/flujo", "tests/laws", "tests/flujo_testing/test_transcript*.py")
@@ -101,7 +102,7 @@ def install_all(session: nox.Session, group: str) -> None:
 def tests(session: nox.Session) -> None:
     """Every test, in random order, two at a time; on later Pythons those that depend on it, or ``-- whole``."""
     install_all(session, "test")
-    options = [f"--ignore={OF_GATES}", *(option for option in session.posargs if option != "whole")]
+    options = [*LEFT, *(option for option in session.posargs if option != "whole")]
     if session.python != INSTALLED[0] and not session.posargs:
         options += [f"--ignore={path}" for path in FIRST_PYTHON_ONLY]
         session.log("left to Python %s, or 'nox -s tests -- whole': %s", INSTALLED[0], ", ".join(FIRST_PYTHON_ONLY))
@@ -147,7 +148,7 @@ def coverage(session: nox.Session) -> None:
         session.error(f"no such file: {', '.join(missing)}; bring COVERED_IN_FULL in noxfile.py up to date")
     install_all(session, "coverage")
     session.run("coverage", "erase")
-    options = [f"--ignore={OF_GATES}", *(option for option in session.posargs if option != "sample")]
+    options = [*LEFT, *(option for option in session.posargs if option != "sample")]
     options += [f"--ignore={path}" for path in GENERATED]  # they run the lines that other tests run, too
     if "sample" in session.posargs:
         options += sorted(str(path.relative_to(ROOT)) for pattern in COVERING for path in ROOT.glob(pattern))
@@ -234,6 +235,16 @@ def chaos(session: nox.Session) -> None:
     session.run("python", "chaos/run.py", *session.posargs)
 
 
+@nox.session(python=INSTALLED)
+def threats(session: nox.Session) -> None:
+    """Hostile files, failing disks, killed processes, secrets: docs/threats.md. ``-- sample``: of goldens, on one."""
+    if "sample" in session.posargs and session.python != INSTALLED[0]:
+        session.skip("a sample is taken on the first Python")
+    install_all(session, "test")
+    narrowed = ("-k", "table or golden") if "sample" in session.posargs else tuple(session.posargs)
+    session.run("python", "-m", "pytest", "--numprocesses=2", "-p", "no:randomly", OF_THREATS, *narrowed)
+
+
 @nox.session(python=INSTALLED[0])
 def mutation(session: nox.Session) -> None:
     """Mutants of what has to be right: enough are killed, and the others are known. ``-- sample``, ``-- budget``..."""
@@ -254,10 +265,7 @@ def gates(session: nox.Session) -> None:
 
 @nox.session(name="chaos-dbos", python=INSTALLED[0])
 def chaos_dbos(session: nox.Session) -> None:
-    """Workers on a real Postgres are killed, stopped and replaced; a suite of 500 cases; what a step costs.
-
-    ``-- sample`` does a tenth of it.
-    """
+    """Workers on a real Postgres are killed, stopped and replaced; 500 cases; a step's cost. ``-- sample``: a tenth."""
     install_all(session, "test")
     session.run("python", "-m", "chaos.workers.kill", *session.posargs)
     session.run("python", "-m", "chaos.workers.spread", *session.posargs)
