@@ -180,6 +180,8 @@ def determinism(session: nox.Session) -> None:
     options = [option for option in session.posargs if option != "sample"]
     runs = SAMPLE if "sample" in session.posargs else tuple(product(HASH_SEEDS, TIME_ZONES))
     owners = owning_tests(session)
+    if session.python != INSTALLED[0]:  # a story of servers, which are left to the first Python
+        owners = [owner for owner in owners if not owner.startswith("tests/dbos/")]
     for seed, zone in runs:
         session.log("hash seed %d, time zone %s", seed, zone)
         session.run(
