@@ -53,6 +53,7 @@ tests/flujo_testing/report tests/flujo_testing/review tests/flujo_testing/server
 tests/flujo_testing/test_sharding.py tests/recordings tests/test_tidy.py tests/test_types.py
 """.split()  # noqa: SIM905  # as above
 FIRST_PYTHON_ONLY = (*GENERATED, *_FIRST)
+BETWEEN = ("tests/flujo", "tests/laws")
 
 # What has sessions of its own: ``gates``, where the tools of all gates are installed, and ``threats``.
 OF_GATES, OF_THREATS = "tests/gates", "tests/threats"
@@ -100,16 +101,16 @@ def install_all(session: nox.Session, group: str) -> None:
 
 @nox.session(python=INSTALLED)
 def tests(session: nox.Session) -> None:
-    """Every test, in random order, two at a time; on later Pythons those that depend on it, or ``-- whole``."""
+    """Every test, in random order; on the last Python those that depend on it, between them fewer, or ``-- whole``."""
     install_all(session, "test")
     options = [*LEFT, *(option for option in session.posargs if option != "whole")]
     if session.python != INSTALLED[0] and not session.posargs:
         options += [f"--ignore={path}" for path in FIRST_PYTHON_ONLY]
+        options += () if session.python == INSTALLED[-1] else BETWEEN
         session.log("left to Python %s, or 'nox -s tests -- whole': %s", INSTALLED[0], ", ".join(FIRST_PYTHON_ONLY))
     session.run("python", "-m", "pytest", "--numprocesses=2", *options)
     if "FLUJO_RECORDINGS" in os.environ and session.python == INSTALLED[0] and not session.posargs:
-        # Once more in one process: only there are the lines seen that tell how many recordings are covered.
-        session.run("python", "-m", "pytest", "--quiet", "-p", "no:xdist", "tests/recordings")
+        session.run("python", "-m", "pytest", "--quiet", "-p", "no:xdist", "tests/recordings")  # counts them
 
 
 @nox.session(python=INSTALLED[0])
@@ -258,11 +259,8 @@ def mutation(session: nox.Session) -> None:
 def gates(session: nox.Session) -> None:
     """Every gate turns red on a project with one thing wrong, and is green without it; ``-- sample``: the quickest."""
     install_all(session, "gates")
-    if "sample" in session.posargs:
-        what = [OF_GATES, "-k", "ci_run or test_tests or test_golden"]
-    else:
-        what = [OF_GATES, *session.posargs]
-    session.run("python", "-m", "pytest", "-p", "no:randomly", *what)
+    what = ("-k", "ci_run") if "sample" in session.posargs else session.posargs
+    session.run("python", "-m", "pytest", "-p", "no:randomly", OF_GATES, *what)
 
 
 @nox.session(name="chaos-dbos", python=INSTALLED[0])
@@ -271,7 +269,8 @@ def chaos_dbos(session: nox.Session) -> None:
     install_all(session, "test")
     session.run("python", "-m", "chaos.workers.kill", *session.posargs)
     session.run("python", "-m", "chaos.workers.spread", *session.posargs)
-    session.run("python", "-m", "chaos.workers.overhead")
+    if "sample" not in session.posargs:
+        session.run("python", "-m", "chaos.workers.overhead")
 
 
 @nox.session(python=INSTALLED[0], reuse_venv=False)
@@ -341,8 +340,7 @@ def manual(session: nox.Session) -> None:
     """The manual, in ``build/manual``: a warning is an error. Its examples are run by the tests of ``tests/docs``."""
     install(session, group="manual")
     session.run("mkdocs", "build", "--strict", "--quiet", *session.posargs, env={"NO_MKDOCS_2_WARNING": "1"})
-    pages = list((ROOT / "build" / "manual").glob("*.html"))
-    session.log("%d pages", len(pages))
+    session.log("%d pages", sum(1 for _ in (ROOT / "build" / "manual").glob("*.html")))
 
 
 @nox.session(python=INSTALLED[0])
