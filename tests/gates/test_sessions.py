@@ -15,7 +15,8 @@ GOLDENS = "golden/laws/test_isolation_goldens"
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("FLUJO_RECORDINGS", raising=False)
     return project_copy(tmp_path / "project")
 
 

@@ -241,7 +241,9 @@ def test_help_loads_neither_the_engine_nor_a_store(tmp_path: Path) -> None:
         "sys.stderr.write(' '.join(sorted({'pydantic', 'anyio', 'flujo.runner', 'sqlite3', 'asyncio', 'yaml', 'pytest'}"
         " & sys.modules.keys())))"
     )
+    # Where coverage is measured it follows subprocesses, and keeps what it saw in SQLite.
+    unmeasured = {name: value for name, value in environment().items() if not name.startswith("COVERAGE_")}
     done = subprocess.run(
-        [sys.executable, "-c", asked], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+        [sys.executable, "-c", asked], cwd=tmp_path, env=unmeasured, capture_output=True, text=True, check=False
     )
     assert (done.stderr, done.returncode) == ("", CLEAN)
