@@ -13,6 +13,7 @@ import pytest
 from flujo import Usage
 from flujo.price_list import PriceList, Snapshot
 from flujo.price_list.genai import installed
+from flujo.price_list.snapshot import MAX_BYTES, _write_whole
 from flujo.prices import content_id
 from tests.flujo.price_list.lists import AT, snapshot
 
@@ -165,3 +166,21 @@ def test_what_is_no_file_is_written_into(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(written)
     assert Snapshot.read(tmp_path / "file") == Snapshot({}, "a list")
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_file_of_more_than_the_largest_list_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "prices.json"
+    with file.open("wb") as opened:
+        opened.truncate(MAX_BYTES + 1)
+    with pytest.raises(ValueError, match=f"is no price list: ValueError: it has more than {MAX_BYTES} bytes; "):
+        Snapshot.read(file)
+
+
+def test_what_cannot_be_put_in_its_place_leaves_nothing_and_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file") as caught:
+        snapshot().write(tmp_path / "gone" / "prices.json")
+    assert caught.value.filename == str(tmp_path / "gone" / "prices.json")
+
+    with pytest.raises(TypeError, match="a bytes-like object is required"):
+        _write_whole(tmp_path / "prices.json", "text")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
