@@ -60,18 +60,26 @@ class Keeper:
         self.store = store.knowing(codec_of(pipeline, context_model))
         self.pipeline = pipeline
         self.name = name
-        self.reference: str | None = None
         self.fingerprint = pipeline.fingerprint
         self.shape: Shape = tuple((path, canonical_json(step.shape())) for path, step in pipeline.walk())
 
     async def run(
-        self, run: Runs, begun: Beginning, context_data: dict[str, Any], run_id: str, utc: datetime
+        self,
+        run: Runs,
+        begun: Beginning,
+        context_data: dict[str, Any],
+        run_id: str,
+        utc: datetime,
+        reference: str | None,
     ) -> PipelineResult:
-        """Begin a run; go on with one of this id that was interrupted; tell one again that has ended."""
+        """Begin a run; go on with one of this id that was interrupted; tell one again that has ended.
+
+        ``reference`` is where the runner is found (``module:attribute``), if that is known.
+        """
         async with self._taken(run_id):
             history = await self.store.history(run_id)
             if history is None:
-                await self.store.begin(run_id, self._begun(begun, context_data, utc))
+                await self.store.begin(run_id, self._begun(begun, context_data, utc, reference))
                 return await run(begun, run_id, past=None, kept=KeptRun(self, run_id))
             self._check_pipeline(run_id, history)
             _check_beginning(run_id, history.begun, begun.input, context_data)
@@ -109,7 +117,7 @@ class Keeper:
         status, told_answers = past.resumed[-1]
         state = State.take(history.begun.context)
         begun = Beginning(history.begun.input, state, limits)
-        now = self._begun(begun, history.begun.context_data, history.begun.at)
+        now = self._begun(begun, history.begun.context_data, history.begun.at, history.begun.reference)
         await self.store.resume(run_id, StoredResume(status.told, utc, told_answers), now, given)
         return await run(begun, run_id, past=past, kept=KeptRun(self, run_id))
 
@@ -121,9 +129,9 @@ class Keeper:
         finally:
             claim.release()
 
-    def _begun(self, begun: Beginning, context_data: dict[str, Any], at: datetime) -> Begun:
+    def _begun(self, begun: Beginning, context_data: dict[str, Any], at: datetime, reference: str | None) -> Begun:
         return Begun(
-            self.name, self.reference, self.fingerprint, self.shape, at, begun.input, context_data,
+            self.name, reference, self.fingerprint, self.shape, at, begun.input, context_data,
             begun.state.view(), begun.limits,
         )  # fmt: skip
 

@@ -115,6 +115,7 @@ class PipelineResult(Generic[Out]):
         self.error = error
         self.listener_errors = listener_errors
         self.state = state
+        """What the run left, for who keeps it; ``context`` is the caller's copy of it."""
         self.status = status
         self.output = output
 

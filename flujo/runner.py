@@ -238,9 +238,8 @@ class Flujo(Generic[In, Out]):
             raise MisuseError(f"run_id is {run_id!r}; pass a text that names the run, or leave it out")
         if self._keeper is None:
             return await self._execute(begun, run_id, stream)
-        self._keeper.reference = self.reference
         run, name = partial(self._execute, stream=stream), new_run_id() if run_id is None else run_id
-        return await self._keeper.run(run, begun, dict(context_data or {}), name, self._utc())
+        return await self._keeper.run(run, begun, dict(context_data or {}), name, self._utc(), self.reference)
 
     def _utc(self) -> datetime:
         return (current().clock or self.clock).utc()

@@ -27,7 +27,7 @@ def check_crossing(callee: BoundAgent, answer: object, path: str) -> None:
     if callee.output is not None:
         return
     what = f"the answer at '{path}'"
-    adapter = None if callee.returns in DECLARES_NOTHING else _adapter_of(callee.returns)
+    adapter = None if callee.returns in DECLARES_NOTHING else adapter_of(callee.returns)
     if adapter is not None:
         if (why := _why_not(adapter, answer)) is not None:
             declared = shown(callee.returns)
@@ -76,7 +76,7 @@ def _foreign(value: Any, path: str, room: int) -> tuple[str, str] | None:
     return None
 
 
-def _adapter_of(annotation: Any) -> TypeAdapter[Any] | None:
+def adapter_of(annotation: Any) -> TypeAdapter[Any] | None:
     """What validates values of an annotation; None where pydantic knows nothing of it."""
     try:
         return _adapter(annotation)

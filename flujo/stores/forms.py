@@ -18,7 +18,6 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 from math import isfinite
 from types import MemberDescriptorType, NoneType
 from typing import Any, Final
@@ -26,6 +25,7 @@ from typing import Any, Final
 from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 from pydantic_core import PydanticUndefined, PydanticUndefinedType, TzInfo
 
+from flujo.execution.crossing import adapter_of
 from flujo.stores.writing import FAMILIES, READERS, WRITERS, Build, Reading, Unfit, Unfold, Unreadable, Writing
 from flujo.structure import MISSING, Missing, private_of
 
@@ -354,14 +354,9 @@ def _fits(kind: str, validate: Any) -> None:
         raise Unreadable(f"{kind} does not take what was stored ({type(error).__name__}: {error})") from error
 
 
-@lru_cache(1024)
 def _adapter(cls: type) -> TypeAdapter[Any] | None:
-    """What says whether values fit a class; None where pydantic knows nothing of its fields."""
-    try:
-        adapter: TypeAdapter[Any] = TypeAdapter(cls)
-    except Exception:  # pydantic says in many ways that it has no schema for a type
-        return None
-    return None if "InitVar" in str(getattr(cls, "__annotations__", {})) else adapter
+    """What says whether values fit a class; None where that asks for more than its fields hold."""
+    return None if "InitVar" in str(getattr(cls, "__annotations__", {})) else adapter_of(cls)
 
 
 def _is_named_tuple(cls: type) -> bool:
