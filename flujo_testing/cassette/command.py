@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flujo.cli.endings import CLEAN, FINDINGS, SECRET, Refused
+from flujo_testing.refusing import refusing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from flujo_testing.cassette.library import Held
     from flujo_testing.cassette.shelf import Shelf
 
@@ -182,18 +181,9 @@ def _write(data: object) -> None:
     typer.echo(json.dumps(data, indent=2, ensure_ascii=True))
 
 
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """What is wrong with a file or a name is one line; a secret has its own exit code."""
+def _refusing() -> AbstractContextManager[None]:
+    """What is wrong with a file or a name is one line."""
     from flujo_testing.cassette.errors import CassetteError
-    from flujo_testing.golden.errors import GoldenError, SecretFound
-    from flujo_testing.golden.inert import inert
     from flujo_testing.recordings import RecordingError
 
-    try:
-        yield
-    except SecretFound as found:
-        typer.echo(inert(f"flujo: {found}"), err=True)
-        raise typer.Exit(SECRET) from None
-    except (CassetteError, GoldenError, RecordingError, FileNotFoundError, FileExistsError, ValueError) as error:
-        raise Refused(inert(str(error))) from error
+    return refusing(CassetteError, RecordingError, FileNotFoundError, FileExistsError, ValueError)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from flujo.cli.endings import SECRET, Refused
+from flujo.cli.endings import Refused
 from flujo.cli.options import AsJson, PipelinePlace, RunId, StoreUrl
+from flujo_testing.refusing import refusing
 
 
 def from_run(
@@ -116,18 +117,10 @@ def _relative(file: Path, anchor: Path) -> str:
     return resolved.relative_to(folder).as_posix()
 
 
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """What cannot be made is one line; a secret has its own exit code."""
-    from flujo.cli.inert import inert
+def _refusing() -> AbstractContextManager[None]:
+    """What cannot be made is one line."""
     from flujo.errors import FlujoError
     from flujo_testing.cassette.errors import CassetteError
     from flujo_testing.from_run.errors import NotATest
-    from flujo_testing.golden.errors import GoldenError, SecretFound
 
-    try:
-        yield
-    except SecretFound as found:
-        raise Refused(inert(str(found)), SECRET) from found
-    except (NotATest, CassetteError, GoldenError, FlujoError) as error:
-        raise Refused(inert(" ".join(str(error).split()))) from error
+    return refusing(NotATest, CassetteError, FlujoError)

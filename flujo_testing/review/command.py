@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +11,7 @@ import typer
 
 from flujo.cli.endings import CLEAN, FINDINGS, SECRET, Refused
 from flujo_testing.from_run.command import from_run
+from flujo_testing.refusing import refusing
 from flujo_testing.report.triage_command import triage
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def review(folder: Folder = None, source: From = None) -> None:
     from flujo_testing.review.show import reviewed_lines
     from flujo_testing.review.terminal import review as review_them
 
-    with _refusing():
+    with refusing():
         reviewed = review_them(_desk(folder), _source(source), _now)
     reviewed_lines(reviewed.said, reviewed.problems, reviewed.left)
     raise typer.Exit(FINDINGS if reviewed.problems else CLEAN)
@@ -66,7 +65,7 @@ def review(folder: Folder = None, source: From = None) -> None:
 @golden.command()
 def status(folder: Folder = None, source: From = None, as_json: AsJson = False) -> None:
     """The groups of changes that wait for a decision, with how many goldens they touch and what they cost."""
-    with _refusing():
+    with refusing():
         found = _waiting(folder, source)
     from flujo_testing.review.show import as_plain, table
 
@@ -83,7 +82,7 @@ def diff(names: Names = None, folder: Folder = None, source: From = None, as_jso
     from flujo_testing.review.deciding import chosen
     from flujo_testing.review.show import as_plain, differences
 
-    with _refusing():
+    with refusing():
         found = _waiting(folder, source)
         choice = chosen(found, names or [], everything=not names)
     if as_json:
@@ -132,7 +131,7 @@ def prune(
     from flujo_testing.review.acting import prunable
     from flujo_testing.review.acting import prune as prune_them
 
-    with _refusing():
+    with refusing():
         desk = _desk(folder)
         rewrites, _ = prunable(desk.folder)
         if rewrites and not yes:
@@ -151,7 +150,7 @@ def migrate(folder: Folder = None, as_json: AsJson = False) -> None:
     """Bring goldens of older formats to the current one; refused where anything but the format would change."""
     from flujo_testing.review.acting import migrate as migrate_them
 
-    with _refusing():
+    with refusing():
         desk = _desk(folder)
         acted = migrate_them(desk, at=_now())
     _end(desk, "migrated", acted, as_json)
@@ -163,7 +162,7 @@ def scan(folder: Folder = None, as_json: AsJson = False) -> None:
     from flujo_testing.review.scanning import scanned
     from flujo_testing.review.show import findings
 
-    with _refusing():
+    with refusing():
         desk = _desk(folder)
         found = scanned(desk.folder, desk.scan)
     if as_json:
@@ -188,7 +187,7 @@ def _settle(
         raise Refused(
             f"name groups or goldens ('flujo golden status' lists them), or all of them: flujo golden {verb} --all"
         )
-    with _refusing():
+    with refusing():
         desk = _desk(folder)
         root = _source(source)
         acted = settle(desk, root, verb, names or [], reason=reason, at=_now(), everything=everything)
@@ -237,18 +236,3 @@ def _now() -> datetime:
 
 def _write(data: dict[str, Any]) -> None:
     typer.echo(json.dumps(data, indent=2, ensure_ascii=True))
-
-
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """What is wrong with a file or a name is one line; a secret has its own exit code."""
-    from flujo_testing.golden.errors import GoldenError, SecretFound
-    from flujo_testing.golden.inert import inert
-
-    try:
-        yield
-    except SecretFound as found:
-        typer.echo(inert(f"flujo: {found}"), err=True)
-        raise typer.Exit(SECRET) from None
-    except GoldenError as error:
-        raise Refused(inert(str(error))) from error
