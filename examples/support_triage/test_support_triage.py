@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
+from decimal import Decimal
+from itertools import takewhile
 
 import anyio.to_thread
 import pytest
@@ -31,7 +34,11 @@ COLOURS = {"FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS"}
 """With these, rich draws for a terminal where there is none, or for another width."""
 
 
-def console_of(text: io.StringIO, width: int = 200, *, terminal: bool = False) -> Console:
+WIDTH = 200
+"""Columns of a line, in which a line about a branch fits."""
+
+
+def console_of(text: io.StringIO, width: int = WIDTH, *, terminal: bool = False) -> Console:
     return Console(file=text, width=width, highlight=False, force_terminal=terminal, legacy_windows=False, _environ={})
 
 
@@ -142,22 +149,45 @@ def test_a_missing_golden_is_told_with_how_to_write_it() -> None:
     assert text.getvalue() == f"\n{GOLDEN} does not exist. To write it:\n  {UPDATE}\n"
 
 
+RUNNING_TOTAL = re.compile(r"paid (\S+) USD: (\S+) spent, (\S+) left$")
+
+
+def told_in_order(text: str) -> list[str]:
+    """The lines as they stand, but one branch after the other where they run at once, and come as answers arrive.
+
+    The running totals, which tell that order, are checked here against what was paid up to each line, and left out.
+    """
+    spent, lines = Decimal(0), list[str]()
+    limit = Setup().budget.total_cost_usd_limit or Decimal(0)
+    for line in text.splitlines():
+        if found := RUNNING_TOTAL.search(line):
+            spent += Decimal(found[1])
+            assert (Decimal(found[2]), Decimal(found[3])) == (spent, limit - spent)
+            line = RUNNING_TOTAL.sub(r"paid \1 USD", line)
+        lines.append(line)
+    begun = 1 + next(at for at, line in enumerate(lines) if line.endswith("starts its branches at once"))
+    of_branches = list(takewhile(lambda line: line.startswith("review/"), lines[begun:]))
+    lines[begun : begun + len(of_branches)] = sorted(of_branches, key=lambda line: line.split("/")[1])
+    return lines
+
+
 @on_asyncio
-@pytest.mark.flujo_schedules(0, reason="it is compared with a process of its own, which runs in the first order")
+@pytest.mark.flujo_schedules(0, reason="it is compared with a process of its own, which runs in an order of its own")
 async def test_the_same_is_told_on_a_terminal_and_in_a_pipe(virtual_clock: VirtualClock) -> None:
     """In a pipe there is no control character; the command, run as it is written, prints the same."""
     piped, terminal = io.StringIO(), io.StringIO()
-    assert await main(console_of(piped, 80), Setup()) == 0
+    assert await main(console_of(piped), Setup()) == 0
     assert await main(console_of(terminal, 80, terminal=True), Setup()) == 0
     assert [c for c in piped.getvalue() if c != "\n" and not c.isprintable()] == []
     assert "\x1b[" in terminal.getvalue()
     done = await anyio.to_thread.run_sync(as_command)
-    assert (done.returncode, done.stderr, done.stdout) == (0, "", piped.getvalue())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert told_in_order(done.stdout) == told_in_order(piped.getvalue())
 
 
 def as_command() -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "examples.support_triage"]
-    environ = {name: value for name, value in os.environ.items() if name not in COLOURS}
+    environ = {name: value for name, value in os.environ.items() if name not in COLOURS} | {"COLUMNS": str(WIDTH)}
     return subprocess.run(
         command, cwd=ROOT, env=environ, capture_output=True, encoding="utf-8", check=False, timeout=120
     )
