@@ -60,7 +60,8 @@ OF_GATES, OF_THREATS = "tests/gates", "tests/threats"
 LEFT = (f"--ignore={OF_GATES}", f"--ignore={OF_THREATS}")
 
 # The tests that run every line of the files that are covered in full.
-COVERING = ("tests/flujo", "tests/laws", "tests/flujo_testing/test_transcript*.py")
+COVERING = ("tests/flujo/execution", "tests/flujo/price_list", "tests/flujo/stores/test_doubts.py")
+COVERING += ("tests/flujo/test_*.py", "tests/flujo_testing/test_transcript*.py", "tests/laws")
 
 # Rules in POSIX notation mean the same where the machine has no time zone database.
 TIME_ZONES = {

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flujo.entries import LedgerEntry, entry_id, step_path
+from flujo.entries import LedgerEntry, entry_id, idempotency_key, step_path
 from flujo.errors import UnknownModelPrice, UnknownPriceContext
 from flujo.execution.ledger import Grouping, Ledger, price_entry
 from flujo.prices import CostModel, Price, PriceTable, Tier
@@ -179,6 +179,17 @@ def test_the_step_of_a_path_is_the_path_without_its_asks(path: str, step: str) -
 
 def test_the_identity_of_a_request_is_its_place() -> None:
     assert entry_id("run", "write/attempt:2", 3) == "run/write/attempt:2/request:3"
+
+
+def test_the_key_of_an_ask_is_its_own_and_the_same_on_every_machine() -> None:
+    """It is written into the requests that a provider may have had before, so it may never change."""
+    assert idempotency_key("run", "write/attempt:2") == "fdea72cd126e81897c7b7599ada41115"
+    assert idempotency_key("run", "write/attempt:1") != idempotency_key("run", "write/attempt:2")
+
+
+def test_an_entry_tells_the_request_again_as_the_agent_told_it() -> None:
+    request = replace(WRITTEN, cost_usd=Decimal("0.5"), outcome="in_doubt", other_usage=(("searches", 2),))
+    assert paid(request=request).request == request
 
 
 # Sums -----------------------------------------------------------------------------------------------------
