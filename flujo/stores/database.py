@@ -44,7 +44,7 @@ class Job(Generic[T]):
             self.brought = self.work(connection)
         except sqlite3.Error:
             raise
-        except Exception as error:
+        except Exception as error:  # raised where it is waited for, beside jobs that are done
             self.error = error
 
 

@@ -24,7 +24,7 @@ class RunSummary:
 
     ``pipeline`` is the name of the runner, ``reference`` the ``module:attribute`` it was found at, if it was. Times are
     UTC. ``cost_usd`` is what is known to have been spent so far, ``asks`` how many answers are kept, ``in_doubt`` how
-    many calls may have been paid of which nobody knows.
+    many calls may have been paid of which nobody knows: none as long as it is running, when they are on their way.
     """
 
     run_id: str

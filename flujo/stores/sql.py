@@ -322,10 +322,11 @@ class SQLStore:
             if ongoing:
                 status = "running" if held(run) else "interrupted"
                 cost, in_doubt, ended = str(total(map(Decimal, costs.split(",")))) if costs else "0", 0, None
+            in_doubt += 0 if status == "running" else doubts.get(run, 0)  # those of a running one are on their way
             yield RunSummary(
                 run, pipeline, reference, status, datetime.fromisoformat(began),
                 None if ended is None else datetime.fromisoformat(ended), usd(cost, "the cost of a run"), asks,
-                in_doubt + doubts.get(run, 0),
+                in_doubt,
             )  # fmt: skip
 
 

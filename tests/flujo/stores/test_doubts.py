@@ -71,6 +71,19 @@ async def test_a_call_in_doubt_is_booked_and_made_again_with_the_same_key(tmp_pa
     assert (booked(told), len(writer.keys), doubts(told)) == (booked(result), 2, 1)
 
 
+async def test_a_call_that_is_on_its_way_is_begun_and_not_in_doubt(tmp_path: Path) -> None:
+    class Looks(Writer):
+        async def run(self, text: str, *, idempotency_key: str | None) -> AgentOutput[str]:
+            now = store.load("r")
+            seen.append((now.summary.status, now.summary.in_doubt, [call.path for call in now.doubts]))
+            return await super().run(text, idempotency_key=idempotency_key)
+
+    seen = list[tuple[str, int, list[str]]]()
+    store = SQLiteStore(tmp_path / "runs.db")
+    await runner(Step("s", Looks()), store).run_async("rain", run_id="r")
+    assert seen == [("running", 0, ["s/attempt:1"])]
+
+
 async def test_a_call_in_doubt_twice_is_booked_twice(tmp_path: Path) -> None:
     writer = Writer()
     await in_doubt(tmp_path, Step("s", writer), writer)
