@@ -220,16 +220,17 @@ class Purse:
         """Write what an ask reported into the ledger and settle its hold.
 
         Raises Breached if a limit is passed by it, AskFailure if the cost model breaks; the entries stand all the same.
+        An ask that is being cancelled raises neither: it has no say any more.
         """
         requests = self.account.laws.requests_to_book(requests_of(brought, outcome))
         if not requests and (callee.meter is None or explicit(brought)):
             if hold is not None:
                 hold.release()
-            self._judge_limits(place, log, outcome)
+            if outcome != "cancelled":
+                self._judge_limits(place, log)
             return
         if not requests:
-            assert callee.meter is not None
-            requests = (RequestUsage(usage=None, model=callee.meter.model, outcome=outcome),)
+            requests = (RequestUsage(usage=None, outcome=outcome),)
             in_doubt = True
         else:
             in_doubt = any(request.outcome == "in_doubt" for request in requests)
@@ -237,15 +238,15 @@ class Purse:
         for entry in self.account.laws.entries_to_book(entries):
             log.extend((Paid, self.account.clock.now(), place.scope, place.name, entry))
         self.write_draws(log, place, self._settle(entries, requests, hold, in_doubt))
-        self._judge_limits(place, log, outcome)
         if outcome == "cancelled":
             return
+        self._judge_limits(place, log)
         if broken is not None:
             raise AskFailure("error", broken, retryable=False) from broken
 
-    def _judge_limits(self, place: Place, log: Log, outcome: RequestOutcome = "ok") -> None:
-        """Raise Breached if a limit has been passed; a call that is being cancelled has no say any more."""
-        if outcome != "cancelled" and self.budget is not None and (breaches := self.budget.breaches()):
+    def _judge_limits(self, place: Place, log: Log) -> None:
+        """Raise Breached if a limit has been passed."""
+        if self.budget is not None and (breaches := self.budget.breaches()):
             raise self._breached(breaches[0], place, log)
 
     def write_draws(self, log: Log, place: Place, draws: tuple[Draw, ...]) -> None:
@@ -287,7 +288,7 @@ class Purse:
                 entry = price_entry(request, cost_model=account.cost_model, quoted=account.laws.quote, **facts)  # type: ignore[arg-type]
             except Exception as error:  # the user's cost model: the spend is kept, its price is unknown
                 broken = error
-                entry = price_entry(request, cost_model=None, **facts)  # type: ignore[arg-type]
+                entry = price_entry(request, **facts)  # type: ignore[arg-type]
             entries.append(entry)
         if len(entries) > 1 and hold is not None:
             _bound_the_lost(entries, hold.bound.cost_usd)

@@ -64,7 +64,9 @@ async def test_a5_a_request_that_was_lost_with_some_usage_keeps_its_bound(flujo_
     assert result.ledger.possible_cost_usd == result.ledger.entries[0].possible_usd
 
 
-async def test_a5_a_call_that_says_nothing_may_have_made_all_its_requests(flujo_run: FlujoRun) -> None:
+async def test_a5_a_call_that_says_nothing_may_have_made_all_its_requests(
+    flujo_run: FlujoRun, virtual_clock: VirtualClock
+) -> None:
     part = hanging(slow(max_requests=3)) >> Step("next", echo())
     result = await flujo_run(part, "rain", usage_limits=UsageLimits(request_limit=3))
     assert refusals(result) == [("next/attempt:1", 0)]
