@@ -92,40 +92,44 @@ class JournaledFrame(Frame):
                 place.tell(self.log, callee)
             purse.rebook(self.log, place, unfinished)
             if path in self.run.past.doubtful:
-                await self._decide_doubt(callee, place, start, purse)
+                await self._decide_doubt(place, start, purse)
         try:
             answer = await super().ask(callee, place, value, offered, timeout_s, purse)
         except AskFailure as failure:
             if place.asked:
-                await self._commit(callee, place, purse, self._record(None, start, offered, failure))
+                await self._commit(None, place, purse, self._record(None, start, offered, failure))
             raise
         except Breached as breach:
             if place.asked:  # it was answered and paid; what it passed is judged again from the entries
-                failed = None
-                if breach.answer is MISSING:  # it raised, and what it had spent passed the limit
-                    failed = AskFailure("limited", Replayed(told(breach)))
+                by: BoundAgent | None = callee
+                answer, failed = breach.answer, None
+                if answer is MISSING:  # it raised, and what it had spent passed the limit
+                    by, answer, failed = None, None, AskFailure("limited", Replayed(told(breach)))
                 try:
-                    await self._commit(callee, place, purse, self._record(breach.answer, start, offered, failed))
+                    await self._commit(by, place, purse, self._record(answer, start, offered, failed))
                 except AskFailure:  # it cannot be kept, which is kept; the limit has been passed all the same
                     raise breach from None
             raise
         await self._commit(callee, place, purse, self._record(answer, start, offered, None))
         return answer
 
-    async def _commit(self, callee: BoundAgent, place: Place, purse: Purse, answer: RecordedAnswer) -> None:
-        """Keep what an ask brought. Raises AskFailure for an answer that cannot be kept: it was paid all the same."""
+    async def _commit(self, by: BoundAgent | None, place: Place, purse: Purse, answer: RecordedAnswer) -> None:
+        """Keep what an ask brought, ``by`` whom if it answered.
+
+        Raises AskFailure for an answer that cannot be kept: it was paid all the same.
+        """
         journal, run_id = self.run.journal, purse.account.run_id
         assert journal is not None
         try:
-            if self.run.is_stored and place.plugin is None and answer.error is None:
-                check_crossing(callee, answer.value, place.path)
+            if self.run.is_stored and place.plugin is None and by is not None:
+                check_crossing(by, answer.value, place.path)
             await journal.commit(run_id, place.path, answer)
         except NotStorable as refused:
             failed = AskFailure("invalid", refused, retryable=False)
             await journal.commit(run_id, place.path, replace(answer, value=None, error=failed, context_change=()))
             raise failed from refused
 
-    async def _decide_doubt(self, callee: BoundAgent, place: Place, start: int, purse: Purse) -> None:
+    async def _decide_doubt(self, place: Place, start: int, purse: Purse) -> None:
         """What the step says is done about a call that may have been made before the run's process died.
 
         Returns to have it made again; raises AskFailure, or Paused where a person is to say.
@@ -142,7 +146,7 @@ class JournaledFrame(Frame):
             f"the call at {path} was interrupted: nobody knows whether it was made and paid", path=path
         )
         failure = AskFailure("refused", error, retryable=False)
-        await self._commit(callee, place, purse, self._record(None, start, {}, failure))
+        await self._commit(None, place, purse, self._record(None, start, {}, failure))
         raise failure
 
     async def _asked_about(self, place: Place, at: str) -> object:

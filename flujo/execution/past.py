@@ -113,9 +113,10 @@ class Past:
 
     def resume(self, status: str, answers: tuple[tuple[str, object], ...]) -> None:
         """Go on with the run, which had ended with ``status``: the step that failed gets further attempts."""
+        grant = None
         if (step := self.granted) is not None:
-            self.grants[step] = Grant(step, self.attempts.get(step, 0), self.interrupted.get(step, 0))
-        self.resumed.append((Carried(status, self.grants.get(step) if step is not None else None), answers))
+            grant = self.grants[step] = Grant(step, self.attempts.get(step, 0), self.interrupted.get(step, 0))
+        self.resumed.append((Carried(status, grant), answers))
 
     def remember(self, former: Past) -> None:
         """Know also what was known before the run went on the last time: it may have ended before it got that far."""
