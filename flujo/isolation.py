@@ -126,7 +126,7 @@ class State(Generic[C]):
     def replay(self, context: C, rows: Delta) -> None:
         """Makes a context of this class a fork of this state to which ``delta`` was done. Raises NotCopyable."""
         memo: dict[int, Any] = {}
-        own = [(name, value if value is MISSING else copied(self.cls, name, value, memo)) for name, value in rows]
+        own = [(name, copied(self.cls, name, value, memo)) for name, value in rows]
         self.refill(context)
         if any(value is MISSING for _, value in own):
             self.load_all(context)
@@ -203,7 +203,7 @@ class State(Generic[C]):
                 fresh[name] = now
         if not fresh:
             return self
-        return State(self.cls, self.values | fresh, atoms | fresh, self.tied, self.others)
+        return State(self.cls, self.values | fresh, atoms | fresh, self.tied)  # others would be held, too
 
     def _after(self, now: dict[str, Any], context: C, whole: bool) -> State[C]:
         """The state after ``now``: all that the context holds, or all that it holds already."""
@@ -241,11 +241,13 @@ class Watched(State[C]):
     def refill(self, context: C) -> None:
         loader = WatchedLoader(self)
         hand_over(context, {PENDING: loader})
-        for name in self.others:
-            loader.load(context, name)
+        for name in (*(name for name in self.atoms if name not in self.cls.__pydantic_fields__), *self.others):
+            loader.load(context, name)  # no descriptor fetches them
 
     def unseen(self) -> C:
-        return State(self.cls, self.values, self.atoms, self.tied, self.others).fork()
+        context = self.cls.__new__(self.cls)
+        super().refill(context)
+        return context
 
     def commit(self, context: C) -> State[C]:
         if type(context) is not self.cls:
@@ -277,7 +279,7 @@ class Watched(State[C]):
 
     def _after(self, now: dict[str, Any], context: C, whole: bool) -> State[C]:
         after = super()._after(now, context, whole)
-        self.note(name for name in now if after.values.get(name, MISSING) is self.values.get(name, MISSING))
+        self.note(name for name in now if after.values[name] is self.values.get(name, MISSING))
         return after
 
 
@@ -322,7 +324,7 @@ def delta(old: State[C], new: State[C]) -> Delta:
     kept = [name for name in was if name in now]
     in_place = takewhile(lambda pair: pair[0] == pair[1], zip(kept, now, strict=False))
     stay = {name for name, _ in in_place}  # the order of names is that of the dict
-    touched = {name for name in exchanged if not alike(was.get(name, MISSING), now.get(name, MISSING))}
+    touched = {name for name in stay.intersection(exchanged) if not alike(was[name], now[name])}
     gone = tuple((name, MISSING) for name in was if name not in stay)
     return gone + tuple(row for row in now.items() if row[0] in touched | tied or row[0] not in stay)
 

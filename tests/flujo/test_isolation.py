@@ -21,6 +21,7 @@ from pydantic import (
 
 from flujo.context import PENDING, PipelineContext, held_by
 from flujo.isolation import State, changed
+from flujo.loading import NotCopyable
 from flujo.structure import MISSING, Same
 from tests.flujo.samples import Color, Ctx, a_context, contexts, deeds, do, normal
 
@@ -258,6 +259,16 @@ def test_a_value_of_any_kind_follows_one_of_any_kind(first: object, second: obje
         assert state.fork().anything == value
 
 
+def test_what_can_be_changed_is_nobody_elses_in_the_place_of_what_cannot() -> None:
+    state = State.take(Ctx(anything=1))
+    fork, mine = state.fork(), [1]
+    fork.anything = mine
+    state = state.commit(fork)
+    mine.append(2)
+    state.fork().anything.append(3)
+    assert (state.fork().anything, set(held_by(state.fork()))) == ([1], {"n", "s", PENDING})
+
+
 def test_a_field_that_is_set_for_the_first_time_is_known_to_be_set() -> None:
     state = State.take(Ctx())
     fork = state.fork()
@@ -321,6 +332,8 @@ def test_what_was_put_beside_the_fields_is_found() -> None:
     fork = state.fork()
     fork.beside.append(2)
     assert (state.fork().beside, state.commit(fork).fork().beside) == ([1], [1, 2])
+    object.__setattr__(fork := state.fork(), "behind", [1])
+    assert state.commit(fork).fork().behind == [1]
 
 
 def test_a_field_removed_behind_the_models_back_comes_back() -> None:
@@ -328,6 +341,28 @@ def test_a_field_removed_behind_the_models_back_comes_back() -> None:
     fork = state.fork()
     object.__delattr__(fork, "n")
     assert (state.commit(fork) is state, fork.n) == (True, 1)
+    fork = state.fork()
+    object.__delattr__(fork, "n")
+    object.__delattr__(fork, "s")
+    assert (state.commit(fork) is state, fork.n, fork.s) == (True, 1, "a")
+
+
+def test_a_field_that_was_removed_behind_the_models_back_may_be_set_again() -> None:
+    state = State.take(Ctx(n=1, s="x", anything="x"))
+    fork = state.fork()
+    object.__delattr__(fork, "s")
+    fork.s = "y"
+    assert changed(state, state.commit(fork)) == (("s", "x", "y"),)
+
+
+@pytest.mark.parametrize("look", [type, vars], ids=["one field", "everything"])
+def test_a_context_that_holds_itself_is_refused(look: Callable[[Any], object]) -> None:
+    state = State.take(a_context())
+    fork = state.fork()
+    look(fork)
+    fork.items.append(fork)
+    with pytest.raises(NotCopyable, match=r"^Ctx\.items contains the context itself; take it out$"):
+        state.commit(fork)
 
 
 def test_an_exchange_of_the_whole_dict_is_committed() -> None:

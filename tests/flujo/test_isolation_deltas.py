@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ConfigDict, Field
 
 from flujo.context import EXTRA, FIELDS_SET, PENDING, PRIVATE, PipelineContext, held_by
-from flujo.isolation import State, delta
+from flujo.isolation import State, changed, delta
+from flujo.loading import NotCopyable
 from flujo.structure import MISSING
 from tests.flujo.samples import Ctx, a_context, contexts, deeds, do, normal
 
@@ -26,6 +28,11 @@ class Checked(PipelineContext):
     model_config = ConfigDict(validate_assignment=True)
     n: int = 1
     items: list[int] = Field(default=[])
+
+
+class Sharing(PipelineContext):
+    __shared__ = frozenset({"client"})
+    client: Any = None
 
 
 def after(state: State[Any], *steps: Any) -> State[Any]:
@@ -82,6 +89,28 @@ def test_a_field_that_is_set_for_the_first_time_is_known_to_be_set() -> None:
     assert state.with_delta(delta(state, new)).fork().model_fields_set == {"n"}
 
 
+def test_changes_are_told_by_field_then_by_extra() -> None:
+    state = State.take(a_context())
+    new = after(state, lambda context: context.surplus.append(1), lambda context: setattr(context, "n", 7))
+    assert changed(state, new) == (("n", 1, 7), ("surplus", [9], [9, 1]))
+    gone = after(state, lambda context: delattr(context, "surplus"))
+    assert changed(state, gone) == (("surplus", [9], MISSING),)
+
+
+def test_changes_between_classes_are_told_by_the_fields_of_both() -> None:
+    class More(Checked):
+        more: int | None = 0
+
+    state = State.take(Checked())
+    new = state.commit(More(n=1, more=2))
+    assert changed(state, new) == (("more", MISSING, 2),)
+    assert changed(new, state) == (("more", 2, MISSING),)
+    none = state.commit(More(n=1, more=None))
+    assert (changed(state, none), changed(none, state)) == ((("more", MISSING, None),), (("more", None, MISSING),))
+    other = new.commit(Frozen(n=1, bag=[2]))  # type: ignore[arg-type]
+    assert changed(State.take(Checked(n=1)), other) == (("items", [], MISSING), ("bag", MISSING, [2]))
+
+
 def test_what_was_changed_and_changed_back_is_no_change() -> None:
     state = State.take(a_context())
     there = after(state, lambda context: context.items.append(3))
@@ -128,6 +157,21 @@ def test_what_fields_share_they_share_again() -> None:
     assert again.items == [1, [2], 7]
 
 
+def test_what_fields_share_they_share_after_another_field_was_changed() -> None:
+    context = a_context()
+    context.anything = [context.items]
+    other = after(State.take(context), lambda context: setattr(context, "n", 7))
+    longer = after(other, lambda context: context.items.append(3)).fork()
+    assert (longer.anything[0] is longer.items, longer.items) == (True, [1, [2], 3])
+
+
+def test_what_fields_share_is_not_told_where_it_stays_as_it_is() -> None:
+    context = a_context()
+    context.anything = [context.items]
+    state = State.take(context)
+    assert delta(state, after(state, lambda context: context.__dict__.update(beside=1))) == (("beside", 1),)
+
+
 def test_a_delta_is_not_changed_by_what_is_done_afterwards() -> None:
     state = State.take(a_context())
     rows = delta(state, after(state, lambda context: context.items.append(3)))
@@ -136,6 +180,18 @@ def test_a_delta_is_not_changed_by_what_is_done_afterwards() -> None:
     for fork in (done.fork(), used):
         fork.items.append("more")
     assert (rows, done.fork().items) == ((("items", [1, [2], 3]),), [1, [2], 3])
+
+
+def test_what_is_shared_is_not_copied_out_of_a_delta() -> None:
+    client = [1]
+    state = State.take(Sharing())
+    done = state.with_delta((("client", client),))
+    assert (done.values["client"] is client, done.fork().client is client) == (True, True)
+
+
+def test_what_cannot_be_copied_out_of_a_delta_is_named() -> None:
+    with pytest.raises(NotCopyable, match=r"^Ctx\.anything cannot be copied \(TypeError: cannot pickle"):
+        State.take(Ctx()).with_delta((("anything", [threading.Lock()]),))
 
 
 def test_a_replayed_context_is_a_fork_of_the_state_still() -> None:

@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, field_validator
 from flujo.canonical import NotRepresentable
 from flujo.context import EXTRA, FIELDS_SET, PRIVATE, PipelineContext
 from flujo.isolation import State, apply_output, delta, digests_of, updated
-from flujo.loading import NAMES
+from flujo.loading import NAMES, NotCopyable
 from tests.flujo.samples import Ctx, a_context, contexts, deeds, do, normal
 
 ALL = {NAMES, EXTRA, PRIVATE, FIELDS_SET, *Ctx.model_fields}
@@ -131,6 +131,32 @@ def held(state: State[Any], names: set[str]) -> list[object]:
     return [(name, normal(values.get(name))) for name in sorted(names)]
 
 
+@pytest.mark.parametrize("value", [1, [1]], ids=["an atom", "a list"])
+@pytest.mark.parametrize("name", ["beside", "cache", "surplus"], ids=["new", "a cached property", "named as an extra"])
+def test_what_stands_beside_the_fields_is_found_and_was_read(name: str, value: object) -> None:
+    reads: set[str] = set()
+    state = State.take(a_context())
+    fork = state.fork()
+    vars(fork)[name] = value
+    state = state.commit(fork).watched(reads)
+    assert (getattr(state.fork(), name), reads) == (value, {name})
+    assert normal(state.fork()) == normal(state.unwatched().fork())
+
+
+def test_what_was_put_beside_the_fields_and_taken_away_again_was_read() -> None:
+    """Wherever it is there at first, it is gone afterwards."""
+    reads: set[str] = set()
+    state = plain().watched(reads)
+    fork = state.fork()
+    vars(fork)["beside"] = None
+    state = state.commit(fork)
+    assert "beside" not in reads
+    fork = state.fork()
+    del vars(fork)["beside"]
+    state.commit(fork)
+    assert reads == {NAMES, EXTRA, PRIVATE, FIELDS_SET, *Plain.model_fields, "beside"}
+
+
 def test_what_was_changed_before_is_not_read_any_more() -> None:
     reads: set[str] = set()
     state = plain().watched(reads)
@@ -199,6 +225,26 @@ def test_two_watch_at_once_and_each_sees_from_its_own_beginning() -> None:
     assert (outer, inner) == ({FIELDS_SET, "items", "table"}, {"n", "items"})
     _ = state.unwatched().fork().s
     assert (outer, inner) == ({FIELDS_SET, "items", "table"}, {"n", "items"})
+
+
+def test_of_three_that_watch_the_latest_goes_first() -> None:
+    all_reads = [set[str](), set[str](), set[str]()]
+    state = plain()
+    for reads in all_reads:
+        state = state.watched(reads)
+    for name in ("n", "s", "items"):
+        getattr(state.fork(), name)
+        state = state.unwatched()
+    assert all_reads == [{"n", "s", "items"}, {"n", "s"}, {"n"}]
+    assert type(state) is State
+
+
+def test_a_watched_context_that_holds_itself_is_refused() -> None:
+    state = State.take(a_context()).watched(set())
+    fork = state.fork()
+    fork.items.append(fork)
+    with pytest.raises(NotCopyable, match=r"^Ctx\.items contains the context itself; take it out$"):
+        state.commit(fork)
 
 
 def test_a_digest_taken_of_a_watched_state_is_a_read() -> None:

@@ -100,6 +100,20 @@ def test_fields_are_set_by_name_and_not_by_alias() -> None:
     assert apply_output(an_order(), {"alias_name": "x"}).fork().alias_name == "x"
 
 
+def test_a_field_that_is_gone_comes_back_whatever_it_is_set_to() -> None:
+    fork = State.take(a_context()).fork()
+    del fork.anything
+    state = State.take(fork)
+    assert changed(state, updated(state, {"anything": None}, "it")) == (("anything", MISSING, None),)
+
+
+def test_what_a_field_and_an_extra_share_they_share_still() -> None:
+    context = a_context()
+    context.surplus = context.items
+    after = updated(State.take(context), {"n": 7}, "it").fork()
+    assert (after.n, after.surplus is after.items, after.items) == (7, True, [1, [2]])
+
+
 def test_extras_are_set_where_the_context_allows_them() -> None:
     state = State.take(a_context())
     after = apply_output(state, {"fresh": [1], "n": 7})
