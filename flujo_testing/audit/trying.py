@@ -47,9 +47,10 @@ class Trials:
         return Audited(self._item.nodeid, 2 + len(trials), tuple(trials))
 
     def _apart(self, faults: Sequence[Fault], with_clean: bool) -> Generator[Row | Died]:
-        return rows_apart(lambda: self._rows(faults, with_clean), self._timeout_s)
+        return rows_apart(lambda: self.rows(faults, with_clean), self._timeout_s)
 
-    def _rows(self, faults: Sequence[Fault], with_clean: bool) -> Iterator[Row]:
+    def rows(self, faults: Iterable[Fault], with_clean: bool) -> Iterator[Row]:
+        """The work of the process apart: what is wrong with a pass without a fault, if asked, then each trial."""
         if with_clean:
             problem = self._problem()
             yield {"problem": problem}

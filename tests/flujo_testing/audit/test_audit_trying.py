@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -60,7 +61,8 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
     return project
 
 
-def tried(project: Project, body: str, *faults: Fault) -> Audited:
+def trials_of(project: Project, body: str) -> Trials:
+    """Those of a test that has passed once."""
     project.write("pytest.ini", f"{INI}addopts = -p flujo_testing.pytest_plugin -p no:cacheprovider\n")
     project.write("test_it.py", BEGINNING + body)
     items: list[Any] = project.pytester.genitems([project.pytester.getpathnode("test_it.py")])
@@ -69,7 +71,7 @@ def tried(project: Project, body: str, *faults: Fault) -> Audited:
     item.config.pluginmanager.register(passes)
     with passes.watching(clean):
         assert reruns.pass_again(item, lambda: False).error is None
-    return Trials(item, clean, passes.watching, 30).of(faults)
+    return Trials(item, clean, passes.watching, 30)
 
 
 # Lies ---------------------------------------------------------------------------------------------------------------
@@ -182,13 +184,16 @@ COST = "assert result.total_cost_usd == Decimal('0')"
     ],
 )
 def test_what_came_of_a_fault(project: Project, body: str, lie: Fault, trial: Trial) -> None:
-    assert tried(project, body, lie) == Audited("test_it.py::test_it", 3, (trial,))
+    """All of it here: no process is in danger."""
+    trials = trials_of(project, body)
+    assert list(trials.rows([lie], with_clean=True)) == [{"problem": ""}, asdict(trial)]
+    assert list(trials.rows([lie, lie], with_clean=False)) == [asdict(trial), asdict(trial)]
 
 
 def test_a_fault_under_which_the_process_ends_holds_nobody_up(project: Project) -> None:
     again = fault(_ends_the_process, "again")
     died = ("the process exited with status 3",)
-    assert tried(project, RUN, HAIL, EXIT, SAME, again) == Audited(
+    assert trials_of(project, RUN).of([HAIL, EXIT, SAME, again]) == Audited(
         "test_it.py::test_it",
         6,
         (
@@ -201,7 +206,7 @@ def test_a_fault_under_which_the_process_ends_holds_nobody_up(project: Project) 
 
 
 def test_without_faults_no_pass_is_made(project: Project) -> None:
-    assert tried(project, RUN) == Audited("test_it.py::test_it", 1)
+    assert trials_of(project, RUN).of([]) == Audited("test_it.py::test_it", 1)
 
 
 @pytest.mark.parametrize(
@@ -215,12 +220,17 @@ def test_without_faults_no_pass_is_made(project: Project) -> None:
             RUN + "    TIMES.append(1)\n    assert len(TIMES) < 2, 'once'",
             "fails when it is run again (call): AssertionError: once",
         ),
-        (
-            RUN + "    TIMES.append(1)\n    if len(TIMES) == 2:\n        os._exit(3)",
-            "the process exited with status 3",
-        ),
     ],
-    ids=["another story", "fails", "ends the process"],
+    ids=["another story", "fails"],
 )
 def test_on_a_test_that_is_not_the_same_again_nothing_is_tried(project: Project, body: str, problem: str) -> None:
-    assert tried(project, body, HAIL, EXIT) == Audited("test_it.py::test_it", 2, problem=problem)
+    trials = trials_of(project, body)
+    assert trials.of([HAIL, EXIT]) == Audited("test_it.py::test_it", 2, problem=problem)
+    assert list(trials.rows([HAIL, EXIT], with_clean=True)) == [{"problem": problem}]
+
+
+def test_on_a_test_that_ends_the_process_nothing_is_tried(project: Project) -> None:
+    body = RUN + "    TIMES.append(1)\n    if len(TIMES) == 2:\n        os._exit(3)"
+    assert trials_of(project, body).of([HAIL, EXIT]) == Audited(
+        "test_it.py::test_it", 2, problem="the process exited with status 3"
+    )
