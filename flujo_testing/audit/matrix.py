@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from flujo_testing.audit.endings import Ending
 from flujo_testing.audit.findings import Findings
 from flujo_testing.audit.trial import State, Trial
 from flujo_testing.golden.completeness import covers_everything
@@ -66,7 +65,7 @@ def settled(
     if writes:
         root = pending_folder(folder)
         ignore_in_git(root, disk=disk)
-        write_file(root, FILE, rendered(matrix).encode("utf-8"), scan=scan, shown=proposal, disk=disk)
+        write_file(root, FILE, rendered(matrix).encode(), scan=scan, shown=proposal, disk=disk)
     next_step = f"next: mv {proposal} {folder.shown(FILE)}" if writes else "next: run it with --golden=pending"
     if accepted is None:
         yield f"{folder.shown(FILE)} does not exist yet; {next_step}"
@@ -89,7 +88,7 @@ def matrix_of(findings: Findings) -> Matrix:
 def verdict_of(trial: Trial) -> str:
     if trial.killed:
         return f"{KILLED} by {trial.ending}"
-    return "SURVIVED" if trial.ending is Ending.SURVIVED else str(trial.ending).upper()
+    return str(trial.ending).upper()
 
 
 def changed(before: Matrix, after: Matrix) -> Iterator[str]:

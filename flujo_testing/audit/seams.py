@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any
 
 from flujo import Laws
 from flujo.laws import DEFAULT
@@ -35,7 +35,7 @@ class _Told:
     reach: Reach
     notes_itself: bool
 
-    def differs(self, law: str, truth: object, given: tuple[Any, ...], named: dict[str, Any]) -> bool:
+    def differs(self, law: str, truth: Any, given: tuple[Any, ...], named: dict[str, Any]) -> bool:
         if law in UNTOLD:
             return True
         first, *rest = given
@@ -47,7 +47,7 @@ class _Told:
         if self.notes_itself:
             return self.reach.count > 0
         if law in OF_THE_ENGINE and type(lied) is list:
-            truth, lied = tuple(cast("list[object]", truth)), tuple(lied)
+            truth, lied = tuple(truth), tuple(lied)
         return not _same(truth, first if lied is stand_in else lied)
 
 

@@ -61,7 +61,7 @@ def _tables(path: Path) -> dict[str, Any]:
     if len(content) > MAX_BYTES:
         raise ValueError(f"it has more than {MAX_BYTES} bytes")
     try:
-        return tomllib.loads(content.decode("utf-8"))
+        return tomllib.loads(content.decode())
     except RecursionError:
         raise ValueError("it is nested too deep") from None
 

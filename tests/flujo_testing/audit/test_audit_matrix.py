@@ -161,14 +161,15 @@ def test_of_many_changes_the_first_are_told(folder: GoldenFolder, number: int, r
     assert MOST_SHOWN == 20
 
 
-def test_how_many_still_notice_a_fault_is_told(folder: GoldenFolder) -> None:
-    noticed = [Audited(name, 3, (killed(HEARD),)) for name in "bcd"]
-    accept(folder, {name: {"heard": "KILLED by golden"} for name in "abcd"})
+@pytest.mark.parametrize(("others", "left"), [("b", "b"), ("bc", "b and 1 more"), ("bcd", "b and 2 more")])
+def test_how_many_still_notice_a_fault_is_told(folder: GoldenFolder, others: str, left: str) -> None:
+    noticed = [Audited(name, 3, (killed(HEARD),)) for name in others]
+    accept(folder, {name: {"heard": "KILLED by golden"} for name in f"a{others}"})
     lost = Audited("a", 3, (tolerated(HEARD),))
     golden = "KILLED by golden -> KILLED by assertion"
     assert told(folder, findings(lost, *noticed), Mode.CHECK)[1:] == [
-        "a: heard: KILLED by golden -> SURVIVED; still noticed by b and 2 more",
-        *(f"{name}: heard: {golden}" for name in "bcd"),
+        f"a: heard: KILLED by golden -> SURVIVED; still noticed by {left}",
+        *(f"{name}: heard: {golden}" for name in others),
     ]
 
 
@@ -209,7 +210,7 @@ def test_the_first_matrix_of_a_run_that_left_tests_out_holds_what_it_audited(fol
         ("format: flujo-audit/1\ntests: [a]\n", "line 1: is no matrix in the format 'flujo-audit/1'"),
         ("format: flujo-audit/1\ntests:\n  a: [b]\n", "line 1: is no matrix in the format 'flujo-audit/1'"),
         ("format: flujo-audit/1\ntests:\n  a:\n    b: 1\n", "line 1: is no matrix in the format 'flujo-audit/1'"),
-        ("format: flujo-audit/1\ntests:\n  a: {}\n  a: {}\n", "line 4: "),
+        ("format: flujo-audit/1\ntests:\n  a: {}\n  a: {}\n", "line 4: has the key 'a' twice in one mapping"),
     ],
     ids=[
         "another format",
@@ -227,7 +228,7 @@ def test_what_is_no_matrix_is_refused(folder: GoldenFolder, text: str, why: str)
     (folder.path / "audit.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(GoldenCorrupt) as refused:
         told(folder, ALL, Mode.PENDING)
-    assert str(refused.value).startswith(f"golden/audit.yaml, {why}")
+    assert str(refused.value) == f"golden/audit.yaml, {why}"
     assert files(folder) == {"audit.yaml": text}
 
 
@@ -281,8 +282,8 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
     return project_of(pytester, monkeypatch)
 
 
-def settled_in(project: Project, *options: str, found: Findings = ALL) -> list[str]:
-    plugins = ("-p", "syrupy", "-p", "flujo_testing.pytest_plugin", "-p", "no:cacheprovider")
+def settled_in(project: Project, *options: str, found: Findings = ALL, syrupy: str = "syrupy") -> list[str]:
+    plugins = ("-p", syrupy, "-p", "flujo_testing.pytest_plugin", "-p", "no:cacheprovider")
     config = project.pytester.parseconfig(*plugins, *options)
     return settle_matrix(pytest.Session.from_config(config), found)
 
@@ -301,6 +302,12 @@ def test_without_an_ini_file_the_matrix_lies_in_the_root(project: Project) -> No
     (project.path / "pytest.ini").unlink()
     project.write("golden/audit.yaml", WRITTEN)
     assert settled_in(project, f"--rootdir={project.path}", "--golden=check") == []
+
+
+def test_the_matrix_lies_beside_the_ini_file_wherever_the_root_is(project: Project) -> None:
+    project.write("golden/audit.yaml", WRITTEN)
+    below = project.pytester.mkdir("below")
+    assert settled_in(project, "-c", str(project.path / "pytest.ini"), f"--rootdir={below}", "--golden=check") == []
 
 
 def test_in_ci_nothing_is_proposed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,8 +337,9 @@ def test_a_folder_that_is_none_of_goldens_is_a_problem(project: Project) -> None
     project.write("pytest.ini", INI + "flujo_golden_dir = .\n")
     assert settled_in(project) == ["flujo_golden_dir = '.' is no folder of its own: name one, such as 'golden'"]
     project.write("pytest.ini", INI + "flujo_golden_dir = __snapshots__/a\n")
-    (problem,) = settled_in(project)
-    assert problem.startswith("flujo_golden_dir = '__snapshots__/a' lies in syrupy's folder '__snapshots__', ")
+    for syrupy in ("syrupy", "no:syrupy"):
+        (problem,) = settled_in(project, syrupy=syrupy)
+        assert problem.startswith("flujo_golden_dir = '__snapshots__/a' lies in syrupy's folder '__snapshots__', ")
     project.write("pytest.ini", INI + "flujo_golden_dir = shots\n")
     (problem,) = settled_in(project, "--snapshot-dirname=shots")
     assert problem.startswith("flujo_golden_dir = 'shots' lies in syrupy's folder 'shots', ")

@@ -45,6 +45,7 @@ def is_silent(law: str, lie: Callable[..., Any], *given: object, **named: object
         ("laws.status_of_run", True),
         ("laws.timeout_of", False),
         ("laws.timeout_of, laws.status_of_run", True),
+        ("laws.status_of_run, laws.timeout_of", True),
         ("laws.timeout_of, laws.is_overdue", False),
         ("door", True),
         ("laws.timeout_of, door", True),

@@ -57,6 +57,12 @@ def test_without_an_ini_file_waivers_lie_in_the_root(project: Project) -> None:
     assert found.waivers == project.path / "waivers.toml"
 
 
+def test_waivers_lie_beside_the_ini_file_wherever_the_root_is(project: Project) -> None:
+    ini = project.write("pytest.ini", INI + "flujo_audit_waivers = waivers.toml\n")
+    found = read(project, "--flujo-audit", "-c", str(ini), f"--rootdir={project.pytester.mkdir('below')}")
+    assert found.waivers == project.path / "waivers.toml"
+
+
 @pytest.mark.parametrize("percent", [1, 100])
 def test_a_least_score_may_be_any_percent(project: Project, percent: int) -> None:
     assert read(project, "--flujo-audit", f"--flujo-audit-min={percent}").least_percent == percent

@@ -128,6 +128,7 @@ def test_what_differs_is_told_by_run() -> None:
         *(f"run 2: {line}" for line in told),
         "run 3: can now be told",
     ]
+    assert told_otherwise([rain, rain], [snow, snow]) == [f"run {number}: {line}" for number in (1, 2) for line in told]
     assert told_otherwise([rain, snow], [rain, None]) == ["run 2: can no longer be told"]
     assert told_otherwise([rain, snow], [rain, snow]) == []
     assert told_otherwise([rain], [rain, snow]) == ["the test tells 2 runs instead of 1"]
