@@ -390,7 +390,8 @@ def spelt_out(
 
 def record(kind: Callable[..., Event], at: float, scope: Scope, name: str, *rest: Any) -> Event:
     if kind in HOLDING_VALUES:  # what a context holds is the engine's own: nobody gets hold of it
-        rest = tuple(private_copy(list(rest)))  # type: ignore[arg-type]
+        own: Any = private_copy([value.told if value.__class__ is Carried else value for value in rest])
+        rest = tuple(own)
     elif kind is RunStarted:  # its context is made when somebody looks
         pipeline, given, state = rest
         rest = (pipeline, given, state.fork())

@@ -272,7 +272,7 @@ class Watched(State[C]):
     ) -> State[C]:
         """What became again what it was at first is not told by a delta: it must be so wherever that is done."""
         after = Watched(super()._next(values, atoms, tied, others), self.watchers)
-        exchanged = [(name, values.get(name, MISSING)) for name in _exchanged(self.values, values)]
+        exchanged = [(name, values.get(name, MISSING)) for name in names_exchanged(self.values, values)]
         for reads, began in self.watchers:
             reads.update(name for name, now in exchanged if alike(began.get(name, MISSING), now))
         return after
@@ -283,26 +283,29 @@ class Watched(State[C]):
         return after
 
 
-def changed(old: State[C], new: State[C]) -> tuple[tuple[str, Any, Any], ...]:
+def changed(old: State[C], new: State[C], touched: list[str] | None = None) -> tuple[tuple[str, Any, Any], ...]:
     """(field, before, after) of every field, then every extra that differs; ``MISSING`` where there is none.
 
-    The values are the states' own: for reading by the engine. Private attributes are not told.
+    The values are the states' own: for the engine to read. Nothing private is told. ``touched``: ``names_exchanged``.
     """
-    touched = _exchanged(old.values, new.values)
+    touched = names_exchanged(old.values, new.values) if touched is None else touched
+    fields, others = old.cls.__pydantic_fields__, new.cls.__pydantic_fields__
     if len(touched) > 1:
-        declared = list(old.cls.__pydantic_fields__ | new.cls.__pydantic_fields__)
-        touched = [name for name in declared if name in touched] + [name for name in touched if name == EXTRA]
+        touched = [name for name in fields | others if name in touched] + [name for name in touched if name == EXTRA]
     rows: list[tuple[str, Any, Any]] = []
     for name in touched:
-        if name == EXTRA:
+        if name in fields or name in others:
+            was, now = old.values.get(name, MISSING), new.values.get(name, MISSING)
+            if not alike(was, now):
+                rows.append((name, was, now))
+        elif name == EXTRA:
             was, now = old.values[EXTRA] or {}, new.values[EXTRA] or {}
-            rows += [(extra, was.get(extra, MISSING), now.get(extra, MISSING)) for extra in was | now]
-        elif name in old.cls.__pydantic_fields__ or name in new.cls.__pydantic_fields__:
-            rows.append((name, old.values.get(name, MISSING), new.values.get(name, MISSING)))
-    return tuple([row for row in rows if not alike(row[1], row[2])])
+            extras = [(extra, was.get(extra, MISSING), now.get(extra, MISSING)) for extra in was | now]
+            rows += [row for row in extras if not alike(row[1], row[2])]
+    return tuple(rows)
 
 
-def _exchanged(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+def names_exchanged(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """The names that do not hold the very object that they held."""
     if len(old) == len(new) and all(map(is_, old, new)):
         return list(compress(old, map(is_not, old.values(), new.values())))
@@ -317,7 +320,7 @@ def delta(old: State[C], new: State[C]) -> Delta:
     if old is new:
         return ()
     was, now = old.values, new.values
-    exchanged = _exchanged(was, now)
+    exchanged = names_exchanged(was, now)
     tied = old.tied | new.tied
     if tied.isdisjoint(exchanged):
         tied = frozenset()  # else all of them: their objects belong together

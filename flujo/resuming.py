@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flujo.entries import step_path
@@ -94,6 +95,8 @@ def remember_stored(past: Past, history: History) -> None:
             if isinstance(answer.error, AskFailure) and answer.error.outcome == "limited":
                 step = step_path(path)
                 past.interrupted[step] = past.interrupted.get(step, 0) + 1
+        elif answer.context_change:  # more than a stored log tells
+            past.answers[path] = replace(past.answers[path], context_change=answer.context_change)
     for path, intents in history.doubts.items():
         if path not in past.answers:
             before = past.unfinished.get(path, RecordedAnswer(None))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flujo.binding import BoundAgent
-from flujo.events import Asked, Log, Scope, StepStarted
+from flujo.events import Asked, Carried, Log, Scope, StepStarted
 from flujo.execution.frame import Place
 from flujo.isolation import State
 from flujo.ports import Rejection
@@ -44,7 +44,7 @@ class Attempt(Place):
         self.feedback: tuple[Rejection, ...] = ()
         self.rejections: tuple[Rejection, ...] = ()
         self.context: Any = None
-        self.changes: Changes | None = None
+        self.changes: Changes | Carried | None = None
         self.kept: State[Any] | None = None
         self.rejected: Rejection | None = None
 

@@ -272,10 +272,11 @@ class _Reader:
         path = _path(scope, name, attempt, hop)
         self.draws.setdefault(f"{path}/plugin:{plugin}" if plugin else path, []).extend(draws)
 
-    def context_changed(self, scope: Scope, name: str, changes: Changes) -> None:
+    def context_changed(self, scope: Scope, name: str, changes: Changes | Carried | str) -> None:
         step = scope.path_of(name)
-        if step in self.past.attempts:
-            self.deltas[f"{step}/attempt:{self.past.attempts[step]}"] = tuple((row[0], row[2]) for row in changes)
+        if step in self.past.attempts and not isinstance(changes, str):  # text is what no store could hold
+            rows = changes.meant if isinstance(changes, Carried) else tuple((row[0], row[2]) for row in changes)
+            self.deltas[f"{step}/attempt:{self.past.attempts[step]}"] = rows
 
     def merged(
         self, scope: Scope, name: str, strategy: str, changes: Changes, sources: tuple[tuple[str, tuple[str, ...]], ...]

@@ -6,7 +6,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from flujo.binding import BoundAgent, bind_agent, bind_plugin
-from flujo.context import EXTRA, PRIVATE
+from flujo.context import EXTRA
 from flujo.entries import idempotency_key
 from flujo.errors import (
     InfiniteRedirectError,
@@ -33,14 +33,14 @@ from flujo.events import (
     StepEnded,
     Uneventful,
 )
-from flujo.execution.attempt import Attempt
+from flujo.execution.attempt import Attempt, Changes
 from flujo.execution.calling import being_cancelled, is_unusable, raise_if_cancelled
 from flujo.execution.composite import ended_by, why_ended
 from flujo.execution.frame import NOTHING_TOLD, Frame
 from flujo.execution.past import NO_DELTA, Replayed
 from flujo.execution.plugins import Accepted, Redirected, Verdict, checked_type, judge
 from flujo.execution.signals import AskFailure, Breached, Unkept
-from flujo.isolation import Delta, State, apply_output, changed, delta, private_copy
+from flujo.isolation import Delta, State, apply_output, changed, delta, names_exchanged, private_copy
 from flujo.ports import Rejection
 from flujo.steps import Step
 from flujo.structure import ATOMS, MISSING
@@ -356,15 +356,17 @@ class AgentNode:
             raise AskFailure("invalid", error, retryable=False) from error
         if after is before:
             return
-        is_all = _is_told_by_fields(before, after)
-        if not attempt.is_told and not is_all:
-            self._note_answer(frame, attempt, self.callee, output)
-        if changes := changed(before, after):
+        changes, untold = _changed(before, after)
+        if attempt.context is None:
+            untold = None  # what came of the output comes of it again
+        if changes:
+            attempt.changes = changes if untold is None else Carried(changes, untold)
             if attempt.is_told:
-                frame.log.extend((ContextChanged, frame.run.now(), frame.scope, self.name, changes))
-            attempt.changes = changes
-        if not is_all:
-            self._write_kept(frame, attempt, output, delta(before, after))
+                frame.log.extend((ContextChanged, frame.run.now(), frame.scope, self.name, attempt.changes))
+        elif untold is not None:
+            if not attempt.is_told:
+                self._note_answer(frame, attempt, self.callee, output)
+            self._write_kept(frame, attempt, output, untold)
         frame.state = after
 
     def _path(self, frame: Frame) -> str:
@@ -375,7 +377,14 @@ def _priority(judge: BoundAgent) -> int:
     return judge.priority
 
 
-def _is_told_by_fields(before: State[Any], after: State[Any]) -> bool:
-    """Whether what became of the context is told by its fields: nothing private, no extra, no shared object changed."""
-    was, now = before.values, after.values
-    return was[PRIVATE] is now[PRIVATE] and was[EXTRA] is now[EXTRA] and not (before.tied or after.tied)
+def _changed(before: State[Any], after: State[Any]) -> tuple[Changes, Delta | None]:
+    """What is told of the changes of a context and, unless that is all of them, what does them all.
+
+    That a field was set for the first time is more than its change, as are what is private and what fields share.
+    """
+    touched = names_exchanged(before.values, after.values)
+    changes = changed(before, after, touched)
+    if before.tied or after.tied or not changes or len(before.values) != len(after.values):
+        return changes, delta(before, after)
+    is_all = len(changes) == len(touched) and EXTRA not in touched
+    return changes, None if is_all else tuple([(name, after.values[name]) for name in touched])

@@ -75,9 +75,11 @@ TARGETS: dict[str, Target] = {
     "step": Target(
         ("flujo/execution/step.py", "flujo/execution/attempt.py"),
         (
-            *(f"tests/flujo/execution/test_{name}.py" for name in ("step_*", "apply_output", "deadlines", "endings")),
-            *(f"tests/flujo/execution/test_{name}.py" for name in ("broken_off", "hostile_agents", "stopping")),
-            *LAWS,
+            *(f"tests/flujo/execution/test_{name}.py" for name in ("step_*", "deadlines", "endings", "broken_off")),
+            *(f"tests/flujo/execution/test_{name}.py" for name in ("hostile_agents", "verdicts", "resumed_contexts")),
+            *(f"tests/flujo/execution/test_{name}.py" for name in ("gate", "journal", "followed_or_not")),
+            *(f"tests/laws/test_{name}.py" for name in ("accounting_goldens", "isolation_goldens")),
+            *(f"tests/laws/test_{name}.py" for name in ("propagation_goldens", "resuming", "resumed_ledgers")),
         ),
     ),
     "isolation": Target(

@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import pytest
 
 from flujo import (
     AgentError,
@@ -173,6 +174,92 @@ async def test_what_a_plugin_changed_is_kept_though_the_attempt_was_broken_off_w
     failed = await runner.run_async("x")
     result = await runner.resume_async(failed)
     assert (failed.status, result.status, result.context) == ("failed", "completed", Notes(drafts=["x"]))
+
+
+class SendsOn:
+    """Sends whoever does not answer "Rain" on to another agent, and never comes to an end the first time it accepts."""
+
+    name, priority = "sends on", 0
+
+    def __init__(self, other: Any) -> None:
+        self.other = other
+        self.accepted = 0
+
+    async def validate(self, draft: Draft) -> PluginOutcome:
+        if draft["output"] != "Rain":
+            return PluginOutcome(False, redirect_to=self.other)
+        self.accepted += 1
+        await anyio.lowlevel.checkpoint()
+        if self.accepted == 1:
+            await anyio.sleep_forever()
+        return PluginOutcome(True)
+
+
+async def fails_once(plugin: SendsOn) -> None:
+    """Once the plugin has accepted for the first time."""
+    while not plugin.accepted:
+        await anyio.lowlevel.checkpoint()
+    if plugin.accepted == 1:
+        raise ValueError("offline")
+
+
+async def noting(x: str, *, context: Notes) -> str:
+    context.drafts.append(x)
+    return "sad"
+
+
+async def unknown_to_anybody(x: str, *, context: Notes) -> str:
+    context.drafts = (draft for draft in "abc")  # type: ignore[assignment]
+    return "sad"
+
+
+async def bright(x: str) -> str:
+    return "Rain"
+
+
+async def looking(x: str, *, context: Notes) -> str:
+    assert context.drafts == []
+    context.drafts.append("bright")
+    return "Rain"
+
+
+@pytest.mark.parametrize("first", [noting, unknown_to_anybody])
+@pytest.mark.parametrize("other", [bright, looking])
+async def test_what_an_agent_changed_that_was_sent_away_is_gone_though_the_attempt_was_broken_off(
+    first: Any, other: Any
+) -> None:
+    plugin = SendsOn(other)
+
+    async def beside(x: str) -> str:
+        await fails_once(plugin)
+        return x
+
+    branches = {"a": Step("s", first, plugins=[plugin]), "b": Step("b", beside, max_retries=0)}
+    fan: Any = Step.parallel("fan", branches, merge_strategy=MergeStrategy.CONTEXT_UPDATE)
+    runner: Flujo = Flujo(fan, context_model=Notes)
+    failed = await runner.run_async("x")
+    result = await runner.resume_async(failed)
+    assert (failed.status, result.status, result.output) == ("failed", "completed", {"a": "Rain", "b": "x"})
+    assert (plugin.accepted, result.context) == (2, Notes(drafts=["bright"] if other is looking else []))
+
+
+async def test_what_cannot_be_copied_is_not_kept_of_an_attempt_that_was_broken_off() -> None:
+    plugin = SendsOn(None)
+
+    async def generating(x: str, *, context: Notes) -> str:
+        context.drafts = (draft for draft in "abc")  # type: ignore[assignment]
+        return "Rain"
+
+    async def beside(x: str) -> str:
+        await fails_once(plugin)
+        return x
+
+    branches = {"a": Step("s", generating, plugins=[plugin]), "b": Step("b", beside, max_retries=0)}
+    fan: Any = Step.parallel("fan", branches, merge_strategy=MergeStrategy.CONTEXT_UPDATE)
+    runner: Flujo = Flujo(fan, context_model=Notes)
+    failed = await runner.run_async("x")
+    result = await runner.resume_async(failed)
+    assert (failed.status, result.status, result.context) == ("failed", "completed", Notes())
 
 
 async def test_a_call_that_was_cut_off_is_shown_though_the_run_does_not_get_to_it_again() -> None:

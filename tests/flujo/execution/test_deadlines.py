@@ -37,6 +37,11 @@ async def test_an_agent_that_gives_no_answer_in_time_has_failed_its_attempt() ->
     ]  # fmt: skip
 
 
+async def test_an_agent_whose_drafts_are_judged_has_its_deadline_too() -> None:
+    result = await run(hangs, output_processors=[str])
+    assert [(event.path, event.outcome) for event in result.transcript.of(AskFailed)] == [("s/attempt:1", "timeout")]
+
+
 async def test_a_timeout_of_the_agents_own_is_its_exception() -> None:
     async def impatient(x: object) -> None:
         raise TimeoutError("the database was slow")

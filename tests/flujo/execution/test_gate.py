@@ -63,6 +63,18 @@ async def test_every_agent_and_plugin_passes_and_the_run_stays_the_same() -> Non
     ]
 
 
+async def test_a_fallback_in_a_branch_passes_as_that_branch() -> None:
+    saved = Step("write", broken, max_retries=0, fallback=Step("small", echo))
+    gate = Turnstile()
+    with override(gate=gate):
+        await Flujo(Step.parallel("both", {"left": Step("echo", echo), "right": saved})).run_async("rain")
+    assert sorted(gate.passed) == [
+        ("both/branch:left/echo/attempt:1", (0,)),
+        ("both/branch:right/write/attempt:1", (1,)),
+        ("both/branch:right/write/fallback:small/attempt:1", (1,)),
+    ]
+
+
 async def test_waiting_at_the_gate_counts_against_the_deadline() -> None:
     with override(gate=Turnstile(pause_s=31)):
         result = await Flujo(Step("write", echo, timeout_s=30, max_retries=0)).run_async("rain")

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import anyio
+import pytest
 from pydantic import ConfigDict, Field
 
 from flujo import (
@@ -22,10 +23,20 @@ from flujo import (
     Usage,
     UsageLimits,
 )
+from flujo.entries import idempotency_key
+from flujo.errors import MisuseError, PriceError
+from flujo.execution.past import Replayed
+from flujo.execution.signals import AskFailure
 from flujo.ports import RecordedAnswer
 from flujo.stores.memory import MemoryJournal
 
 PRICES = PriceTable({"test:m": Price(input="3", output="17")})
+
+
+def failed_by(outcome: str, *kinds: type[Exception], retryable: bool = True) -> AskFailure:
+    """A failure of which the names of its classes are left."""
+    names = tuple(f"{kind.__module__}:{kind.__qualname__}" for kind in kinds)
+    return AskFailure(outcome, Replayed("gone wrong", names), retryable=retryable)
 
 
 class Ctx(PipelineContext):
@@ -88,6 +99,41 @@ async def test_runs_do_not_share_answers() -> None:
     await runner.run_async("x", run_id="one")
     await runner.run_async("x", run_id="two")
     assert agent.calls == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "calls"),
+    [
+        (failed_by("error"), 1),
+        (failed_by("error", ValueError), 1),
+        (failed_by("error", LookupError), 0),
+        (failed_by("error", ValueError, PriceError), 0),
+        (failed_by("timeout", LookupError), 1),
+        (failed_by("timeout", MisuseError), 0),
+        (failed_by("error", ValueError, retryable=False), 0),
+    ],
+    ids=["anything", "retried", "not retried", "never retried", "late", "late and never retried", "for good"],
+)
+async def test_a_failure_that_was_kept_is_retried_as_it_was_then(error: AskFailure, calls: int) -> None:
+    agent, journal = Counted(), MemoryJournal()
+    agent.calls = 1
+    await journal.commit("r", "s/attempt:1", RecordedAnswer(None, error=error))
+    step = Step("s", agent, retry_on=ValueError)
+    result = await Flujo(step, context_model=Ctx, store=journal).run_async("x", run_id="r")
+    assert (result.status, agent.calls) == ("completed" if calls else "failed", 1 + calls)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_an_agent_that_asks_for_it_has_the_key_of_its_ask_where_answers_are_kept(kept: bool) -> None:
+    keys: list[str | None] = []
+
+    async def asking(x: str, *, idempotency_key: str | None) -> str:
+        keys.append(idempotency_key)
+        return x
+
+    flow = Flujo(Step("s", asking), store=MemoryJournal() if kept else None)
+    await flow.run_async("x", run_id="r")
+    assert keys == [idempotency_key("r", "s/attempt:1") if kept else None]
 
 
 async def test_a_call_that_was_interrupted_is_in_doubt_and_made_again() -> None:

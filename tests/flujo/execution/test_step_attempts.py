@@ -13,29 +13,53 @@ from flujo.events import AskFailed, BackedOff
 from tests.flujo.execution.writers import WRITER, Writer, run
 
 
+class Clock:
+    """Time goes on while somebody waits, and no longer."""
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+
+    def now(self) -> float:
+        return sum(self.waited)
+
+    def utc(self) -> Any:
+        raise AssertionError("nothing is priced here")
+
+    async def sleep(self, seconds: float) -> None:
+        self.waited.append(seconds)
+
+
+async def failing(x: str) -> str:
+    raise ValueError("overloaded")
+
+
 async def test_backoff_waits_between_attempts_and_is_in_the_transcript() -> None:
-    waited: list[float] = []
-
-    class Clock:
-        def now(self) -> float:
-            return sum(waited)
-
-        def utc(self) -> Any:
-            raise AssertionError("nothing is priced here")
-
-        async def sleep(self, seconds: float) -> None:
-            waited.append(seconds)
-
-    async def failing(x: str) -> str:
-        raise ValueError("overloaded")
-
+    clock = Clock()
     step = Step("write", failing, max_retries=2, backoff=lambda failed: 1.5 * failed)
-    result = await Flujo(step, clock=Clock()).run_async("rain")
-    assert waited == [1.5, 3.0]
+    result = await Flujo(step, clock=clock).run_async("rain")
+    assert clock.waited == [1.5, 3.0]
     assert [(event.attempt, event.delay_s) for event in result.transcript.of(BackedOff)] == [
         (1, 1.5),
         (2, 3.0),
     ]
+
+
+async def test_a_wait_may_be_shorter_than_a_second_or_none() -> None:
+    clock = Clock()
+    step = Step("write", failing, max_retries=2, backoff=lambda failed: failed / 2 - 0.5)
+    assert (await Flujo(step, clock=clock).run_async("rain")).step_history[0].attempts == 3
+    assert clock.waited == [0.0, 0.5]
+
+
+async def test_a_run_that_goes_on_waits_for_new_attempts_only() -> None:
+    clock = Clock()
+    step = Step("write", failing, max_retries=1, backoff=lambda failed: 1.5 * failed)
+    flow = Flujo(step, clock=clock)
+    failed = await flow.run_async("rain")
+    assert clock.waited == [1.5]
+    again = await flow.resume_async(failed)
+    assert clock.waited == [1.5, 3.0, 4.5]
+    assert [event.delay_s for event in again.transcript.of(BackedOff)] == [1.5, 3.0, 4.5]
 
 
 async def test_processors_shape_what_goes_in_and_what_comes_out() -> None:
@@ -55,6 +79,20 @@ async def test_a_processor_that_raises_fails_the_step_at_once_and_the_spend_is_k
     when = "before it was asked" if where == "input_processors" else "after 1 attempt"
     assert str(result.error) == f"step 'write' failed {when}: KeyError: 'title'"
     assert len(result.ledger.entries) == (0 if where == "input_processors" else 1)
+
+
+@pytest.mark.parametrize("where", ["input_processors", "output_processors"])
+async def test_a_processor_that_has_to_be_awaited_fails_the_step_at_once(where: str) -> None:
+    async def shaping(value: object) -> object:
+        return value
+
+    options: dict[str, Any] = {where: [lambda value: shaping(value)]}
+    result = await run(Step("write", Writer("x", "y"), **options))
+    assert type(result.error) is StepFailedError
+    assert type(result.error.cause) is MisbehavedError
+    assert str(result.error.cause) == (
+        "a processor returned what is to be awaited or collected; processors are plain functions"
+    )
 
 
 async def test_an_answer_that_was_not_awaited_is_named() -> None:

@@ -8,7 +8,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from flujo import Draft, Flujo, PipelineContext, PluginOutcome, Rejection, Step
-from tests.flujo.execution.writers import YES, Ctx, Writer, no, run
+from flujo.events import Answered
+from tests.flujo.execution.writers import YES, Ctx, Judging, Writer, no, run
 
 
 async def test_what_a_failed_attempt_changed_is_gone() -> None:
@@ -98,6 +99,22 @@ async def test_an_output_that_does_not_fit_the_context_fails_the_step_and_change
     assert result.status == "failed"
     assert result.context == Totals()
     assert result.step_history[0].attempts == 1
+
+
+async def test_the_output_of_a_judged_step_is_merged_as_it_was_accepted() -> None:
+    mended = PluginOutcome(True, new_solution={"total": 7, "parts": [3]})
+    step = Step("a", Writer({"total": 5}), plugins=[Judging("mends", mended)], updates_context=True)
+    assert (await run(step, context_model=Totals)).context == Totals(total=7, parts=[3])
+
+
+async def test_an_output_that_does_not_fit_is_told_before_the_step_fails() -> None:
+    async def bad(x: str) -> object:
+        return {"total": "three"}
+
+    result = await Flujo(Step("a", bad, updates_context=True), context_model=Totals).run_async("x")
+    assert [(event.path, event.output) for event in result.transcript.of(Answered)] == [
+        ("a/attempt:1", {"total": "three"})
+    ]
 
 
 async def test_outputs_are_handed_on_as_the_objects_they_are() -> None:

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from flujo import Flujo, InfiniteRedirectError, PluginOutcome, Step, StepFailedError
+from flujo import Flujo, InfiniteRedirectError, PluginOutcome, Step, StepFailedError, UsageLimits
+from flujo.events import AskFailed
 from tests.flujo.execution.writers import YES, Ctx, Judging, Listening, Writer, asked, no, run
+
+
+class Metered:
+    """An agent of which a call may use 1000 tokens."""
+
+    model, max_output_tokens = "test:writer", 500
+
+    def estimate_input(self, x: object) -> int:
+        return 500
+
+    async def run(self, x: object) -> str:
+        raise AssertionError("never")
 
 
 async def test_a_redirect_asks_the_other_agent_within_the_attempt_and_both_are_paid() -> None:
@@ -31,7 +44,7 @@ async def test_the_same_agent_twice_in_one_attempt_is_an_infinite_redirect() -> 
     assert type(result.error) is StepFailedError
     cause = result.error.cause
     assert type(cause) is InfiniteRedirectError
-    assert cause.hops == ("Writer", "Writer", "Writer")
+    assert (cause.path, cause.hops) == ("write/attempt:1/redirect:1", ("Writer", "Writer", "Writer"))
     assert str(cause) == "one attempt was redirected in a circle: Writer -> Writer -> Writer"
     assert len(result.ledger.entries) == 2
 
@@ -62,6 +75,30 @@ async def test_a_redirect_to_what_is_no_agent_is_a_rejection() -> None:
     assert rejection.feedback == (
         "it redirects to something that is no agent: 3 is neither a function nor has it 'async def run(self, input)'"
     )
+
+
+async def test_an_agent_that_declares_no_type_answers_by_the_type_of_the_step() -> None:
+    class Counting(Writer):
+        output_type = int
+
+    tone = Judging("tone", no("too small", redirect_to=Writer("18")), YES)
+    assert (await run(Step("count", Counting(17), plugins=[tone]))).output == 18
+
+
+async def test_an_agent_with_a_type_of_its_own_answers_by_that() -> None:
+    class Counting(Writer):
+        output_type = int
+
+    tone = Judging("tone", no("too vague", redirect_to=Counting("18")), YES)
+    assert (await run(Step("count", Writer("some"), plugins=[tone]))).output == 18
+
+
+async def test_an_agent_that_no_budget_admits_has_never_been_asked() -> None:
+    tone = Judging("tone", no("sad", redirect_to=Metered()), YES)
+    step = Step("write", Writer("sad"), plugins=[tone])
+    result = await run(step, usage_limits=UsageLimits(total_tokens_limit=200))
+    assert (result.status, asked(result)) == ("limited", [("write/attempt:1", "rain")])
+    assert result.transcript.of(AskFailed) == ()
 
 
 async def test_a_redirected_agent_starts_from_the_attempts_base_context() -> None:

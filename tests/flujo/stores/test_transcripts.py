@@ -1,13 +1,14 @@
-"""Transcripts of runs out of a store: values between steps that no file can hold are told there as text."""
+"""Transcripts and contexts of runs out of a store: values that no file can hold are told there as text."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from flujo import Step
+from flujo import PipelineContext, Step
 from flujo.events import StepEnded
 from flujo.stores.sqlite import SQLiteStore
 from tests.flujo.stores.dying import runner
@@ -50,3 +51,50 @@ async def test_a_value_that_is_written_and_not_read_again_is_told(store: SQLiteS
 
 class Titled(BaseModel):
     title: str
+
+
+class Notes(PipelineContext):
+    made: Any = None
+    count: int = 0
+
+
+async def counting(text: str, *, context: Notes) -> str:
+    context.count = 0  # as it was, but set
+    return text
+
+
+async def counting_up(text: str, *, context: Notes) -> str:
+    context.count += 1
+    return text
+
+
+async def clearing(made: object, *, context: Notes) -> str:
+    context.made = None
+    return "Rain"
+
+
+async def looking(text: str, *, context: Notes) -> list[Any]:
+    return [context.made, context.count, sorted(context.model_fields_set)]
+
+
+ASK: Any = Step.human_in_the_loop("ask", "Publish?")
+
+
+@pytest.mark.parametrize("agent", [counting, counting_up])
+async def test_the_context_of_a_run_out_of_a_store_is_the_one_that_it_had(store: SQLiteStore, agent: Any) -> None:
+    flow = runner(Step("a", agent) >> ASK >> Step("b", looking), store, context_model=Notes)
+    paused = await flow.run_async("rain", run_id="r")
+    assert store.load("r").events == paused.transcript.events
+    later = runner(flow.pipeline, SQLiteStore(store.file), context_model=Notes)
+    result = await later.resume_async("r", {"ask": "yes"})
+    assert (result.status, result.output) == ("completed", [None, int(agent is counting_up), ["count"]])
+
+
+async def test_a_run_goes_on_whose_context_held_meanwhile_what_cannot_be_stored(store: SQLiteStore) -> None:
+    makes = Step("a", counting_up, output_processors=[lambda text: {"made": object()}], updates_context=True)
+    flow = runner(makes >> Step("b", clearing) >> ASK >> Step("c", looking), store, context_model=Notes)
+    paused = await flow.run_async("rain", run_id="r")
+    assert (paused.status, paused.context) == ("paused", Notes(count=1))
+    later = runner(flow.pipeline, SQLiteStore(store.file), context_model=Notes)
+    result = await later.resume_async("r", {"ask": "yes"})
+    assert (result.status, result.output) == ("completed", [None, 1, ["count", "made"]])
