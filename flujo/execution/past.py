@@ -290,7 +290,8 @@ class _Reader:
         self, scope: Scope, name: str, attempt: int, hop: int, plugin: str | None, answer: object, delta: Delta
     ) -> None:
         path = _path(scope, name, attempt, hop)
-        self.brought[f"{path}/plugin:{plugin}" if plugin else path] = answer
+        if answer is not MISSING:
+            self.brought[f"{path}/plugin:{plugin}" if plugin else path] = answer
         self.deltas[f"{scope.path_of(name)}/attempt:{attempt}"] = delta
 
     def decided(self, scope: Scope, name: str, what: str, number: int, value: object) -> None:

@@ -366,7 +366,7 @@ class AgentNode:
         elif untold is not None:
             if not attempt.is_told:
                 self._note_answer(frame, attempt, self.callee, output)
-            self._write_kept(frame, attempt, output, untold)
+            self._write_kept(frame, attempt, MISSING, untold)  # what was answered is written down
         frame.state = after
 
     def _path(self, frame: Frame) -> str:
@@ -380,11 +380,11 @@ def _priority(judge: BoundAgent) -> int:
 def _changed(before: State[Any], after: State[Any]) -> tuple[Changes, Delta | None]:
     """What is told of the changes of a context and, unless that is all of them, what does them all.
 
-    That a field was set for the first time is more than its change, as are what is private and what fields share.
+    That a field was set for the first time is more than its change; nothing private is told, nor a cached property.
     """
     touched = names_exchanged(before.values, after.values)
     changes = changed(before, after, touched)
-    if before.tied or after.tied or not changes or len(before.values) != len(after.values):
+    if not changes:
         return changes, delta(before, after)
     is_all = len(changes) == len(touched) and EXTRA not in touched
-    return changes, None if is_all else tuple([(name, after.values[name]) for name in touched])
+    return changes, None if is_all else tuple([(name, after.values.get(name, MISSING)) for name in touched])

@@ -37,8 +37,12 @@ async def test_an_agent_that_gives_no_answer_in_time_has_failed_its_attempt() ->
     ]  # fmt: skip
 
 
-async def test_an_agent_whose_drafts_are_judged_has_its_deadline_too() -> None:
-    result = await run(hangs, output_processors=[str])
+async def test_an_agent_whose_drafts_are_judged_has_its_deadline_too(virtual_clock: object) -> None:
+    async def slow(x: object) -> str:
+        await anyio.sleep(60)
+        return "too late"
+
+    result = await run(slow, timeout_s=30, output_processors=[str])
     assert [(event.path, event.outcome) for event in result.transcript.of(AskFailed)] == [("s/attempt:1", "timeout")]
 
 

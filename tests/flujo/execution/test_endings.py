@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated
 
 import anyio
@@ -24,6 +25,7 @@ from flujo import (
 )
 from flujo.events import AskFailed, BranchEnded, Event, RunEnded, StepStarted
 from flujo.stores.memory import MemoryJournal
+from flujo.stores.sqlite import SQLiteStore
 
 pytestmark = pytest.mark.usefixtures("virtual_clock")
 PRICES = PriceTable({"test:m": Price(input="3", output="17")})
@@ -179,6 +181,24 @@ async def test_a_replayed_timeout_stays_in_doubt_so_the_limit_still_holds() -> N
     runner = Flujo(step, store=journal, cost_model=PRICES, usage_limits=UsageLimits(total_cost_usd_limit="0.00015"))
     assert [(await runner.run_async("x", run_id="r")).status for _ in range(2)] == ["limited", "limited"]
     assert fallback.calls == 0
+
+
+async def test_an_answer_that_the_store_keeps_no_more_is_told_as_an_error(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "runs.db")
+
+    async def breaks(x: str) -> str:
+        store._database.read_now(lambda database: database.execute("PRAGMA query_only=ON").fetchall())
+        return x
+
+    result = await Flujo(Step("s", breaks, max_retries=0), store=store).run_async("x", run_id="r")
+    (failed,) = result.transcript.of(AskFailed)
+    assert (result.status, failed.path, failed.outcome, failed.error) == (
+        "failed",
+        "s/attempt:1",
+        "error",
+        str(result.error),
+    )
+    store.close()
 
 
 async def test_an_interruption_at_a_steps_start_closes_the_step() -> None:

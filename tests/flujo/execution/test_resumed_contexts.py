@@ -36,6 +36,22 @@ def private_too(context: Ctx) -> None:
     context.items.append(1)
 
 
+def in_another_order(context: Ctx) -> None:
+    was = context.n
+    del context.n
+    context.n = was
+
+
+def gone_and_private(context: Ctx) -> None:
+    del context.n
+    context._log.append("seen")
+
+
+def gone_and_cached(context: Ctx) -> None:
+    assert context.cache == [1]
+    del context.n
+
+
 def an_extra_too(context: Ctx) -> None:
     context.surplus = [1]
     context.items.append(1)
@@ -52,6 +68,10 @@ CHANGES: dict[str, Callable[[Ctx], object]] = {
     "private and a field": private_too,
     "an extra": lambda context: setattr(context, "surplus", [1]),
     "an extra and a field": an_extra_too,
+    "within an extra": lambda context: context.kept.append(3),
+    "fields in another order": in_another_order,
+    "a field gone and something private": gone_and_private,
+    "a field gone and a cached property": gone_and_cached,
     "a cached property": lambda context: context.cache,
     "a cached property that was overtaken": overtaken,
     "an object that fields share": shared,
@@ -59,12 +79,12 @@ CHANGES: dict[str, Callable[[Ctx], object]] = {
 
 
 async def told(*steps: Any, answers: dict[str, object] | None = None) -> PipelineResult:
-    """The result of a run, resumed if there are answers, with a context in which ``n`` was set."""
+    """The result of a run, resumed if there are answers, with a context in which a field and an extra were set."""
     pipeline = steps[0]
     for step in steps[1:]:
         pipeline = pipeline >> step
     flow = Flujo(pipeline, context_model=Ctx)
-    result: PipelineResult = await flow.run_async("rain", context_data={"n": 1})
+    result: PipelineResult = await flow.run_async("rain", context_data={"n": 1, "kept": [1]})
     return result if answers is None else await flow.resume_async(result, answers)
 
 
@@ -119,6 +139,17 @@ async def test_all_that_an_output_changed_is_known(output: object) -> None:
     give, seen = Step("give", giving, updates_context=True), Step("look", look)
     resumed = await told(give, ASK, seen, answers={"ask": "yes"})
     assert (resumed.status, resumed.output) == ("completed", (await told(give, seen)).output)
+
+
+@pytest.mark.parametrize("what", ["within a field", "private", "private and a field"])
+async def test_what_was_answered_is_known_as_it_was_answered(what: str) -> None:
+    async def changing(x: str, *, context: Ctx) -> str:
+        CHANGES[what](context)
+        return "Rain"
+
+    loud = Step("loud", changing, output_processors=[lambda text: f"{text}!"])
+    resumed = await told(loud, Step("plain", changing), ASK, answers={"ask": "yes"})
+    assert [step.output for step in resumed.step_history] == ["Rain!", "Rain", "yes"]
 
 
 async def test_what_fields_shared_and_share_no_more_is_known() -> None:

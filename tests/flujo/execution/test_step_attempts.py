@@ -10,7 +10,7 @@ import pytest
 from flujo import AgentError, Flujo, Step, StepFailedError
 from flujo.errors import MisbehavedError
 from flujo.events import AskFailed, BackedOff
-from tests.flujo.execution.writers import WRITER, Writer, run
+from tests.flujo.execution.writers import PRICES, WRITER, Writer, run
 
 
 class Clock:
@@ -60,6 +60,18 @@ async def test_a_run_that_goes_on_waits_for_new_attempts_only() -> None:
     again = await flow.resume_async(failed)
     assert clock.waited == [1.5, 3.0, 4.5]
     assert [event.delay_s for event in again.transcript.of(BackedOff)] == [1.5, 3.0, 4.5]
+
+
+async def test_an_attempt_that_was_granted_once_stays_granted() -> None:
+    """The step fails by what is not retried, gets further attempts and completes; then the run goes on again."""
+    agent = Writer(ValueError("offline"), "fits")
+    ask: Any = Step.human_in_the_loop("ask", "Publish?")
+    flow = Flujo(Step("write", agent, retry_on=KeyError) >> ask, cost_model=PRICES)
+    failed = await flow.run_async("rain")
+    paused = await flow.resume_async(failed)
+    assert (failed.status, paused.status, len(agent.inputs)) == ("failed", "paused", 2)
+    result = await flow.resume_async(paused, {"ask": "yes"})
+    assert (result.status, result.output, len(agent.inputs)) == ("completed", "yes", 2)
 
 
 async def test_processors_shape_what_goes_in_and_what_comes_out() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from flujo import Draft, Flujo, PipelineContext, PluginOutcome, Rejection, Step
+from flujo import Draft, Flujo, Laws, PipelineContext, PluginOutcome, Rejection, Step, override
 from flujo.events import Answered
 from tests.flujo.execution.writers import YES, Ctx, Judging, Writer, no, run
 
@@ -28,6 +30,25 @@ async def test_what_a_failed_attempt_changed_is_gone() -> None:
     assert calls == [("rain", "start"), ("rain", "start")]
     assert result.context.seen == ["start", "changed"]
     assert given == ["rain"]
+
+
+async def test_what_becomes_of_a_failed_attempt_is_one_law() -> None:
+    told: list[tuple[list[str], bool]] = []
+
+    def kept(before: Any, context: Any, accepted: bool) -> Any:
+        told.append((list(context.seen), accepted))
+        return before.commit(context)
+
+    async def write(x: str, *, context: Ctx) -> str:
+        context.seen.append("changed")
+        if len(context.seen) == 1:
+            raise ValueError("broken")
+        return x
+
+    with override(laws=replace(Laws(), context_after_attempt=kept)):
+        result = await Flujo(Step("write", write), context_model=Ctx).run_async("x")
+    assert told == [(["changed"], False), (["changed", "changed"], True)]
+    assert result.context.seen == ["changed", "changed"]
 
 
 async def test_state_is_replaced_not_added_to() -> None:
