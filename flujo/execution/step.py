@@ -384,7 +384,7 @@ def _changed(before: State[Any], after: State[Any]) -> tuple[Changes, Delta | No
     """
     touched = names_exchanged(before.values, after.values)
     changes = changed(before, after, touched)
-    if not changes:
+    if not changes or len(before.values) != len(after.values):
         return changes, delta(before, after)
     is_all = len(changes) == len(touched) and EXTRA not in touched
     return changes, None if is_all else tuple([(name, after.values.get(name, MISSING)) for name in touched])

@@ -52,6 +52,11 @@ def gone_and_cached(context: Ctx) -> None:
     del context.n
 
 
+def gone_extra(context: Ctx) -> None:
+    del context.kept
+    context.items.append(1)
+
+
 def an_extra_too(context: Ctx) -> None:
     context.surplus = [1]
     context.items.append(1)
@@ -72,6 +77,7 @@ CHANGES: dict[str, Callable[[Ctx], object]] = {
     "fields in another order": in_another_order,
     "a field gone and something private": gone_and_private,
     "a field gone and a cached property": gone_and_cached,
+    "an extra gone that was there and fields": gone_extra,
     "a cached property": lambda context: context.cache,
     "a cached property that was overtaken": overtaken,
     "an object that fields share": shared,
@@ -150,6 +156,20 @@ async def test_what_was_answered_is_known_as_it_was_answered(what: str) -> None:
     loud = Step("loud", changing, output_processors=[lambda text: f"{text}!"])
     resumed = await told(loud, Step("plain", changing), ASK, answers={"ask": "yes"})
     assert [step.output for step in resumed.step_history] == ["Rain!", "Rain", "yes"]
+
+
+async def test_fields_that_come_back_in_another_order_are_known_in_it() -> None:
+    async def dropping(x: object, *, context: Ctx) -> object:
+        del context.n, context.s
+        return x
+
+    async def bringing_back(x: object, *, context: Ctx) -> object:
+        context.s, context.n = "b", 2
+        return x
+
+    steps = [Step("drop", dropping), Step("bring back", bringing_back)]
+    resumed = await told(*steps, ASK, Step("look", look), answers={"ask": "yes"})
+    assert (resumed.status, resumed.output) == ("completed", (await told(*steps, Step("look", look))).output)
 
 
 async def test_what_fields_shared_and_share_no_more_is_known() -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from flujo import AgentError, Flujo, Step, StepFailedError
+from flujo import AgentError, Flujo, Step, StepFailedError, UsageLimits
 from flujo.errors import MisbehavedError
 from flujo.events import AskFailed, BackedOff
+from flujo.execution.account import budget_above
 from tests.flujo.execution.writers import PRICES, WRITER, Writer, run
 
 
@@ -130,6 +131,23 @@ async def test_what_was_paid_before_a_failure_is_booked() -> None:
     ]  # fmt: skip
     assert result.total_cost_usd == Decimal("0.00141")
     assert [event.outcome for event in result.transcript.of(AskFailed)] == ["error", "error"]
+
+
+async def test_a_step_that_passes_its_own_limit_fails_and_says_whose_it_was() -> None:
+    limited = Step("write", Writer("x"), usage_limits=UsageLimits(total_cost_usd_limit="0.0001"))
+    result = await run(Step.parallel("fan", {"a": limited}))
+    assert type(result.error) is StepFailedError
+    assert (result.error.path, result.error.attempts) == ("fan/branch:a/write", 1)
+    assert str(result.error.cause) == (
+        "fan/branch:a/write/attempt:1 passed a limit: fan/branch:a/write used 0.00047 of 0.0001 USD"
+    )
+
+
+async def test_where_there_are_no_limits_an_agent_runs_under_no_budget() -> None:
+    async def look(x: str) -> bool:
+        return budget_above() is None
+
+    assert (await run(Step("look", look))).output is True
 
 
 async def test_steps_take_resources_and_settings_by_name() -> None:

@@ -155,6 +155,17 @@ async def test_outputs_are_handed_on_as_the_objects_they_are() -> None:
     assert (await Flujo(Step("a", give) >> Step("b", check)).run_async("x")).output is True
 
 
+async def test_what_was_told_of_an_output_stays_though_its_agent_goes_on_with_the_object() -> None:
+    lines: list[str] = []
+
+    async def collect(x: object) -> list[str]:
+        lines.append("line")
+        return lines
+
+    result = await Flujo(Step("a", collect) >> Step("b", collect)).run_async("x")
+    assert [event.output for event in result.transcript.of(Answered)] == [["line"], ["line", "line"]]
+
+
 async def test_an_output_may_be_a_rejection_without_being_one() -> None:
     verdict = Rejection("somebody", "of something else", 1)
 

@@ -75,6 +75,7 @@ async def test_the_last_rejection_is_the_error() -> None:
         "step 'write' failed after 2 attempts: plugin 'at_most_five' rejected the last draft: 13 letters, at most 5"
     )
     assert type(error.cause) is RejectedError
+    assert error.cause.path == "write"
     with pytest.raises(StepFailedError) as raised:
         result.raise_for_status()
     assert raised.value is error
