@@ -30,7 +30,7 @@ from flujo import (
     UsageLimits,
 )
 from flujo.errors import OverrunError, RunPausedError, StepFailedError, StepTimeoutError
-from flujo.events import Asked, AskFailed, BranchEnded, Event, Judged, RunEnded, StepEnded
+from flujo.events import Asked, AskFailed, BranchEnded, Event, Judged, RunEnded, StepEnded, StepStarted
 from flujo.execution.account import budget_above
 from flujo.execution.budget import Budget
 
@@ -151,6 +151,15 @@ async def test_a_stopped_branch_is_stopped_whatever_its_agent_makes_of_it(agent:
         ("a", "stopped"), ("b", "failed"),
     ]  # fmt: skip
     assert result.transcript.of(StepEnded)[-1].error == str(result.error)
+
+
+async def test_a_step_that_a_stopped_branch_comes_to_is_told_as_cancelled() -> None:
+    branch = Step("s", swallows) >> Step("t", echo)
+    fan = Step.parallel("fan", {"a": branch, "b": Step("s", breaks, max_retries=0)})
+    result = await Flujo(fan).run_async("x")
+    told = [event for event in result.transcript if event.step == "fan/branch:a/t"]
+    assert [type(event) for event in told] == [StepStarted, StepEnded]
+    assert [event.status for event in told if isinstance(event, StepEnded)] == ["cancelled"]
 
 
 async def test_a_rejected_draft_of_a_stopped_branch_is_not_asked_for_again() -> None:

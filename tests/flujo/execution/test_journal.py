@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -29,6 +30,7 @@ from flujo.execution.past import Replayed
 from flujo.execution.signals import AskFailure
 from flujo.ports import RecordedAnswer
 from flujo.stores.memory import MemoryJournal
+from flujo.stores.sqlite import SQLiteStore
 
 PRICES = PriceTable({"test:m": Price(input="3", output="17")})
 
@@ -134,6 +136,18 @@ async def test_an_agent_that_asks_for_it_has_the_key_of_its_ask_where_answers_ar
     flow = Flujo(Step("s", asking), store=MemoryJournal() if kept else None)
     await flow.run_async("x", run_id="r")
     assert keys == [idempotency_key("r", "s/attempt:1") if kept else None]
+
+
+async def test_an_answer_that_a_store_would_bring_back_as_another_fails_its_step(tmp_path: Path) -> None:
+    async def pairs(x: str) -> object:
+        return (x, x)
+
+    result = await Flujo(Step("s", pairs), store=SQLiteStore(tmp_path / "runs.db")).run_async("x", run_id="r")
+    assert str(result.error) == (
+        "step 's' failed after 1 attempt: the answer at 's/attempt:1' cannot be stored: at $, it is of type tuple, "
+        "which JSON does not know, and agent 'pairs' declares no type. Declare the output_type of agent 'pairs', or "
+        "annotate what it returns"
+    )
 
 
 async def test_a_call_that_was_interrupted_is_in_doubt_and_made_again() -> None:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from flujo import Draft, Flujo, Laws, PipelineContext, PluginOutcome, Rejection, Step, override
-from flujo.events import Answered
+from flujo.events import Answered, Event, StepStarted
 from tests.flujo.execution.writers import YES, Ctx, Judging, Writer, no, run
 
 
@@ -155,15 +155,19 @@ async def test_outputs_are_handed_on_as_the_objects_they_are() -> None:
     assert (await Flujo(Step("a", give) >> Step("b", check)).run_async("x")).output is True
 
 
-async def test_what_was_told_of_an_output_stays_though_its_agent_goes_on_with_the_object() -> None:
+@pytest.mark.parametrize("listened", [False, True], ids=["read later", "listened to"])
+async def test_what_was_told_of_an_output_stays_though_its_agent_goes_on_with_the_object(listened: bool) -> None:
+    heard: list[Event] = []
     lines: list[str] = []
 
     async def collect(x: object) -> list[str]:
         lines.append("line")
         return lines
 
-    result = await Flujo(Step("a", collect) >> Step("b", collect)).run_async("x")
+    flow = Flujo(Step("a", collect) >> Step("b", collect), listeners=[heard.append] if listened else [])
+    result = await flow.run_async("x")
     assert [event.output for event in result.transcript.of(Answered)] == [["line"], ["line", "line"]]
+    assert [event.input for event in result.transcript.of(StepStarted)] == ["x", ["line"]]
 
 
 async def test_an_output_may_be_a_rejection_without_being_one() -> None:
