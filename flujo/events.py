@@ -291,13 +291,10 @@ class Chunk(AskEvent):
 
 @dataclass(frozen=True, slots=True)
 class Kept(AskEvent):
-    """For resuming only, never told: what an ask (of a plugin, if named) brought before its attempt was broken off.
-
-    ``answer`` is MISSING if it is told elsewhere, and only what became of the context is not.
-    """
+    """For resuming only, never told: what an ask (of a plugin, if named) brought before its attempt was broken off."""
 
     plugin: str | None
-    answer: object
+    answer: object  # MISSING: it is told as it always is, and only what became of the context is not
     context_delta: object
 
 

@@ -110,4 +110,4 @@ TARGETS: dict[str, Target] = {
 }
 SAMPLE = "amount"
 """The smallest one."""
-GATED = ("account", "amount", "budget", "isolation", "journal", "ledger", "merge", "plugins", "redaction", "writer")
+GATED = ("account", "amount", "budget", "isolation", "journal", "ledger", "merge", "plugins", "redaction", "step", "writer")

@@ -159,6 +159,10 @@ async def test_what_was_answered_is_known_as_it_was_answered(what: str) -> None:
 
 
 async def test_fields_that_come_back_in_another_order_are_known_in_it() -> None:
+    async def setting(x: object, *, context: Ctx) -> object:
+        context.s = "a"
+        return x
+
     async def dropping(x: object, *, context: Ctx) -> object:
         del context.n, context.s
         return x
@@ -167,7 +171,7 @@ async def test_fields_that_come_back_in_another_order_are_known_in_it() -> None:
         context.s, context.n = "b", 2
         return x
 
-    steps = [Step("drop", dropping), Step("bring back", bringing_back)]
+    steps = [Step("set", setting), Step("drop", dropping), Step("bring back", bringing_back)]
     resumed = await told(*steps, ASK, Step("look", look), answers={"ask": "yes"})
     assert (resumed.status, resumed.output) == ("completed", (await told(*steps, Step("look", look))).output)
 

@@ -135,7 +135,8 @@ async def test_what_was_paid_before_a_failure_is_booked() -> None:
 
 async def test_a_step_that_passes_its_own_limit_fails_and_says_whose_it_was() -> None:
     limited = Step("write", Writer("x"), usage_limits=UsageLimits(total_cost_usd_limit="0.0001"))
-    result = await run(Step.parallel("fan", {"a": limited}))
+    fan: Any = Step.parallel("fan", {"a": limited})
+    result = await run(fan)
     assert type(result.error) is StepFailedError
     assert (result.error.path, result.error.attempts) == ("fan/branch:a/write", 1)
     assert str(result.error.cause) == (
