@@ -42,24 +42,20 @@ def render(story: Mapping[str, Any]) -> str:
         if key == "steps" and _is_filled_table(value):
             lines.append("steps:")
             for name, section in value.items():
-                _write_section(lines, f"  {_head(name, '  ')}", "  ", name, section, is_section=True)
+                _write_entry(lines, "  ", name, section, is_section=True)
         else:
-            _write_section(lines, _head(key, ""), "", key, value, is_section=key == "result")
+            _write_entry(lines, "", key, value, is_section=key == "result")
     return "\n".join([*lines, ""]) if lines else "{}\n"
 
 
-def _write_section(lines: list[str], head: str, indent: str, key: str, value: Any, *, is_section: bool) -> None:
+def _write_entry(lines: list[str], indent: str, key: str, value: Any, *, is_section: bool) -> None:
+    head = f"{indent}{_head(key, indent)}"
     if not is_section or not _is_filled_table(value):
         _write(lines, head, indent, key, value, words=True)
         return
     lines.append(head)
-    inner = f"{indent}  "
     for name, item in value.items():
-        start = f"{inner}{_head(name, inner)}"
-        if type(item) is dict and _SECTION.match(name):
-            _write_section(lines, start, inner, name, item, is_section=True)
-        else:
-            _write(lines, start, inner, name, item, words=True)
+        _write_entry(lines, f"{indent}  ", name, item, is_section=_SECTION.match(name) is not None)
 
 
 def _write(lines: list[str], head: str, indent: str, key: str, value: Any, *, words: bool) -> None:

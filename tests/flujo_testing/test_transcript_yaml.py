@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -114,6 +115,46 @@ def test_what_fits_into_a_line_is_written_on_one_and_longer_things_below_each_ot
     assert render({"v": {"a": ["x" * (width + 1), 1]}}) == f'v:\n  a: ["{"x" * (width + 1)}", 1]\n'
 
 
+@pytest.mark.parametrize(
+    ("told", "on_one", "below"),
+    [
+        pytest.param(lambda x: {"v": [x]}, 'v: ["%s"]', 'v:\n  - "%s"', id="list"),
+        pytest.param(lambda x: {"v": [1, x]}, 'v: [1, "%s"]', 'v:\n  - 1\n  - "%s"', id="list-of-two"),
+        pytest.param(lambda x: {"v": [[x]]}, 'v: [["%s"]]', 'v:\n  - ["%s"]', id="list-in-a-list"),
+        pytest.param(lambda x: {"v": {"a": 1, "b": x}}, 'v: {a: 1, b: "%s"}', 'v:\n  a: 1\n  b: "%s"', id="mapping"),
+        pytest.param(lambda x: {"from": ["a", x]}, "from: [a, %s]", "from:\n  - a\n  - %s", id="words"),
+        pytest.param(
+            lambda x: {"paid": {"model": "a", "usd": x}},
+            'paid: {model: "a", usd: %s}',
+            'paid:\n  model: "a"\n  usd: %s',
+            id="mapping-with-words",
+        ),
+        pytest.param(
+            lambda x: {"v": ["a\nb", [1, x]]},
+            'v:\n  - |-\n    a\n    b\n  - [1, "%s"]',
+            'v:\n  - |-\n    a\n    b\n  - - 1\n    - "%s"',
+            id="list-behind-a-dash",
+        ),
+        pytest.param(
+            lambda x: {"paid": [{"model": "a\nb"}, {"model": "a", "usd": x}]},
+            'paid:\n  - model: |-\n      a\n      b\n  - {model: "a", usd: %s}',
+            'paid:\n  - model: |-\n      a\n      b\n  - model: "a"\n    usd: %s',
+            id="mapping-with-words-behind-a-dash",
+        ),
+    ],
+)
+def test_a_line_ends_at_the_last_column_and_what_is_wider_is_written_below(
+    told: Callable[[str], dict[str, object]], on_one: str, below: str
+) -> None:
+    text = "x" * (COLUMNS - len((on_one % "").split("\n")[-1]))
+    assert render(told(text)) == f"{on_one % text}\n"
+    assert render(told(f"{text}x")) == f"{below % f'{text}x'}\n"
+
+
+def test_text_with_line_breaks_that_no_block_holds_stays_on_the_line() -> None:
+    assert render({"v": ["a\n", {"b": "\nb"}]}) == 'v: ["a\\n", {b: "\\nb"}]\n'
+
+
 def test_lists_and_mappings_that_do_not_fit_are_nested_with_dashes() -> None:
     long = "x" * COLUMNS
     assert render({"v": [[long, [1, 2]], {"a": long, "b": "c\nd"}, [{"e": ["f\ng"]}], "h\ni"]}) == (
@@ -150,6 +191,7 @@ def test_an_empty_story_is_an_empty_mapping() -> None:
 
 
 def test_a_key_too_long_for_parsers_is_marked_as_a_key() -> None:
+    assert render({"k" * 1000: 1}) == f"{'k' * 1000}: 1\n"
     key = "k" * 1001
     assert render({key: 1, "steps": {key: {"output": 1}}}) == f"? {key}\n: 1\nsteps:\n  ? {key}\n  :\n    output: 1\n"
     assert render({"v": {key: 1}}) == f"v:\n  ? {key}\n  : 1\n"
