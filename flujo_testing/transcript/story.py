@@ -37,7 +37,6 @@ from flujo.events import (
     StepStarted,
 )
 from flujo.execution.ledger import Ledger
-from flujo.isolation import State
 from flujo.ports import Rejection
 from flujo.results import PipelineResult
 from flujo_testing.transcript.changes import changes_of, difference_of, field_name
@@ -137,9 +136,8 @@ class _Narration:
         if event.pipeline != "pipeline":
             put(self.head, "pipeline", event.pipeline)
         put(self.head, "input", plain(event.input))
-        context = event.context.view() if isinstance(event.context, State) else event.context
         first = self.outline.sequence("")
-        first.value, first.context = event.input, _plain_fields(context)
+        first.value, first.context = event.input, _plain_fields(event.context)
         if first.context:
             put(self.head, "context", first.context)
         self.sources.add(RUN, event.input)
@@ -211,9 +209,7 @@ class _Narration:
         place = event.step.rpartition("/")[0]
         if place == around.path or (around.kind == "branch" and place.rpartition("/")[0] == around.path):
             around.output = event.output
-        # What a fallback changed counts once it has completed; other steps that stand directly inside change the
-        # context of the step around them as they go.
-        if place == around.path and (around.kind != "step" or event.status == "completed"):
+        if place == around.path:  # it changes the context of the step around it as it goes, whether it completes or not
             self.outline.sequence_of(around.path).context = sequence.context
 
     def output_is_news(self, step: OpenStep, event: StepEnded) -> bool:
@@ -300,7 +296,6 @@ class _Narration:
         verdict = told_verdict(event, unchanged=retyped)
         put(section, key, "accepted" if verdict == {"accepted": True} and not paid else paid | verdict)
         step.redirected_to = event.redirect_to
-        step.why_failed = None
         if event.replaced:
             step.output = event.new_solution
         if not event.accepted and event.redirect_to is None:

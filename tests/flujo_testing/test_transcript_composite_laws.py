@@ -216,15 +216,6 @@ async def test_an_output_that_is_not_the_answer_shows_both() -> None:
     assert (told["answer"], told["output"]) == (8, 7)
 
 
-async def test_a_run_that_is_resumed_after_its_first_step_says_so() -> None:
-    result = await runs.answered()
-    events = [event for event in result.transcript if not isinstance(event, RunResumed)]
-    resumed = first(result, RunResumed)
-    assert retold(result, [*events[:-1], resumed, events[-1]])["resumed"] == [
-        {"after": "paused", "answers": {"approve": 7}, "too_late": True}
-    ]
-
-
 # Items at once ------------------------------------------------------------------------------------------
 
 

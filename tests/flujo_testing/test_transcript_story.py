@@ -18,6 +18,8 @@ from flujo.events import (
     Chunk,
     Event,
     FellBack,
+    LimitPassed,
+    Merged,
     Paid,
     RunEnded,
     RunStarted,
@@ -31,6 +33,7 @@ from tests.flujo_testing.transcript_runs import (
     Says,
     echo,
     fell_back,
+    limited,
     parallel,
     rejected,
     retold,
@@ -78,6 +81,24 @@ async def test_a_payment_that_is_booked_after_the_answer_is_told_as_late() -> No
     events[first], events[first + 1] = events[first + 1], events[first]
     attempt = retold(result, events)["steps"]["write"]["attempt 1"]
     assert list(attempt) == ["input_from", "output", "paid_too_late", "plugin max_words"]
+
+
+async def test_a_payment_that_is_booked_after_the_ask_failed_is_told_as_late() -> None:
+    result = await limited()
+    assert list(story_of(result)["steps"]["write"]["attempt 1"]) == ["input_from", "limited", "paid", "limit_passed"]
+    paid = next(event for event in result.transcript if isinstance(event, Paid))
+    others = [event for event in result.transcript if event is not paid]
+    attempt = retold(result, [*others[:-2], paid, *others[-2:]])["steps"]["write"]["attempt 1"]
+    assert list(attempt) == ["input_from", "limit_passed", "limited", "paid_too_late"]
+
+
+async def test_a_limit_that_was_passed_before_anybody_was_asked_is_told_by_the_step() -> None:
+    result = await limited()
+    passed = next(event for event in result.transcript if isinstance(event, LimitPassed))
+    others = [event for event in result.transcript if event is not passed]
+    step = retold(result, [*others[:2], passed, *others[2:]])["steps"]["write"]
+    assert step["limit_passed"] == {"spent_output_tokens": 40, "limit_output_tokens": 39}
+    assert list(step["attempt 1"]) == ["input_from", "limited", "paid"]
 
 
 async def test_a_plugin_that_pays_after_its_verdict_is_told_apart_from_one_that_pays_before() -> None:
@@ -252,6 +273,23 @@ async def test_a_branch_whose_end_tells_otherwise_than_its_steps_shows_both() ->
     branch = retold(result, events)["steps"]["review"]["branch legal"]
     assert list(branch) == ["step legal", "status", "output", "error"]
     assert (branch["status"], branch["output"], branch["error"]) == ("failed", "odd", "why")
+
+
+async def test_a_branch_that_never_ended_says_so() -> None:
+    result = await parallel()
+    events = [e for e in result.transcript if not (isinstance(e, BranchEnded) and e.branch == "facts")]
+    told = retold(result, events)["steps"]["review"]
+    assert list(told["branch facts"]) == ["step look_up", "step check", "unfinished"]
+    assert told["branch facts"]["unfinished"] is True
+    assert list(told["branch legal"]) == list(story_of(result)["steps"]["review"]["branch legal"])
+
+
+async def test_a_merge_of_a_field_that_did_not_change_names_its_branches() -> None:
+    result = await parallel()
+    events = [replace(event, changes=()) if isinstance(event, Merged) else event for event in result.transcript]
+    assert retold(result, events)["steps"]["review"]["merged"] == {
+        "by": "context_update", "drafts": {"from": ["legal", "facts"]}, "notes": {"from": ["legal"]},
+    }  # fmt: skip
 
 
 async def test_a_step_that_completed_with_an_error_or_failed_with_an_output_shows_it() -> None:

@@ -14,6 +14,7 @@ from flujo import (
     BranchFailureStrategy,
     MergeStrategy,
     PipelineContext,
+    PluginOutcome,
     RequestUsage,
     Step,
     Usage,
@@ -26,11 +27,13 @@ from flujo.events import (
     StepStarted,
 )
 from flujo.pipeline import Pipeline
+from flujo.ports import Rejection
 from flujo_testing.transcript import NotTellable, RedactionError, story_of
 from tests.flujo_testing.transcript_runs import (
     OK,
     Answers,
     Ctx,
+    Heeding,
     Metered,
     Retold,
     Says,
@@ -81,6 +84,17 @@ async def test_a_step_that_is_not_given_what_the_one_before_put_out_shows_its_in
     }  # fmt: skip
 
 
+async def test_a_step_that_is_given_an_earlier_value_says_where_that_came_from() -> None:
+    result = await run(Step("a", str.upper) >> Step("b", echo))
+    events = [
+        replace(event, input="rain") if isinstance(event, StepStarted | Asked) and event.step == "b" else event
+        for event in result.transcript
+    ]
+    assert retold(result, events)["steps"]["b"] == {
+        "input_from": "run", "attempt 1": {"input_from": "run", "output": "RAIN"},
+    }  # fmt: skip
+
+
 async def test_an_equal_table_of_other_objects_is_the_same_and_one_with_other_values_is_not() -> None:
     result = await run(Step("a", echo) >> Step("b", echo), {"x": [1]})
     for value, source in (({"x": [1]}, "a"), ({"x": [True]}, None)):
@@ -114,6 +128,10 @@ async def test_outputs_that_a_step_holds_as_a_table_of_the_same_objects_are_not_
     assert list(retold(result, events)["steps"]["review"]["output"]) == ["facts", "legal"]
 
 
+async def test_a_run_that_completed_with_nothing_says_so() -> None:
+    assert story_of(await run(Step("a", lambda _: None)))["result"] == {"status": "completed", "output": None}
+
+
 class Verse(BaseModel):
     lines: int
 
@@ -123,10 +141,38 @@ class Poet(Answers):
 
 
 async def test_a_typed_answer_is_told_as_replaced_only_where_it_reads_otherwise() -> None:
-    told = story_of(await run(Step("a", Poet('{"lines": 3}')) >> Step("b", Poet(Verse(lines=4)))))["steps"]
+    steps = Step("a", Poet('{"lines": 3}')) >> Step("b", Poet(Verse(lines=4))) >> Step("c", Poet({"lines": 5}))
+    told = story_of(await run(steps))["steps"]
     assert told["a"]["attempt 1"]["plugin output_type"] == {"replaced": {"lines": 3}}
     assert told["b"]["attempt 1"]["plugin output_type"] == "accepted"
     assert told["b"]["attempt 1"]["output"] == {"lines": 4}
+    assert told["c"]["attempt 1"]["plugin output_type"] == "accepted"
+    assert told["c"]["attempt 1"]["output"] == {"lines": 5}
+
+
+async def test_a_plugin_that_replaces_a_draft_by_an_equal_one_is_told_to_have_replaced_it() -> None:
+    same = Says("same", [PluginOutcome(True, new_solution="rain")])
+    told = story_of(await run(Step("a", echo, plugins=[same])))["steps"]
+    assert told["a"]["attempt 1"]["plugin same"] == {"replaced": "rain"}
+
+
+async def test_feedback_is_known_to_come_from_the_plugins_that_rejected() -> None:
+    plugins = [Says("kind", [PluginOutcome(True, "fine"), OK]), Says("strict", [PluginOutcome(False, "no"), OK])]
+    result = await run(Step("a", Heeding("one", "two"), plugins=plugins))
+    assert story_of(result)["steps"]["a"]["attempt 2"]["feedback"] == [{"from": "strict", "text": "no"}]
+
+
+async def test_a_rejection_without_a_word_is_known_by_its_plugin() -> None:
+    result = await run(Step("a", Heeding("one", "two"), plugins=[Says("p", [PluginOutcome(False, "no"), OK])]))
+    silent = [
+        replace(event, feedback=None)
+        if isinstance(event, Judged) and not event.accepted
+        else replace(event, feedback=(Rejection("p", "", 1),))
+        if isinstance(event, Asked) and event.feedback
+        else event
+        for event in result.transcript
+    ]
+    assert retold(result, silent)["steps"]["a"]["attempt 2"]["feedback"] == [{"from": "p", "text": ""}]
 
 
 @pytest.mark.parametrize(
@@ -226,6 +272,15 @@ async def test_a_fallback_that_fails_too_tells_its_error_once() -> None:
         },
         "status": "failed",
     }
+
+
+async def test_a_branch_whose_draft_was_rejected_does_not_tell_that_again_as_its_error() -> None:
+    step = Step("x", Answers("one"), plugins=[Says("p", [PluginOutcome(False, "no")])], max_retries=0)
+    tolerant = BranchFailureStrategy.IGNORE
+    told = story_of(await run(Step.parallel("p", {"x": step, "y": Step("y", echo)}, on_branch_failure=tolerant)))
+    branch = told["steps"]["p"]["branch x"]
+    assert list(branch) == ["attempt 1", "failed"]
+    assert (branch["attempt 1"]["plugin p"], branch["failed"]) == ({"rejected": "no"}, "ignored")
 
 
 # The context --------------------------------------------------------------------------------------------

@@ -89,7 +89,14 @@ TARGETS: dict[str, Target] = {
         ("flujo_testing/transcript/redaction.py",), ("tests/flujo_testing/test_transcript_redaction.py",)
     ),
     "yaml": Target(("flujo_testing/transcript/yaml.py",), ("tests/flujo_testing/test_transcript_yaml.py",)),
-    "story": Target(("flujo_testing/transcript/story.py",), ("tests/flujo_testing/test_transcript*.py",)),
+    "story": Target(
+        ("flujo_testing/transcript/story.py",),
+        (
+            *(f"tests/flujo_testing/test_transcript_{name}.py" for name in ("bad_ends", "composites", "decisions")),
+            *(f"tests/flujo_testing/test_transcript_{name}.py" for name in ("laws", "nested", "runs", "story")),
+            "tests/flujo_testing/test_transcript_telling.py",
+        ),
+    ),
     "writer": Target(("flujo_testing/golden/writing.py",), ("tests/flujo_testing/test_golden_writing.py",)),
     "audit": Target(
         tuple(
@@ -121,6 +128,7 @@ GATED = (
     "plugins",
     "redaction",
     "step",
+    "story",
     "writer",
     "yaml",
 )
