@@ -19,6 +19,8 @@ ASK: Final = re.compile(
 )
 """The parts of the path of an ask."""
 
+_BRANCH: Final = re.compile(r"(?:.*/)?branch:[^/]*", re.S)
+
 _KINDS: Final = tuple(
     (field.name, field.name.removesuffix("_tokens")) for field in fields(Usage) if field.name != "requests"
 )
@@ -117,16 +119,12 @@ def _misplacements(entry: LedgerEntry, number: int) -> dict[str, Any]:
 
 def branch_of(path: str) -> str | None:
     """The path of the innermost branch that a path leads through."""
-    if "branch:" not in path:
-        return None
-    segments = path.split("/")
-    branches = [number for number, segment in enumerate(segments, 1) if segment.startswith("branch:")]
-    return "/".join(segments[: branches[-1]]) if branches else None
+    found = _BRANCH.match(path)
+    return None if found is None else found[0]
 
 
 def _provider(model: str | None) -> str | None:
-    provider, colon, _ = (model or "").partition(":")
-    return provider if colon else None
+    return model.partition(":")[0] if model is not None and ":" in model else None
 
 
 def _unit(dimension: str) -> str:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from flujo import Step, UsageLimits
 from tests.flujo_testing import transcript_runs as runs
-from tests.flujo_testing.transcript_runs import expected, text
+from tests.flujo_testing.transcript_runs import Answers, expected, run, text
+
+
+class Unbounded(Answers):
+    """Declares its model, and not what it may use."""
+
+    model = "test:writer"
 
 
 async def test_a_timeout_of_ours_is_told_as_such_and_nothing_after_it_runs() -> None:
@@ -64,6 +71,24 @@ async def test_a_call_that_no_budget_admitted_shows_what_it_might_have_cost() ->
           publish:
             attempt 1:
               not_admitted: {bound_usd: "0.00185", left_usd: "0.00096", limit_usd: "0.002"}
+            status: limited
+        """
+    )
+
+
+async def test_a_call_whose_cost_has_no_bound_says_so_where_no_budget_admitted_it() -> None:
+    assert text(
+        await run(Step("publish", Unbounded("never")), usage_limits=UsageLimits(total_cost_usd_limit="0"))
+    ) == expected(
+        """
+        input: "rain"
+        result:
+          status: limited
+          error: "publish/attempt:1 may cost any amount of USD, 0 of 0 left"
+        steps:
+          publish:
+            attempt 1:
+              not_admitted: {bound_usd: unbounded, left_usd: "0", limit_usd: "0"}
             status: limited
         """
     )

@@ -23,6 +23,7 @@ from flujo import (
 from flujo.events import (
     Asked,
     Judged,
+    Paid,
     StepEnded,
     StepStarted,
 )
@@ -217,6 +218,31 @@ async def test_a_provider_that_charges_otherwise_than_its_price_is_shown_beside_
         "model": "test:small", "input": 2, "output": 0, "usd": "0.000004", "provider_usd": "0.5",
     }  # fmt: skip
     assert steps["b"]["attempt 1"]["paid"] == {"usage": "absent", "usd": "0.7", "usd_from": "provider"}
+
+
+async def test_the_price_of_an_estimate_is_one_unless_told_otherwise() -> None:
+    async def agent(input: object) -> object:
+        usage = Usage(input_tokens=120, output_tokens=40)
+        return AgentOutput("x", requests=(RequestUsage(usage=usage, model="test:writer", usage_source="estimate"),))
+
+    result = await run(Step("a", agent))
+    told = {"model": "test:writer", "input": 120, "output": 40, "usd": "0.00104", "usage_from": "estimate"}
+    assert story_of(result)["steps"]["a"]["attempt 1"]["paid"] == told
+    odd = [
+        replace(e, entry=replace(e.entry, cost_source="table")) if isinstance(e, Paid) else e for e in result.transcript
+    ]
+    assert retold(result, odd)["steps"]["a"]["attempt 1"]["paid"] == told | {"usd_from": "table"}
+
+
+async def test_a_payment_tells_its_number_only_where_it_is_out_of_turn() -> None:
+    result = await run(Step("a", Answers("x", model="own:model:2")))
+    told = {"model": "own:model:2", "input": 120, "output": 40, "usd": "unknown"}
+    assert story_of(result)["steps"]["a"]["attempt 1"]["paid"] == told
+    odd = [
+        replace(e, entry=replace(e.entry, entry_id=f"{e.entry.entry_id}7")) if isinstance(e, Paid) else e
+        for e in result.transcript
+    ]
+    assert retold(result, odd)["steps"]["a"]["attempt 1"]["paid"] == told | {"request": "17"}
 
 
 async def test_what_a_provider_counts_and_nobody_prices_is_told_beside_it() -> None:
