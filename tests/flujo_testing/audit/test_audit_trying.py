@@ -26,6 +26,7 @@ pytest_plugins = ["pytester"]
 
 BEGINNING = """
 import os
+import threading
 
 from flujo import Flujo, Step
 from flujo_testing import EchoAgent
@@ -61,7 +62,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
     return project
 
 
-def trials_of(project: Project, body: str) -> Trials:
+def trials_of(project: Project, body: str, timeout_s: float = 30) -> Trials:
     """Those of a test that has passed once."""
     project.write("pytest.ini", f"{INI}addopts = -p flujo_testing.pytest_plugin -p no:cacheprovider\n")
     project.write("test_it.py", BEGINNING + body)
@@ -71,7 +72,7 @@ def trials_of(project: Project, body: str) -> Trials:
     item.config.pluginmanager.register(passes)
     with passes.watching(clean):
         assert reruns.pass_again(item, lambda: False).error is None
-    return Trials(item, clean, passes.watching, 30)
+    return Trials(item, clean, passes.watching, timeout_s)
 
 
 # Lies ---------------------------------------------------------------------------------------------------------------
@@ -227,6 +228,13 @@ def test_on_a_test_that_is_not_the_same_again_nothing_is_tried(project: Project,
     trials = trials_of(project, body)
     assert trials.of([HAIL, EXIT]) == Audited("test_it.py::test_it", 2, problem=problem)
     assert list(trials.rows([HAIL, EXIT], with_clean=True)) == [{"problem": problem}]
+
+
+def test_on_a_test_that_hangs_when_it_is_run_again_nothing_is_tried(project: Project) -> None:
+    body = RUN + "    TIMES.append(1)\n    if len(TIMES) == 2:\n        threading.Event().wait()"
+    assert trials_of(project, body, timeout_s=0.2).of([HAIL, EXIT]) == Audited(
+        "test_it.py::test_it", 2, problem="no end within 0.2 s"
+    )
 
 
 def test_on_a_test_that_ends_the_process_nothing_is_tried(project: Project) -> None:
