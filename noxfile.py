@@ -55,13 +55,15 @@ tests/flujo_testing/test_sharding.py tests/recordings tests/test_tidy.py tests/t
 FIRST_PYTHON_ONLY = (*GENERATED, *_FIRST)
 BETWEEN = ("tests/flujo", "tests/laws")
 
-# What has sessions of its own: ``gates``, where the tools of all gates are installed, and ``threats``.
+# What has sessions of its own: ``gates``, with the tools of all gates, and ``threats``.
 OF_GATES, OF_THREATS = "tests/gates", "tests/threats"
 LEFT = (f"--ignore={OF_GATES}", f"--ignore={OF_THREATS}")
 
 # The tests that run every line of the files that are covered in full.
-COVERING = ("tests/flujo/execution", "tests/flujo/price_list", "tests/flujo/stores/test_doubts.py")
-COVERING += ("tests/flujo/test_*.py", "tests/flujo_testing/test_transcript*.py", "tests/laws")
+COVERING = """
+tests/flujo/execution tests/flujo/price_list tests/flujo/stores/test_doubts.py tests/flujo/test_*.py
+tests/flujo_testing/test_transcript*.py tests/laws
+""".split()  # noqa: SIM905  # as above
 
 # Rules in POSIX notation mean the same where the machine has no time zone database.
 TIME_ZONES = {

@@ -188,7 +188,7 @@ def test_the_key_of_an_ask_is_its_own_and_the_same_on_every_machine() -> None:
 
 
 def test_an_entry_tells_the_request_again_as_the_agent_told_it() -> None:
-    request = replace(WRITTEN, cost_usd=Decimal("0.5"), outcome="in_doubt", other_usage=(("searches", 2),))
+    request = replace(WRITTEN, cost_usd=Decimal("0.5"), outcome="in_doubt", other_usage=(("searches", Decimal(2)),))
     assert paid(request=request).request == request
 
 
