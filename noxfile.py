@@ -74,8 +74,7 @@ TIME_ZONES = {
 HASH_SEEDS = tuple(range(10))
 SAMPLE = ((7, "America/St_Johns"),)
 
-EXACT = "examples/strength/exact"
-LOOSENED = "examples/strength/loosened"
+EXACT, LOOSENED = "examples/strength/exact", "examples/strength/loosened"
 
 PEERS = {"burr": ("burr", "pydantic"), "haystack": ("haystack-ai",)}
 
