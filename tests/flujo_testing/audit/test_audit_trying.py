@@ -26,7 +26,6 @@ pytest_plugins = ["pytester"]
 
 BEGINNING = """
 import os
-import threading
 
 from flujo import Flujo, Step
 from flujo_testing import EchoAgent
@@ -231,10 +230,17 @@ def test_on_a_test_that_is_not_the_same_again_nothing_is_tried(project: Project,
 
 
 def test_on_a_test_that_hangs_when_it_is_run_again_nothing_is_tried(project: Project) -> None:
-    body = RUN + "    TIMES.append(1)\n    if len(TIMES) == 2:\n        threading.Event().wait()"
-    assert trials_of(project, body, timeout_s=0.2).of([HAIL, EXIT]) == Audited(
-        "test_it.py::test_it", 2, problem="no end within 0.2 s"
-    )
+    """It waits for this process, which has nothing to say to it, or to end."""
+    reading, writing = os.pipe()
+    hangs = f"os.close({writing})\n        os.read({reading}, 1)"
+    body = RUN + f"    TIMES.append(1)\n    if len(TIMES) == 2:\n        {hangs}"
+    try:
+        assert trials_of(project, body, timeout_s=0.2).of([HAIL, EXIT]) == Audited(
+            "test_it.py::test_it", 2, problem="no end within 0.2 s"
+        )
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 def test_on_a_test_that_ends_the_process_nothing_is_tried(project: Project) -> None:
