@@ -32,7 +32,7 @@ def changes_of(rows: Iterable[Row], known: dict[str, Any]) -> tuple[dict[str, An
     told, fields = {}, dict(known)
     for field, before, after in rows:
         was, now = _plain(before), _plain(after)
-        secretly = not same(known.get(field, MISSING), was) and MISSING not in (before, after)
+        secretly = not same(known.get(field), was) and MISSING not in (before, after)
         told[field_name(field)] = {"was": was, "now": now} if secretly else change(was, now)
         fields.pop(field, None)
         if now is not MISSING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -42,6 +43,18 @@ def test_a_field_that_was_changed_without_a_word_in_between_shows_both_values() 
     told, fields = changes_of(rows, {"a": [1], "b": [1], "c": 0})
     assert told == {"a": {"was": [1, 2], "now": [1, 2, 3]}, "b": {"appended": [2]}}
     assert fields == {"c": 0, "a": [1, 2, 3], "b": [1, 2]}
+
+
+def test_a_field_is_told_and_followed_as_plain_data() -> None:
+    told, fields = changes_of([("a", Decimal(1), Decimal(2)), ("b", (1,), (1, 2))], {"a": {"$decimal": "1"}, "b": [1]})
+    assert told == {"a": {"was": {"$decimal": "1"}, "now": {"$decimal": "2"}}, "b": {"appended": [2]}}
+    assert fields == {"a": {"$decimal": "2"}, "b": [1, 2]}
+
+
+def test_a_field_that_nobody_knew_of_shows_both_values() -> None:
+    told, fields = changes_of([("a", [1], [1, 2]), ("b", None, 1)], {})
+    assert told == {"a": {"was": [1], "now": [1, 2]}, "b": {"was": None, "now": 1}}
+    assert fields == {"a": [1, 2], "b": 1}
 
 
 def test_a_field_that_is_gone_is_followed_no_longer() -> None:
