@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flujo.canonical import NotRepresentable, to_data
 from flujo.errors import shown_value
-from flujo.events import Event, RunStarted
-from flujo.isolation import State
+from flujo.events import Event
 from flujo.money import show_usd
 from flujo.stores.forms import Foreign
 from flujo.structure import MISSING
@@ -37,10 +36,7 @@ class Facts:
         told: dict[str, Any] = {"event": kind_of(event), "step": event.step, "at_s": round(event.at - self._zero, 6)}
         for field in fields(event):
             if field.name not in ("step", "at"):
-                value = getattr(event, field.name)
-                if isinstance(event, RunStarted) and isinstance(value, State):
-                    value = value.view()
-                told[field.name] = data_of(value)
+                told[field.name] = data_of(getattr(event, field.name))
         return told
 
 
