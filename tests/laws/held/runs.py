@@ -84,6 +84,7 @@ R2 = law(
         {
             at.RESUMING: "test_r2_recorded_answers_bring_their_changes_of_the_context",
             at.JOURNAL: "test_a_replayed_run_calls_nobody_and_is_the_same_run test_a_deleted_field_is_deleted_again",
+            at.RESUMED_CONTEXTS: "test_*",
         },
     ),
     promise(
