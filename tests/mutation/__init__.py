@@ -125,3 +125,5 @@ TARGETS: dict[str, Target] = {
 }
 SAMPLE = "amount"
 """The smallest one."""
+LEAST_PERCENT = 95
+"""Of the mutants of each target, so many have to be killed."""

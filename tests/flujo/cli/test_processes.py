@@ -18,7 +18,11 @@ import pytest
 from flujo.cli.endings import CLEAN, INTERRUPTED
 from tests.flujo.cli.conftest import PRESS, ROOT
 
-COMMAND = [sys.executable, "-c", "import sys; from tests.flujo.cli.process import main; sys.exit(main(sys.argv[1:]))"]
+COMMAND = [
+    sys.executable,
+    "-c",
+    "import sys; from tests.flujo.cli.process import started; sys.exit(started(sys.argv[1:]))",
+]
 URL = "sqlite:///runs.db"
 SLOW = textwrap.dedent(
     """
