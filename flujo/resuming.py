@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flujo.entries import step_path
 from flujo.errors import MisuseError, StepFailedError
-from flujo.execution.past import Past, doubt_path, human_path, past_of
+from flujo.execution.past import MERGED, Past, doubt_path, human_path, past_of
 from flujo.execution.plugins import read_as
 from flujo.execution.signals import AskFailure
 from flujo.isolation import private_copy
@@ -97,6 +97,8 @@ def remember_stored(past: Past, history: History) -> None:
                 past.interrupted[step] = past.interrupted.get(step, 0) + 1
         elif answer.context_change:  # more than a stored log tells
             past.answers[path] = replace(past.answers[path], context_change=answer.context_change)
+        elif path.endswith(MERGED):  # as above
+            past.answers[path] = answer
     for path, intents in history.doubts.items():
         if path not in past.answers:
             before = past.unfinished.get(path, RecordedAnswer(None))

@@ -13,21 +13,19 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from flujo.errors import RunError, StepFailedError
-from flujo.events import Merged, Scope, StepStatus
+from flujo.events import Carried, Merged, Scope, StepStatus
 from flujo.execution.composite import ended_by, why_ended
 from flujo.execution.frame import Frame, Stop
 from flujo.execution.merge import merge_context
+from flujo.execution.past import MERGE
 from flujo.execution.sequence import run_sequence
 from flujo.execution.signals import Breached, Paused, Stopped
-from flujo.isolation import State, changed, delta
+from flujo.isolation import Delta, State, changed, delta
 from flujo.steps.parallel import MergeFunction, MergeStrategy
 from flujo.structure import MISSING
 
 if TYPE_CHECKING:
     from flujo.execution.plan import Node
-
-
-MERGE = "merge_strategy"
 
 
 class Lane:
@@ -111,24 +109,28 @@ class Lanes:
         if strategy is MergeStrategy.NO_MERGE:
             return
         frame, before = self.frame, self.frame.state
-        decides = frame.run.journal is not None and not isinstance(strategy, MergeStrategy)
+        decides = not isinstance(strategy, MergeStrategy)
+        made: Delta = ()
         known: Any = await frame.decision(self.name, MERGE, 0) if decides else MISSING
         if known is not MISSING:
-            changes, sources = known
-            frame.state = before.with_delta(changes)
+            made, sources = known
+            frame.state = before.with_delta(made)
         else:
             sources = self._merged(strategy, narrow, widen)
             if frame.state is before:
                 return
             if decides:
-                await frame.keep_decision(self.name, MERGE, 0, (delta(before, frame.state), sources))
+                made = delta(before, frame.state)
+                await frame.keep_decision(self.name, MERGE, 0, (made, sources))
         how = getattr(strategy, "value", "function")
-        changed_fields = changed(before, frame.state)
-        if not changed_fields:
+        changes: Any = changed(before, frame.state)
+        if not changes:
             return
-        told = {row[0] for row in changed_fields}
+        told = {row[0] for row in changes}
         sources = tuple(row for row in sources if row[0] in told)  # a function may return what is not included
-        frame.log.extend((Merged, frame.run.now(), frame.scope, self.name, how, changed_fields, sources))
+        if decides:
+            changes = Carried(changes, made)
+        frame.log.extend((Merged, frame.run.now(), frame.scope, self.name, how, changes, sources))
 
     def _merged(
         self,

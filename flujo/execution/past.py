@@ -167,6 +167,11 @@ def decision_path(step: str, what: str, number: int) -> str:
     return f"{step}/decision:{what}:{number}"
 
 
+MERGE = "merge_strategy"
+MERGED = decision_path("", MERGE, 0)
+"""The end of the path at which a journal keeps all that a user's function made of the contexts of lanes."""
+
+
 def human_path(step: str) -> str:
     """Where a journal keeps a person's answer."""
     return f"{step}/human:1"
@@ -275,16 +280,18 @@ class _Reader:
     def context_changed(self, scope: Scope, name: str, changes: Changes | Carried | str) -> None:
         step = scope.path_of(name)
         if step in self.past.attempts and not isinstance(changes, str):  # text is what no store could hold
-            rows = changes.meant if isinstance(changes, Carried) else tuple((row[0], row[2]) for row in changes)
-            self.deltas[f"{step}/attempt:{self.past.attempts[step]}"] = rows
+            self.deltas[f"{step}/attempt:{self.past.attempts[step]}"] = _all_of(changes)
 
     def merged(
-        self, scope: Scope, name: str, strategy: str, changes: Changes, sources: tuple[tuple[str, tuple[str, ...]], ...]
+        self,
+        scope: Scope,
+        name: str,
+        strategy: str,
+        changes: Changes | Carried,
+        sources: tuple[tuple[str, tuple[str, ...]], ...],
     ) -> None:
         if strategy == "function":
-            change = tuple((row[0], row[2]) for row in changes)
-            path = decision_path(scope.path_of(name), "merge_strategy", 0)
-            self.past.answers[path] = RecordedAnswer((change, sources))
+            self.past.answers[f"{scope.path_of(name)}{MERGED}"] = RecordedAnswer((_all_of(changes), sources))
 
     def kept(
         self, scope: Scope, name: str, attempt: int, hop: int, plugin: str | None, answer: object, delta: Delta
@@ -313,6 +320,10 @@ class _Reader:
         self.past.resumed.append((status, answers))
         if isinstance(status.meant, Grant):
             self.past.grants[status.meant.step] = status.meant
+
+
+def _all_of(changes: Changes | Carried) -> Delta:
+    return changes.meant if isinstance(changes, Carried) else tuple((row[0], row[2]) for row in changes)
 
 
 def _path(scope: Scope, name: str, attempt: int, hop: int) -> str:

@@ -122,6 +122,21 @@ async def test_all_that_a_plugin_changed_is_known(what: str) -> None:
     assert (resumed.status, resumed.output) == ("completed", (await told(change, seen)).output)
 
 
+@pytest.mark.parametrize("what", CHANGES)
+async def test_all_that_a_merge_function_changed_is_known(what: str) -> None:
+    def merging(context: Ctx, branches: object) -> Ctx:
+        CHANGES[what](context)
+        return context
+
+    async def echo(x: object) -> object:
+        return x
+
+    fan: Any = Step.parallel("fan", {"a": Step("a", echo), "b": Step("b", echo)}, merge_strategy=merging)
+    seen = Step("look", look)
+    resumed = await told(fan, ASK, seen, answers={"ask": "yes"})
+    assert (resumed.status, resumed.output) == ("completed", (await told(fan, seen)).output)
+
+
 @pytest.mark.parametrize("listened", [False, True], ids=["read later", "listened to"])
 async def test_a_change_is_told_by_its_fields(listened: bool) -> None:
     heard: list[Event] = []

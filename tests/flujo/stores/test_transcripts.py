@@ -90,6 +90,23 @@ async def test_the_context_of_a_run_out_of_a_store_is_the_one_that_it_had(store:
     assert (result.status, result.output) == ("completed", [None, int(agent is counting_up), ["count"]])
 
 
+async def test_a_context_merged_by_a_function_is_out_of_a_store_the_one_that_it_was(store: SQLiteStore) -> None:
+    def merging(notes: Notes, branches: object) -> Notes:
+        notes.made, notes.count = None, 1  # the first as it was, but set
+        return notes
+
+    async def echo(text: str) -> str:
+        return text
+
+    fan: Any = Step.parallel("fan", {"a": Step("a", echo)}, merge_strategy=merging)
+    flow = runner(fan >> ASK >> Step("b", looking), store, context_model=Notes)
+    paused = await flow.run_async("rain", run_id="r")
+    assert store.load("r").events == paused.transcript.events
+    later = runner(flow.pipeline, SQLiteStore(store.file), context_model=Notes)
+    result = await later.resume_async("r", {"ask": "yes"})
+    assert (result.status, result.output) == ("completed", [None, 1, ["count", "made"]])
+
+
 async def test_a_run_goes_on_whose_context_held_meanwhile_what_cannot_be_stored(store: SQLiteStore) -> None:
     makes = Step("a", counting_up, output_processors=[lambda text: {"made": object()}], updates_context=True)
     flow = runner(makes >> Step("b", clearing) >> ASK >> Step("c", looking), store, context_model=Notes)
