@@ -22,6 +22,7 @@ from typing import Any
 from evidence import Evidence, Kill, violations
 
 WORKER = Path(__file__).with_name("worker.py")
+READY = "ready"
 LONGEST_S = 0.4
 """A run that nobody kills takes about 1 s from its begin."""
 
@@ -35,26 +36,26 @@ class Run:
 
     def process(self) -> subprocess.Popen[str]:
         words = [sys.executable, str(WORKER), str(self.database), str(self.log), self.run_id]
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        if process.stdout.readline() != "ready\n":
-            raise SystemExit(f"a process did not start: {process.communicate()[1]}")
-        return process
+        return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def outcome(self) -> dict[str, Any]:
         """Run to the end."""
-        told, error = self.process().communicate()
-        try:
-            return dict(json.loads(told))
-        except ValueError:
-            raise SystemExit(f"a process ended without an outcome: {error}") from None
+        process = self.process()
+        told, error = process.communicate()
+        begun, _, outcome = told.partition("\n")
+        if begun != READY or process.returncode != 0:
+            raise SystemExit(f"a process ended with {process.returncode} after it told {told!r}: {error}")
+        return dict(json.loads(outcome))
 
     def killed(self, after_s: float) -> Kill | None:
-        """Kill a process of the run after so long; None if it had ended by itself."""
+        """Kill a process of the run so long after its begin; None if it had ended by itself."""
         process = self.process()
+        assert process.stdout is not None
+        if process.stdout.readline() != f"{READY}\n":
+            raise SystemExit(f"a process did not start: {process.communicate()[1]}")
         time.sleep(after_s)
         process.kill()
-        process.communicate()
+        process.communicate()  # what else it told may have been read with its first line, and is lost
         return Kill(self.kept(), len(self.asked())) if process.returncode < 0 else None
 
     def asked(self) -> list[str]:
