@@ -50,6 +50,7 @@ TARGETS: dict[str, Target] = {
         ("flujo/execution/journal.py", "flujo/execution/past.py"),
         (
             *(f"tests/flujo/execution/test_{name}.py" for name in ("broken_off", "journal*", "past*", "verdicts")),
+            "tests/flujo/execution/test_resumed_contexts.py",
             "tests/laws/test_resuming.py",
         ),
     ),
