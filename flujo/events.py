@@ -294,7 +294,7 @@ class Kept(AskEvent):
     """For resuming only, never told: what an ask (of a plugin, if named) brought before its attempt was broken off."""
 
     plugin: str | None
-    answer: object  # MISSING: it is told as it always is, and only what became of the context is not
+    answer: object  # MISSING where another record tells it, and this one what became of the context only
     context_delta: object
 
 

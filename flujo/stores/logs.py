@@ -75,7 +75,7 @@ def _row(writing: Writing, scopes: _Scopes, row: list[Any], takes: Callable[[Any
         writing.path = f"{Place(scope, name, values[0], values[1]).path}/plugin:{values[2]}"
     told = [kind.__name__, at, scopes.number(scope), name]
     for value in values:
-        if kind in HOLDING_VALUES and type(value) is Carried:
+        if type(value) is Carried and kind in HOLDING_VALUES:
             value = value.told  # the rest is kept with the answers
         is_plain = value is None or (value.__class__ is str and value.isascii())
         told.append(value if is_plain else _value(writing, kind, value, takes))

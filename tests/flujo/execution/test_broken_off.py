@@ -203,6 +203,20 @@ async def fails_once(plugin: SendsOn) -> None:
         raise ValueError("offline")
 
 
+async def broken_off_and_resumed(agent: Any, plugin: SendsOn) -> tuple[PipelineResult, PipelineResult]:
+    """The agent's attempt is broken off while the plugin judges it, because another branch fails; the run goes on."""
+
+    async def beside(x: str) -> str:
+        await fails_once(plugin)
+        return x
+
+    branches = {"a": Step("s", agent, plugins=[plugin]), "b": Step("b", beside, max_retries=0)}
+    fan: Any = Step.parallel("fan", branches, merge_strategy=MergeStrategy.CONTEXT_UPDATE)
+    runner: Flujo = Flujo(fan, context_model=Notes)
+    failed = await runner.run_async("x")
+    return failed, await runner.resume_async(failed)
+
+
 async def noting(x: str, *, context: Notes) -> str:
     context.drafts.append(x)
     return "sad"
@@ -229,16 +243,7 @@ async def test_what_an_agent_changed_that_was_sent_away_is_gone_though_the_attem
     first: Any, other: Any
 ) -> None:
     plugin = SendsOn(other)
-
-    async def beside(x: str) -> str:
-        await fails_once(plugin)
-        return x
-
-    branches = {"a": Step("s", first, plugins=[plugin]), "b": Step("b", beside, max_retries=0)}
-    fan: Any = Step.parallel("fan", branches, merge_strategy=MergeStrategy.CONTEXT_UPDATE)
-    runner: Flujo = Flujo(fan, context_model=Notes)
-    failed = await runner.run_async("x")
-    result = await runner.resume_async(failed)
+    failed, result = await broken_off_and_resumed(first, plugin)
     assert (failed.status, result.status, result.output) == ("failed", "completed", {"a": "Rain", "b": "x"})
     assert (plugin.accepted, result.context) == (2, Notes(drafts=["bright"] if other is looking else []))
 
@@ -250,15 +255,7 @@ async def test_what_cannot_be_copied_is_not_kept_of_an_attempt_that_was_broken_o
         context.drafts = (draft for draft in "abc")  # type: ignore[assignment]
         return "Rain"
 
-    async def beside(x: str) -> str:
-        await fails_once(plugin)
-        return x
-
-    branches = {"a": Step("s", generating, plugins=[plugin]), "b": Step("b", beside, max_retries=0)}
-    fan: Any = Step.parallel("fan", branches, merge_strategy=MergeStrategy.CONTEXT_UPDATE)
-    runner: Flujo = Flujo(fan, context_model=Notes)
-    failed = await runner.run_async("x")
-    result = await runner.resume_async(failed)
+    failed, result = await broken_off_and_resumed(generating, plugin)
     assert (failed.status, result.status, result.context) == ("failed", "completed", Notes())
 
 
